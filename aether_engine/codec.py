@@ -1,0 +1,396 @@
+"""Between values and their wire form (UTF-8 JSON). The only module that knows the JSON library.
+
+`decode_event` is the hot path of every replay, scan and audit: it checks each field with the cheapest test that
+is still exact and leaves all explaining to `_explain`, which runs only for what was refused.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, NoReturn
+
+import orjson
+
+from aether_engine import lossless
+from aether_engine.errors import InvalidEventError, excerpt
+from aether_engine.event import MAX_VERSION, ActorSnapshot, Event
+
+# Types that the library would turn into strings silently are refused instead: what is stored must be what
+# the caller handed over.
+_OPTIONS: Final = (
+    orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
+)
+_RFC3339: Final = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt]([0-9]{2}:[0-9]{2}):([0-9]{2})(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
+)
+_EMPTY: Final[dict[str, Any]] = {}
+#: Wire name of each field of an event, in the order we write them.
+EVENT_FIELDS: Final = ("id", "eventType", "actorId", "commandId", "version", "data", "metadata", "timestamp")
+
+
+class _EventDraft:
+    """An `Event` before it is frozen.
+
+    A frozen dataclass pays `object.__setattr__` for every field. A draft has the same slots in the same order,
+    so that it can be filled by plain assignment and then become an `Event` by a change of class, three times as
+    fast; `decode_event` spends most of its own time here.
+    """
+
+    __slots__ = Event.__slots__
+
+    def __init__(
+        self,
+        id: str,  # noqa: A002 (the wire name)
+        event_type: str,
+        actor_id: str,
+        version: int,
+        data: dict[str, Any],
+        metadata: dict[str, str],
+        timestamp: datetime,
+        command_id: str,
+        raw: bytes,
+    ) -> None:
+        self.id = id
+        self.event_type = event_type
+        self.actor_id = actor_id
+        self.version = version
+        self.data = data
+        self.metadata = metadata
+        self.timestamp = timestamp
+        self.command_id = command_id
+        self._raw = raw
+
+
+def loads(raw: bytes | str) -> Any:
+    """Decode JSON; raises `ValueError`. Integers beyond 64 bits come out as floats: show the bytes instead."""
+    return orjson.loads(raw)
+
+
+def dumps(value: Any) -> bytes:
+    """Encode a JSON value compactly; raises `ValueError` or `TypeError` for what JSON cannot hold exactly."""
+    try:
+        raw = orjson.dumps(value, option=_OPTIONS)
+    except (TypeError, ValueError):
+        # Integers beyond 64 bits are legal JSON; the standard library writes them exactly.
+        return _dumps_exactly(value)
+    # The library writes NaN and infinities as null, which would store something else than was given.
+    return _dumps_exactly(value) if b"null" in raw else raw
+
+
+def decode_event(raw: bytes) -> Event:
+    """The event whose wire form is `raw`; it encodes to these very bytes.
+
+    Raises `InvalidEventError` naming the field and what was found.
+    """
+    try:
+        document = orjson.loads(raw)
+        event_id = document["id"]
+        event_type = document["eventType"]
+        actor_id = document["actorId"]
+        version = document["version"]
+        data = document.get("data")
+        metadata = document.get("metadata")
+        command_id = document.get("commandId", "")
+        timestamp = parse_timestamp(document["timestamp"])
+    except (ValueError, KeyError, TypeError, AttributeError):
+        _explain(raw, "event")
+    if metadata is None:
+        metadata = {}
+    if data is None:
+        data = {}
+    if command_id is None:
+        command_id = ""
+    if (
+        type(event_id) is not str
+        or type(event_type) is not str
+        or type(actor_id) is not str
+        or type(version) is not int
+        or type(data) is not dict
+        or type(metadata) is not dict
+        or type(command_id) is not str
+        or not event_id
+        or not event_type
+        or not actor_id
+        or not 0 < version <= MAX_VERSION
+    ):
+        _explain(raw, "event")
+    for value in metadata.values():
+        if type(value) is not str:
+            _explain(raw, "event")
+    draft = _EventDraft(event_id, event_type, actor_id, version, data, metadata, timestamp, command_id, bytes(raw))
+    draft.__class__ = Event  # type: ignore[assignment]  # same layout, see _EventDraft
+    return draft  # type: ignore[return-value]
+
+
+def encode_event(event: Event) -> bytes:
+    """The wire form of `event`, checked; of a decoded event the very bytes it came from."""
+    if event._raw is not None:
+        return event._raw
+    _check_event(event)
+    document: dict[str, Any] = {
+        "id": event.id,
+        "eventType": event.event_type,
+        "actorId": event.actor_id,
+    }
+    if event.command_id:
+        document["commandId"] = event.command_id
+    document["version"] = event.version
+    document["data"] = event.data
+    if event.metadata:
+        document["metadata"] = event.metadata
+    document["timestamp"] = format_timestamp(event.timestamp)
+    return _encode(document, "event", "data")
+
+
+def decode_snapshot(raw: bytes) -> ActorSnapshot:
+    """The snapshot whose wire form is `raw`. Raises `InvalidEventError` naming the field and what was found."""
+    try:
+        document = orjson.loads(raw)
+        actor_id, version, state = document["actorId"], document["version"], document.get("state")
+        timestamp = parse_timestamp(document["timestamp"])
+    except (ValueError, KeyError, TypeError, AttributeError):
+        _explain(raw, "snapshot")
+    state = {} if state is None else state
+    if (
+        not isinstance(actor_id, str)
+        or not actor_id
+        or type(version) is not int
+        or not 0 < version <= MAX_VERSION
+        or not isinstance(state, dict)
+    ):
+        _explain(raw, "snapshot")
+    snapshot = ActorSnapshot(actor_id, version, state, timestamp)
+    object.__setattr__(snapshot, "_raw", bytes(raw))
+    return snapshot
+
+
+def encode_snapshot(snapshot: ActorSnapshot) -> bytes:
+    """The wire form of `snapshot`, checked; of a decoded one the very bytes it came from."""
+    if snapshot._raw is not None:
+        return snapshot._raw
+    _check_text("actorId", snapshot.actor_id, "snapshot")
+    _check_version(snapshot.version, "snapshot")
+    if not isinstance(snapshot.state, dict):
+        raise InvalidEventError("state", _found(snapshot.state, "an object"), kind="snapshot")
+    _check_timestamp(snapshot.timestamp, "snapshot")
+    document = {
+        "actorId": snapshot.actor_id,
+        "version": snapshot.version,
+        "state": snapshot.state,
+        "timestamp": format_timestamp(snapshot.timestamp),
+    }
+    return _encode(document, "snapshot", "state")
+
+
+def replace_field(event: Event, wire_name: str, value: Any) -> Event:
+    """`event` with one field changed and every other byte as it was; raises `InvalidEventError`."""
+    raw = encode_event(event)
+    try:
+        text = dumps(value)
+    except (TypeError, ValueError) as error:
+        raise InvalidEventError(wire_name, f"cannot be written as JSON: {error}") from error
+    member = lossless.find_member(raw, wire_name)
+    if member is not None:
+        return decode_event(raw[: member.value.start] + text + raw[member.value.end :])
+    # The field was left out: it goes in front of the closing brace.
+    end = lossless.scan_value(raw).end - 1
+    body = raw[:end].rstrip(b" \t\r\n")
+    return decode_event(body + b"," + dumps(wire_name) + b":" + text + raw[end:])
+
+
+def parse_timestamp(text: str) -> datetime:
+    """RFC 3339 to an aware datetime, cut to microseconds; raises `ValueError` for anything else.
+
+    A leap second (`:60`) counts as the first moment of the next minute.
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return _parse_unusual_timestamp(text)
+    # fromisoformat reads far more than RFC 3339; these tests leave just its form.
+    if (
+        moment.tzinfo is not None
+        and text[10] == "T"
+        and text[16] == ":"
+        and text[7] == "-"
+        and ((text[-1] == "Z" and len(text) <= 30) or (text[-6] in "+-" and text[-3] == ":" and len(text) <= 35))
+        and text[19] in ".Z+-"
+    ):
+        return moment
+    return _parse_unusual_timestamp(text)
+
+
+def format_timestamp(moment: datetime) -> str:
+    """An aware datetime as RFC 3339; UTC is written as `Z`."""
+    text = moment.isoformat()
+    return f"{text[:-6]}Z" if text.endswith("+00:00") else text
+
+
+def _parse_unusual_timestamp(text: str) -> datetime:
+    match = _RFC3339.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{excerpt(text)} is not an RFC 3339 time")
+    date, minute, second, fraction, offset = match.groups()
+    leap = second == "60"
+    moment = datetime.fromisoformat(
+        f"{date}T{minute}:{'59' if leap else second}{'' if leap else fraction or ''}{offset.upper()}"
+    )
+    return moment + timedelta(seconds=1) if leap else moment
+
+
+def _encode(document: dict[str, Any], kind: str, free_field: str) -> bytes:
+    try:
+        return dumps(document)
+    except (TypeError, ValueError, RecursionError) as error:
+        for name, value in document.items():
+            if name != free_field:
+                try:
+                    dumps(value)
+                except (TypeError, ValueError) as cause:
+                    raise InvalidEventError(name, f"cannot be written as JSON: {cause}", kind=kind) from error
+        raise InvalidEventError(free_field, f"cannot be written as JSON: {error}", kind=kind) from error
+
+
+def _dumps_exactly(value: Any) -> bytes:
+    _check_keys(value)
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return text.encode()
+
+
+def _check_keys(value: object) -> None:
+    """The standard library would turn keys of other types into text without a word."""
+    pending = [value]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, dict):
+            for key in item:
+                if not isinstance(key, str):
+                    raise TypeError(f"the key {excerpt(key)} is not text")
+            pending.extend(item.values())
+        elif isinstance(item, (list, tuple)):
+            pending.extend(item)
+
+
+def _check_event(event: Event) -> None:
+    for name, text in (("id", event.id), ("eventType", event.event_type), ("actorId", event.actor_id)):
+        _check_text(name, text, "event")
+    _check_version(event.version, "event")
+    if not isinstance(event.data, dict):
+        raise InvalidEventError("data", _found(event.data, "an object"))
+    if not isinstance(event.metadata, Mapping):
+        raise InvalidEventError("metadata", _found(event.metadata, "an object of texts"))
+    for key, value in event.metadata.items():
+        if not isinstance(key, str) or not isinstance(value, str):
+            raise InvalidEventError(
+                "metadata", f"holds {excerpt(value)} under {excerpt(key)}; keys and values must be text"
+            )
+    if not isinstance(event.command_id, str):
+        raise InvalidEventError("commandId", _found(event.command_id, "text"))
+    _check_timestamp(event.timestamp, "event")
+
+
+def _check_text(name: str, value: object, kind: str) -> None:
+    if not isinstance(value, str):
+        raise InvalidEventError(name, _found(value, "text"), kind=kind)
+    if not value:
+        raise InvalidEventError(name, "is empty", kind=kind)
+
+
+def _check_version(version: object, kind: str) -> None:
+    if type(version) is not int:
+        raise InvalidEventError("version", _found(version, "an integer"), kind=kind)
+    if not 0 < version <= MAX_VERSION:
+        raise InvalidEventError("version", f"is {version}; it must lie between 1 and {MAX_VERSION}", kind=kind)
+
+
+def _check_timestamp(moment: object, kind: str) -> None:
+    if not isinstance(moment, datetime):
+        raise InvalidEventError("timestamp", _found(moment, "a datetime"), kind=kind)
+    offset = moment.utcoffset()
+    if offset is None:
+        raise InvalidEventError("timestamp", f"is {moment.isoformat()} without an offset from UTC", kind=kind)
+    if offset.total_seconds() % 60:
+        raise InvalidEventError("timestamp", f"has the offset {offset}; whole minutes are allowed", kind=kind)
+
+
+def _found(value: object, expected: str) -> str:
+    return f"is {excerpt(value)} ({type(value).__name__}); it must be {expected}"
+
+
+def _explain(raw: bytes, kind: str) -> NoReturn:
+    """Raise the error that names the first thing wrong with `raw`, which was refused already."""
+
+    def refuse(field: str, problem: str) -> NoReturn:
+        raise InvalidEventError(field, problem, kind=kind) from None
+
+    try:
+        bytes(raw).decode("utf-8")
+    except UnicodeDecodeError as error:
+        follower = raw[error.start + 1 : error.start + 2]
+        behind = f" followed by 0x{follower.hex().upper()}" if follower else " at the very end"
+        refuse("", f"is not UTF-8: byte 0x{raw[error.start]:02X} at offset {error.start} is{behind}")
+    try:
+        document = orjson.loads(raw)
+    except ValueError as error:
+        refuse("", f"is not JSON: {error}" if raw else "is not JSON: there are no bytes at all")
+    if not isinstance(document, dict):
+        refuse("", f"is not a JSON object, it is {_excerpt_json(raw, None)}")
+    texts = ("id", "eventType", "actorId") if kind == "event" else ("actorId",)
+    for name in texts:
+        value = document.get(name)
+        if name not in document or value is None:
+            refuse(name, "is missing")
+        if not isinstance(value, str):
+            refuse(name, f"is {_excerpt_json(raw, name)}; it must be text")
+        if not value:
+            refuse(name, "is empty")
+    if document.get("version") is None:
+        refuse("version", "is missing")
+    version = document["version"]
+    written = _excerpt_json(raw, "version")
+    if type(version) is not int and not written.lstrip("-").isdigit():
+        refuse("version", f"is {written}; it must be an integer")
+    if type(version) is not int or not 0 < version <= MAX_VERSION:
+        refuse("version", f"is {written}; it must lie between 1 and {MAX_VERSION}")
+    free = "data" if kind == "event" else "state"
+    if not isinstance(document.get(free, _EMPTY), (dict, type(None))):
+        refuse(free, f"is {_excerpt_json(raw, free)}; it must be an object")
+    metadata = document.get("metadata")
+    if metadata is not None and kind == "event":
+        if not isinstance(metadata, dict):
+            refuse("metadata", f"is {_excerpt_json(raw, 'metadata')}; it must be an object of texts")
+        for key, value in metadata.items():
+            if not isinstance(value, str):
+                refuse("metadata", f"holds {excerpt(value)} under {excerpt(key)}; values must be text")
+    if kind == "event" and not isinstance(document.get("commandId") or "", str):
+        refuse("commandId", f"is {_excerpt_json(raw, 'commandId')}; it must be text")
+    if document.get("timestamp") is None:
+        refuse("timestamp", "is missing")
+    refuse("timestamp", f"is {_excerpt_json(raw, 'timestamp')}; it must be an RFC 3339 time with an offset")
+
+
+def _excerpt_json(raw: bytes, name: str | None) -> str:
+    """The text of one field exactly as written, cut to an excerpt."""
+    try:
+        member = None if name is None else lossless.find_member(raw, name)
+        span = lossless.scan_value(raw) if member is None else member.value
+    except lossless.ScanError:
+        return excerpt(raw)
+    text = raw[span.start : span.end].decode("utf-8", "replace")
+    return text if len(text) <= 80 else f"{text[:80]}… ({len(text):,} characters)"
+
+
+def utc_from_microseconds(microseconds: int) -> datetime:
+    """The moment so many microseconds after 1970, exactly (floats would round)."""
+    return _EPOCH + timedelta(microseconds=microseconds)
+
+
+def microseconds_from_utc(moment: datetime) -> int:
+    """The inverse of `utc_from_microseconds`."""
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

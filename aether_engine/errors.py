@@ -1,0 +1,225 @@
+"""Every error a store, a bus or a reader raises.
+
+All derive from `AetherError`, carry their facts as fields, and say in one sentence what happened, to what,
+and what can be done about it. The sentence is made here, so that one mistake reads the same on every store;
+an exception of a driver (sqlite3, nats) never reaches a caller.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from aether_engine.event import Event
+
+#: Longest excerpt of foreign text that an error sentence repeats, in characters.
+EXCERPT_LENGTH = 80
+
+
+def excerpt(value: object) -> str:
+    """`value` as it can stand in a sentence: quoted if text, and never longer than `EXCERPT_LENGTH`."""
+    text = ascii(value) if isinstance(value, bytes) else repr(value)
+    if len(text) <= EXCERPT_LENGTH:
+        return text
+    return f"{text[:EXCERPT_LENGTH]}… ({len(text):,} characters)"
+
+
+class AetherError(Exception):
+    """Root of all errors of the engine; `str(error)` is a sentence for people."""
+
+
+class InvalidEventError(AetherError):
+    """An event or a snapshot that breaks the wire form or the rules of its fields.
+
+    `field` is the wire name of the field at fault (`""` when it is the document as a whole), `problem` says
+    what was found and what is expected there.
+    """
+
+    def __init__(self, field: str, problem: str, *, kind: str = "event") -> None:
+        self.field = field
+        self.problem = problem
+        self.kind = kind
+        where = f"{field} " if field else ""
+        super().__init__(f"Not a valid {kind}: {where}{problem}.")
+
+
+class VersionConflictError(AetherError):
+    """The one invariant: an event's version must exceed its actor's current version.
+
+    `stored` is the event that holds the attempted version, if there is one, and `is_duplicate` says whether
+    it has the id of the refused one: then the same command was saved before.
+    """
+
+    def __init__(
+        self,
+        actor_id: str,
+        attempted_version: int,
+        current_version: int,
+        *,
+        stored: Event | None = None,
+        is_duplicate: bool = False,
+    ) -> None:
+        self.actor_id = actor_id
+        self.attempted_version = attempted_version
+        self.current_version = current_version
+        self.stored = stored
+        self.is_duplicate = is_duplicate
+        if is_duplicate:
+            remedy = "this very event is already stored there, so there is nothing left to do"
+        elif stored is not None:
+            remedy = (
+                f"another event ({stored.event_type}, id {excerpt(stored.id)}) holds it; "
+                f"look at what was stored meanwhile and decide on version {current_version + 1} or higher"
+            )
+        else:
+            remedy = f"the next version must be {current_version + 1} or higher"
+        super().__init__(
+            f"Version {attempted_version} of actor {excerpt(actor_id)} was not stored: "
+            f"the actor is at version {current_version}; {remedy}."
+        )
+
+
+class DuplicateEventError(AetherError):
+    """The namespace already holds this event id, at another version or of another actor."""
+
+    def __init__(self, event_id: str, sequence: int) -> None:
+        self.event_id = event_id
+        self.sequence = sequence
+        super().__init__(
+            f"Event id {excerpt(event_id)} is already stored at sequence {sequence}, with another version or "
+            "actor; nothing was stored: give the new event an id of its own."
+        )
+
+
+class OutcomeUnknownError(AetherError):
+    """Whether `event` was stored cannot be known; saving the same event again stores it at most once."""
+
+    def __init__(self, event: Event, reason: str) -> None:
+        self.event = event
+        self.reason = reason
+        super().__init__(
+            f"Whether event {excerpt(event.id)} (version {event.version} of {excerpt(event.actor_id)}) was stored "
+            f"is not known: {reason}; save the same event again, it is stored at most once."
+        )
+
+
+class StoreUnavailableError(AetherError):
+    """The store cannot be reached or opened at present; nothing was changed."""
+
+    def __init__(self, url: str, reason: str) -> None:
+        self.url = url
+        self.reason = reason
+        super().__init__(f"{url} is not available: {reason}.")
+
+
+class ReadOnlyError(AetherError):
+    """A write was asked of a connection that was opened read-only."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        super().__init__(f"{url} was opened read-only, nothing was written; open it writable to append.")
+
+
+class NamespaceNameError(AetherError):
+    """A namespace name, or a pattern of names, that breaks the naming rules."""
+
+    def __init__(self, name: str, problem: str) -> None:
+        self.name = name
+        self.problem = problem
+        super().__init__(
+            f"{excerpt(name)} cannot be a namespace: {problem}; use one or more tokens of letters, digits, "
+            "'_' and '-', joined by single dots."
+        )
+
+
+class NamespaceCollisionError(AetherError):
+    """Two namespace names share one stream; the second is refused so that data is never mixed."""
+
+    def __init__(self, name: str, existing: str, stream: str) -> None:
+        self.name = name
+        self.existing = existing
+        self.stream = stream
+        super().__init__(
+            f"Namespace {excerpt(name)} would share stream {excerpt(stream)} with namespace {excerpt(existing)}; "
+            "choose another name."
+        )
+
+
+class CorruptStoreError(AetherError):
+    """The store itself (not one event in it) is damaged beyond what the request needs."""
+
+    def __init__(self, url: str, reason: str) -> None:
+        self.url = url
+        self.reason = reason
+        super().__init__(f"{url} is damaged: {reason}.")
+
+
+class UnsupportedFormatError(AetherError):
+    """The file is not ours, or its format is newer than this program knows; it is left as it is."""
+
+    def __init__(self, url: str, found: str, supported: str) -> None:
+        self.url = url
+        self.found = found
+        self.supported = supported
+        super().__init__(f"{url} is {found}, and this program reads {supported}; the file was left as it is.")
+
+
+class ChecksumMismatchError(AetherError):
+    """The stored bytes of an event are not the bytes that were written, even if they still parse."""
+
+    def __init__(self, stored: int, computed: int) -> None:
+        self.stored = stored
+        self.computed = computed
+        super().__init__(
+            f"Checksum mismatch: stored {stored:08X}, computed {computed:08X}; the bytes changed after writing."
+        )
+
+
+class MisplacedEventError(AetherError):
+    """The place an event is stored under disagrees with what its payload says."""
+
+    def __init__(self, field: str, place: object, payload: object) -> None:
+        self.field = field
+        self.place = place
+        self.payload = payload
+        super().__init__(
+            f"Payload and place disagree: stored as {field} {excerpt(place)}, "
+            f"but the payload says {excerpt(payload)}."
+        )
+
+
+class EventLostError(AetherError):
+    """An event that must be there (sequences of a file have no holes) cannot be read."""
+
+    def __init__(self, sequence: int, reason: str) -> None:
+        self.sequence = sequence
+        self.reason = reason
+        super().__init__(f"The event at sequence {sequence} is lost: {reason}.")
+
+
+class ReducerError(AetherError):
+    """A reducer failed at one event; `sequence` and `version` say at which."""
+
+    def __init__(self, version: int, reason: str) -> None:
+        self.version = version
+        self.reason = reason
+        super().__init__(f"The reducer failed at version {version}: {reason}.")
+
+
+class ImportLineError(AetherError):
+    """A line of an import that is refused; nothing of the import was stored. `line` counts from 1."""
+
+    def __init__(self, source: str, line: int, reason: str) -> None:
+        self.source = source
+        self.line = line
+        self.reason = reason
+        super().__init__(f"{source}, line {line}: {reason} Nothing was imported.")
+
+
+class TransferError(AetherError):
+    """A file of an import or export cannot be read or written, or cannot hold what it should."""
+
+    def __init__(self, source: str, reason: str) -> None:
+        self.source = source
+        self.reason = reason
+        super().__init__(f"{source}: {reason}.")

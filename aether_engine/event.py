@@ -1,0 +1,249 @@
+"""The values of the domain: frozen, compared by content, safe to hand between threads.
+
+Bytes are the truth. A value decoded from bytes remembers them and encodes to those very bytes; a derived
+value (`with_…`) edits the bytes in place, so that unknown keys and the spelling of every number survive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+#: Highest version an actor can reach: versions are int64.
+MAX_VERSION = 2**63 - 1
+
+CORRELATION_ID = "CorrelationID"
+CAUSATION_ID = "CausationID"
+USER_ID = "UserID"
+TRACE_ID = "TraceID"
+SPAN_ID = "SpanID"
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An immutable fact about one actor.
+
+    `version` is the caller's: an int64 above 0, higher than the actor's current one, gaps allowed. `timestamp`
+    must be aware; the exact text of a decoded one (nanoseconds, offset) stays in the bytes of `to_json`.
+    """
+
+    id: str
+    event_type: str
+    actor_id: str
+    version: int
+    data: dict[str, Any]
+    metadata: dict[str, str] = field(default_factory=dict)
+    timestamp: datetime = field(default_factory=_now)
+    command_id: str = ""
+    # The bytes this event was decoded from. Not an init argument, so that `dataclasses.replace` drops them.
+    _raw: bytes | None = field(default=None, init=False, repr=False, compare=False)
+
+    def __hash__(self) -> int:
+        return hash((self.id, self.actor_id, self.version))
+
+    # `codec` depends on this module; these methods are where the cycle is closed, on purpose and at call time.
+    @staticmethod
+    def from_json(raw: bytes) -> Event:
+        """Decode the wire form; raises `InvalidEventError` naming the field and what was found."""
+        from aether_engine import codec
+
+        return codec.decode_event(raw)
+
+    def to_json(self) -> bytes:
+        """The wire form; of a decoded event the very bytes it came from. Raises `InvalidEventError`."""
+        from aether_engine import codec
+
+        return codec.encode_event(self)
+
+    def get_metadata(self, key: str, default: str = "") -> str:
+        """The metadata value under `key`."""
+        return self.metadata.get(key, default)
+
+    def with_metadata(self, **pairs: str) -> Event:
+        """This event with `pairs` added to its metadata, replacing equal keys."""
+        return self._with_metadata(pairs)
+
+    def with_metadata_from(self, other: Event) -> Event:
+        """This event with all metadata of `other` added, replacing equal keys."""
+        return self._with_metadata(other.metadata)
+
+    def with_correlation_id(self, correlation_id: str) -> Event:
+        """This event as part of the conversation `correlation_id`."""
+        return self._with_metadata({CORRELATION_ID: correlation_id})
+
+    def with_causation_id(self, causation_id: str) -> Event:
+        """This event as an effect of the event or command `causation_id`."""
+        return self._with_metadata({CAUSATION_ID: causation_id})
+
+    def with_user_id(self, user_id: str) -> Event:
+        """This event as done by `user_id`."""
+        return self._with_metadata({USER_ID: user_id})
+
+    def with_trace_id(self, trace_id: str) -> Event:
+        """This event as part of the distributed trace `trace_id`."""
+        return self._with_metadata({TRACE_ID: trace_id})
+
+    def with_span_id(self, span_id: str) -> Event:
+        """This event as part of the span `span_id`."""
+        return self._with_metadata({SPAN_ID: span_id})
+
+    def with_version(self, version: int) -> Event:
+        """This event at another version and otherwise as written: what a rebase stores."""
+        from aether_engine import codec
+
+        return codec.replace_field(self, "version", version)
+
+    @property
+    def correlation_id(self) -> str:
+        return self.get_metadata(CORRELATION_ID)
+
+    @property
+    def causation_id(self) -> str:
+        return self.get_metadata(CAUSATION_ID)
+
+    @property
+    def user_id(self) -> str:
+        return self.get_metadata(USER_ID)
+
+    @property
+    def trace_id(self) -> str:
+        return self.get_metadata(TRACE_ID)
+
+    @property
+    def span_id(self) -> str:
+        return self.get_metadata(SPAN_ID)
+
+    def _with_metadata(self, pairs: Mapping[str, str]) -> Event:
+        from aether_engine import codec
+
+        return codec.replace_field(self, "metadata", {**self.metadata, **pairs})
+
+
+@dataclass(frozen=True, slots=True)
+class ActorSnapshot:
+    """The state of an actor at a version: optional, kept apart from events, never the truth."""
+
+    actor_id: str
+    version: int
+    state: dict[str, Any]
+    timestamp: datetime = field(default_factory=_now)
+    _raw: bytes | None = field(default=None, init=False, repr=False, compare=False)
+
+    def __hash__(self) -> int:
+        return hash((self.actor_id, self.version))
+
+    @staticmethod
+    def from_json(raw: bytes) -> ActorSnapshot:
+        """Decode the wire form; raises `InvalidEventError` naming the field and what was found."""
+        from aether_engine import codec
+
+        return codec.decode_snapshot(raw)
+
+    def to_json(self) -> bytes:
+        """The wire form; of a decoded snapshot the very bytes it came from."""
+        from aether_engine import codec
+
+        return codec.encode_snapshot(self)
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayError:
+    """A stored event that cannot be trusted: where it stands, its bytes as stored, and why."""
+
+    sequence_number: int
+    raw_data: bytes
+    error: Exception
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayResult:
+    """An actor's events in version order and, apart from them, what could not be read."""
+
+    events: list[Event]
+    errors: list[ReplayError]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """One place of a namespace's log. Exactly one of `event` and `error` is set.
+
+    `recorded_at` is when the store took it (UTC); `raw` are the bytes as stored, empty where they are lost.
+    """
+
+    sequence: int
+    recorded_at: datetime
+    raw: bytes
+    event: Event | None
+    error: ReplayError | None
+
+
+@dataclass(frozen=True, slots=True)
+class NamespaceInfo:
+    """A namespace at a glance. `size_bytes` counts the events' raw bytes."""
+
+    name: str
+    event_count: int
+    size_bytes: int
+    first_recorded_at: datetime | None
+    last_recorded_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ActorInfo:
+    """An actor at a glance."""
+
+    actor_id: str
+    event_count: int
+    latest_version: int
+    last_event_type: str
+    last_recorded_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionFilter:
+    """What a subscriber wants: events of one of `event_types` (none = all) whose actor matches the pattern."""
+
+    event_types: frozenset[str] = frozenset()
+    actor_pattern: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """EventStored, as the bus delivers it; `sequence` is None where the publisher does not know it."""
+
+    namespace: str
+    event: Event
+    sequence: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Tailed:
+    """One place of a namespace's log, as `engine.tail` delivers it."""
+
+    namespace: str
+    stored: StoredEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Stands in a batch where something is missing: `missed` events after `after_sequence`, None = not known."""
+
+    namespace: str
+    after_sequence: int | None
+    missed: int | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoreWarning:
+    """A setting of a store that endangers what it promises (`engine.warnings`)."""
+
+    namespace: str
+    setting: str
+    message: str

@@ -1,0 +1,1 @@
+"""Stores: siblings behind one set of protocols; none imports another."""

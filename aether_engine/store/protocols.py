@@ -1,0 +1,152 @@
+"""What every store offers. Applications ask for the smallest of these that they need.
+
+`InMemoryEventStore`, `SQLiteEventStore` and every later sibling implement all of them with one meaning; the
+contract suite in `aether_engine.testing` is the arbiter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Sequence
+from typing import Final, Protocol, runtime_checkable
+
+from aether_engine.event import (
+    ActorInfo,
+    ActorSnapshot,
+    Event,
+    NamespaceInfo,
+    ReplayResult,
+    StoredEvent,
+    StoreWarning,
+)
+
+#: Most events one `save_events` takes; also the largest atomic batch of a JetStream server.
+MAX_BATCH: Final = 1000
+
+#: How a store tells its engine that events were stored, in order and after the write.
+Publish = Callable[[str, Sequence[tuple[int, Event]]], None]
+
+
+@runtime_checkable
+class EventStore(Protocol):
+    """What an application needs to save and to rebuild actors."""
+
+    @property
+    def namespace(self) -> str: ...
+
+    async def save_event(self, event: Event) -> int:
+        """Store `event` durably and return its sequence.
+
+        Raises `InvalidEventError`, `ReadOnlyError`, `VersionConflictError`, `DuplicateEventError`, in this
+        order of checking, or `OutcomeUnknownError` / `StoreUnavailableError`. Nothing is retried.
+        """
+        ...
+
+    async def get_latest_version(self, actor_id: str) -> int:
+        """The highest version of the actor, 0 if it has no events."""
+        ...
+
+    async def get_events(self, actor_id: str, from_version: int = 0) -> list[Event]:
+        """The readable events with `version >= from_version`, by version; corrupted ones are skipped."""
+        ...
+
+
+@runtime_checkable
+class EventStoreWithErrors(EventStore, Protocol):
+    """For whoever must know what could not be read."""
+
+    async def get_events_with_errors(self, actor_id: str, from_version: int = 0) -> ReplayResult:
+        """As `get_events`, with the corrupted events beside the readable ones."""
+        ...
+
+
+@runtime_checkable
+class SnapshotStore(Protocol):
+    """Snapshots: optional, apart from events, replaced by saving the same version again."""
+
+    async def save_snapshot(self, snapshot: ActorSnapshot) -> None: ...
+
+    async def get_latest_snapshot(self, actor_id: str) -> ActorSnapshot | None:
+        """The readable snapshot with the highest version."""
+        ...
+
+
+@runtime_checkable
+class EventLog(Protocol):
+    """What an inspector needs on top: the whole log, damaged places included."""
+
+    async def save_events(self, events: Sequence[Event]) -> list[int]:
+        """Store all of at most `MAX_BATCH` events or none; returns their sequences in order."""
+        ...
+
+    async def last_sequence(self) -> int:
+        """The highest sequence handed out, 0 in an empty namespace."""
+        ...
+
+    def read(
+        self, *, from_sequence: int = 1, to_sequence: int | None = None, batch_size: int = 1000
+    ) -> AsyncIterator[list[StoredEvent]]:
+        """The log in sequence order up to `to_sequence` (inclusive; None = the end when the read began)."""
+        ...
+
+    def read_actor(
+        self, actor_id: str, *, from_version: int = 0, batch_size: int = 1000
+    ) -> AsyncIterator[list[StoredEvent]]:
+        """One actor's stream in version order, damaged events included."""
+        ...
+
+    async def actors(self, *, prefix: str = "", after: str | None = None, limit: int = 1000) -> list[ActorInfo]:
+        """Actors by `actor_id` (code point order) whose id starts with `prefix` and sorts behind `after`."""
+        ...
+
+    def tail(self, *, after_sequence: int | None = None) -> AsyncIterator[list[StoredEvent]]:
+        """Endless, gap-free and in order: all behind `after_sequence`, or only what comes after this call."""
+        ...
+
+    async def snapshots(self, actor_id: str) -> list[ActorSnapshot]:
+        """All readable snapshots of the actor, by version."""
+        ...
+
+
+@runtime_checkable
+class BulkWriter(Protocol):
+    """Stores that can take a load of any length as one: all of it or nothing."""
+
+    async def save_all(
+        self, batches: AsyncIterable[Sequence[Event]], *, progress: Callable[[int], None] | None = None
+    ) -> int:
+        """Store every event of every batch in one transaction; returns how many. `progress` hears the count.
+
+        Raises as `save_event` does, for the first event refused; then, as after cancelling, nothing is stored.
+        """
+        ...
+
+
+class Store(EventStoreWithErrors, SnapshotStore, EventLog, Protocol):
+    """All four protocols together: what `engine.store()` returns."""
+
+
+class Backend(Protocol):
+    """What `Engine` needs of a kind of storage: its namespaces, and a store for each."""
+
+    @property
+    def warnings(self) -> list[StoreWarning]: ...
+
+    async def namespaces(self) -> list[NamespaceInfo]:
+        """Existing namespaces by name."""
+        ...
+
+    async def store(self, namespace: str) -> Store:
+        """The store of a namespace, the same object each time; it comes to exist by its first save."""
+        ...
+
+    def change_count(self) -> int:
+        """A number that rises with every write that was noticed, also those of other processes."""
+        ...
+
+    async def wait_for_change(self, count: int) -> None:
+        """Return once `change_count()` exceeds `count`, or when the backend closes."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what was accepted and let go of every resource. Idempotent."""
+        ...
