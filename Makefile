@@ -1,0 +1,55 @@
+# Aether Desktop. `make help` lists the targets.
+#
+#   make run ARGS="events.db"     arguments for the application
+#   make test PYTHON=python3.13   the interpreter to make .venv with (default: the first python >= 3.11 found)
+#   make test TESTS="tests/engine -k audit"
+#
+# All paths are relative: the checkout's own path may contain spaces.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help run test lint bench soak package lock clean venv
+
+unexport PYTHONPATH
+unexport PYTHONHOME
+
+PYTHON ?=
+ARGS ?=
+TESTS ?=
+VENV_PYTHON := .venv/bin/python
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | \
+		while IFS=$$'\t' read -r name what; do printf '  make %-9s %s\n' "$$name" "$$what"; done
+
+venv: ## set up .venv from packaging/requirements-dev.lock (the other targets do it when they need it)
+	@packaging/setup.sh "$(PYTHON)"
+
+run: venv ## start the application on the demo data; without a display, write a screenshot of it
+	@packaging/system-libraries.sh run
+	@packaging/run.sh $(ARGS)
+
+test: venv ## lint, type check and test everything
+	@packaging/system-libraries.sh test
+	@packaging/test.sh $(TESTS)
+
+lint: venv ## ruff and mypy
+	@packaging/test.sh --only-lint
+
+bench: venv ## measure speed and memory: prints a table
+	@packaging/system-libraries.sh bench
+	@$(VENV_PYTHON) -m tests.benchmarks $(ARGS)
+
+soak: venv ## run for a long time under load, watching memory
+	@packaging/system-libraries.sh bench
+	@$(VENV_PYTHON) -m tests.benchmarks.soak $(ARGS)
+
+package: venv ## build the sdist and the wheel into dist/
+	@packaging/build.sh
+
+lock: venv ## refresh packaging/requirements*.lock from pyproject.toml (needs the package registry)
+	@packaging/lock.sh $(VENV_PYTHON)
+
+clean: ## remove .venv, dist/, build/ and every cache
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find aether_engine aether_desktop tests -name __pycache__ -type d -prune -exec rm -rf {} +
