@@ -118,8 +118,8 @@ else
 fi
 
 pip() { "$venv_python" -m pip --disable-pip-version-check --no-input "$@"; }
-pip install --quiet --progress-bar off --require-hashes --requirement "$lock"
-pip install --quiet --no-index --no-deps --no-build-isolation --editable .
+pip install -qq --progress-bar off --require-hashes --requirement "$lock"
+pip install -qq --no-index --no-deps --no-build-isolation --editable .
 # An editable install copies the resources as they are now; the checkout's own are the ones to be found.
 rm -rf .venv/lib/python3*/site-packages/aether_desktop
 description "$venv_python" > "$stamp.new"

@@ -137,5 +137,5 @@ fi
     [ "${#needed_for_window[@]}" = 0 ] || echo "  - no window opens on this display (${needed_for_window[*]})"
     [ "${#needed_for_driving[@]}" = 0 ] || echo "  - the tests that drive a real window are skipped (${needed_for_driving[*]})"
 } >&2
-# What is not needed by Qt itself costs some tests, not all of them.
-[ "${#needed_for_qt[@]}" = 0 ] && [ "${#unknown[@]}" = 0 ] && { [ "$purpose" = test ] || [ "${#needed_for_window[@]}" = 0 ]; }
+# Only what Qt itself needs is worth stopping for: the rest costs some tests, or Qt finds another platform.
+[ "${#needed_for_qt[@]}" = 0 ]
