@@ -1,0 +1,156 @@
+"""How one stored event reads in a table: exact texts for every column, made once and kept with the row."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+
+from PySide6.QtCore import QLocale
+
+from aether_engine import lossless
+from aether_engine.codec import decode_event, format_timestamp, parse_timestamp
+from aether_engine.errors import (
+    AetherError,
+    ChecksumMismatchError,
+    EventLostError,
+    InvalidEventError,
+    MisplacedEventError,
+)
+from aether_engine.event import Event, StoredEvent
+
+#: Longest payload preview handed to the view, in characters; the whole text is a role of its own.
+PREVIEW_LENGTH = 400
+#: From this size on a table cell looks only at the ends of an event's bytes.
+HUGE = 1 << 16
+_TIMESTAMP = re.compile(rb'"timestamp"\s*:\s*"([0-9Tt:.+Zz-]{20,35})"')
+_DATA = re.compile(rb'"data"\s*:\s*')
+_WHITE_SPACE = re.compile(r"\s+")
+NOT_TRUSTED = "not trusted"
+
+
+@dataclass(frozen=True, slots=True)
+class EventCells:
+    """The texts of one row. `timestamp` is `date time offset`, all digits as stored."""
+
+    sequence: str
+    version: str
+    event_type: str
+    actor: str
+    timestamp: str
+    date: str
+    data: str
+    corrupted: bool
+
+
+def cells_of(stored: StoredEvent) -> EventCells:
+    """The texts of `stored`; of a damaged event its reason, and what its bytes still say."""
+    sequence = number_text(stored.sequence)
+    if stored.event is not None:
+        event = stored.event
+        timestamp = timestamp_text(stored.raw, event.timestamp)
+        return EventCells(
+            sequence,
+            number_text(event.version),
+            event.event_type,
+            event.actor_id,
+            timestamp,
+            timestamp[:10],
+            data_preview(stored.raw),
+            corrupted=False,
+        )
+    assert stored.error is not None
+    claimed = claimed_event(stored.raw)
+    return EventCells(
+        sequence,
+        number_text(claimed.version) if claimed else "",
+        short_reason(stored.error.error),
+        claimed.actor_id if claimed else "",
+        timestamp_text(stored.raw, claimed.timestamp) if claimed else "",
+        timestamp_text(stored.raw, claimed.timestamp)[:10] if claimed else "",
+        NOT_TRUSTED,
+        corrupted=True,
+    )
+
+
+def claimed_event(raw: bytes) -> Event | None:
+    """What damaged bytes still claim to be, if they parse at all; never to be trusted."""
+    try:
+        return decode_event(raw)
+    except InvalidEventError:
+        return None
+
+
+def number_text(number: int) -> str:
+    """`number` with the locale's separators: for sequences, versions and counts, never for payload values."""
+    return QLocale().toString(number)
+
+
+def timestamp_text(raw: bytes, moment: datetime) -> str:
+    """The timestamp as stored, as `date time offset`: no digit lost, `Z` kept as written."""
+    text = _stored_timestamp(raw, moment)
+    offset = 1 if text[-1:] in "Zz" else 6
+    return f"{text[:10]} {text[11:-offset]} {text[-offset:]}"
+
+
+def _stored_timestamp(raw: bytes, moment: datetime) -> str:
+    if len(raw) > HUGE:
+        # Scanning megabytes for one table cell would be felt; the timestamp usually stands near an end.
+        for part in (raw[-HUGE:], raw[:HUGE]):
+            for found in reversed(_TIMESTAMP.findall(part)):
+                text: str = found.decode("ascii")
+                if parse_timestamp(text) == moment:
+                    return text
+        return format_timestamp(moment)
+    try:
+        member = lossless.find_member(raw, "timestamp")
+    except lossless.ScanError:
+        return format_timestamp(moment)
+    if member is None:
+        return format_timestamp(moment)
+    return lossless.string_value(raw[member.value.start : member.value.end])
+
+
+def data_text(raw: bytes) -> str:
+    """The payload exactly as written, `{}` where there is none."""
+    try:
+        member = lossless.find_member(raw, "data")
+    except lossless.ScanError:
+        return raw.decode("utf-8", "replace")
+    if member is None:
+        return "{}"
+    return raw[member.value.start : member.value.end].decode("utf-8", "replace")
+
+
+def data_preview(raw: bytes) -> str:
+    """The payload on one line, cut to what a cell can show."""
+    if len(raw) > HUGE:
+        start = _DATA.search(raw, 0, HUGE)
+        text = raw[start.end() if start else 0 :][: 4 * PREVIEW_LENGTH].decode("utf-8", "replace")
+    else:
+        text = data_text(raw)
+    return _WHITE_SPACE.sub(" ", text[:PREVIEW_LENGTH])
+
+
+def short_reason(error: Exception) -> str:
+    """Why an event is not trusted, in the few words of a table cell."""
+    if isinstance(error, ChecksumMismatchError):
+        return "Checksum mismatch"
+    if isinstance(error, EventLostError):
+        return "Lost"
+    if isinstance(error, MisplacedEventError):
+        return f"Payload and place disagree: {error.field}"
+    if isinstance(error, InvalidEventError):
+        return f"{error.field} {error.problem}".strip()
+    return str(error) if isinstance(error, AetherError) else type(error).__name__
+
+
+def duration_text(earlier: datetime, later: datetime) -> str:
+    """The time between two events as `[-][h:]mm:ss.mmm`, exact to the millisecond."""
+    milliseconds = round((later - earlier).total_seconds() * 1000)
+    sign = "-" if milliseconds < 0 else ""
+    seconds, milli = divmod(abs(milliseconds), 1000)
+    minutes, second = divmod(seconds, 60)
+    hours, minute = divmod(minutes, 60)
+    head = f"{hours}:{minute:02}" if hours else f"{minute:02}"
+    return f"{sign}{head}:{second:02}.{milli:03}"

@@ -1,0 +1,186 @@
+"""What every table of events has in common: columns, texts, roles; rows are the subclass's affair."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+
+from aether_desktop.models.event_cells import EventCells, cells_of, data_text, duration_text
+from aether_desktop.models.roles import BANNER_KINDS, ColumnKind, Role, RowBanner, RowKind
+from aether_engine.event import StoredEvent
+
+Index = QModelIndex | QPersistentModelIndex
+_ROOT = QModelIndex()
+
+
+class Column(Enum):
+    """The columns a table of events can have: title, kind and width in characters of its widest usual text."""
+
+    GUTTER = ("", ColumnKind.GUTTER, 0)
+    SEQUENCE = ("Sequence", ColumnKind.NUMBER, 10)
+    VERSION = ("Version", ColumnKind.NUMBER, 8)
+    EVENT_TYPE = ("Event type", ColumnKind.CHIP, 30)
+    ACTOR = ("Actor", ColumnKind.ID, 16)
+    SINCE_PREVIOUS = ("Since previous", ColumnKind.NUMBER, 14)
+    TIMESTAMP = ("Timestamp", ColumnKind.TIME, 31)
+    DATA = ("Data", ColumnKind.MONO, 40)
+
+    @property
+    def title(self) -> str:
+        return self.value[0]
+
+    @property
+    def kind(self) -> ColumnKind:
+        return self.value[1]
+
+    @property
+    def characters(self) -> int:
+        return self.value[2]
+
+
+@dataclass(frozen=True, slots=True)
+class BannerRow:
+    """A row that is one line over all columns: a gap, a snapshot or a note."""
+
+    kind: RowKind
+    banner: RowBanner
+
+
+Row = StoredEvent | BannerRow | None
+
+
+class EventTable(QAbstractTableModel):
+    """Rows of stored events and banners; a row that is None is still being loaded."""
+
+    columns: tuple[Column, ...] = ()
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        # Texts of the rows painted lately; a scrolled-over million must not stay here.
+        self._cells: dict[int, EventCells] = {}
+
+    def entry(self, row: int) -> Row:
+        """What stands in `row`, None while it is being loaded."""
+        raise NotImplementedError  # pragma: no cover - abstract
+
+    def stored_at(self, row: int) -> StoredEvent | None:
+        """The stored event in `row`, None for banners and rows not loaded yet."""
+        entry = self.entry(row) if 0 <= row < self.rowCount() else None
+        return entry if isinstance(entry, StoredEvent) else None
+
+    def columnCount(self, parent: Index = _ROOT) -> int:
+        return 0 if parent.isValid() else len(self.columns)
+
+    def headerData(
+        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
+    ) -> Any:
+        if orientation is not Qt.Orientation.Horizontal or not 0 <= section < len(self.columns):
+            return None
+        column = self.columns[section]
+        if role == Qt.ItemDataRole.DisplayRole:
+            return column.title
+        if role == Role.COLUMN_KIND:
+            return column.kind
+        return None
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if not index.isValid():
+            return None
+        row = index.row()
+        entry = self.entry(row)
+        if entry is None:
+            return RowKind.PLACEHOLDER if role == Role.KIND else None
+        if isinstance(entry, BannerRow):
+            return self._banner_data(entry, index.column(), role)
+        if role == Role.KIND:
+            return RowKind.CORRUPTED if entry.error is not None else RowKind.EVENT
+        column = self.columns[index.column()]
+        if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
+            return self._text(entry, row, column)
+        if role == Role.SAME_DATE and column is Column.TIMESTAMP:
+            return self._same_date(entry, row)
+        if role in (Role.FULL_TEXT, Role.COPY_TEXT):
+            return self._full_text(entry, row, column)
+        return None
+
+    def _banner_data(self, entry: BannerRow, column: int, role: int) -> Any:
+        if role == Role.KIND:
+            return entry.kind
+        if role == Role.BANNER:
+            return entry.banner
+        if role in (Qt.ItemDataRole.AccessibleTextRole, Qt.ItemDataRole.DisplayRole) and column == 1:
+            return f"{entry.banner.title} {entry.banner.text}"
+        return None
+
+    def _text(self, stored: StoredEvent, row: int, column: Column) -> str:
+        cells = self._cells_at(row, stored)
+        match column:
+            case Column.SEQUENCE:
+                return cells.sequence
+            case Column.VERSION:
+                return cells.version
+            case Column.EVENT_TYPE:
+                return cells.event_type
+            case Column.ACTOR:
+                return cells.actor
+            case Column.TIMESTAMP:
+                return cells.timestamp
+            case Column.SINCE_PREVIOUS:
+                return self._since_previous(stored, row)
+            case Column.DATA:
+                return cells.data
+            case Column.GUTTER:
+                return ""
+
+    def _full_text(self, stored: StoredEvent, row: int, column: Column) -> str:
+        event = stored.event
+        match column:
+            case Column.SEQUENCE:
+                return str(stored.sequence)
+            case Column.VERSION if event is not None:
+                return str(event.version)
+            case Column.EVENT_TYPE if event is not None:
+                return event.event_type
+            case Column.EVENT_TYPE if stored.error is not None:
+                return str(stored.error.error)
+            case Column.ACTOR if event is not None:
+                return event.actor_id
+            case Column.DATA if event is not None:
+                return data_text(stored.raw)
+            case _:
+                return self._text(stored, row, column)
+
+    def _since_previous(self, stored: StoredEvent, row: int) -> str:
+        for above in range(row - 1, max(-1, row - 4), -1):
+            previous = self.entry(above)
+            if isinstance(previous, StoredEvent):
+                if previous.event is None or stored.event is None:
+                    return ""
+                return duration_text(previous.event.timestamp, stored.event.timestamp)
+        return ""
+
+    def _same_date(self, stored: StoredEvent, row: int) -> bool:
+        above = self.entry(row - 1) if row else None
+        if not isinstance(above, StoredEvent):
+            return False
+        date = self._cells_at(row, stored).date
+        return bool(date) and self._cells_at(row - 1, above).date == date
+
+    def _cells_at(self, row: int, stored: StoredEvent) -> EventCells:
+        cells = self._cells.get(row)
+        if cells is None:
+            if len(self._cells) > 2000:
+                self._cells.clear()
+            cells = self._cells[row] = cells_of(stored)
+        return cells
+
+    def _forget_cells(self) -> None:
+        self._cells.clear()
+
+
+def is_banner(kind: object) -> bool:
+    """Whether rows of `kind` are one line over all columns."""
+    return kind in BANNER_KINDS
