@@ -1,0 +1,99 @@
+"""The wheel carries everything, and what is installed from it finds its own files, not the checkout's."""
+
+from __future__ import annotations
+
+import configparser
+import os
+import subprocess
+import sys
+import sysconfig
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def _run(*command: str, cwd: Path, **environment: str) -> str:
+    ran = subprocess.run(
+        command, cwd=cwd, env={**os.environ, **environment}, capture_output=True, text=True, timeout=300
+    )
+    assert ran.returncode == 0, f"{command} failed:\n{ran.stdout}\n{ran.stderr}"
+    return ran.stdout.strip()
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("dist")
+    _run(
+        *(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT)),
+        cwd=folder,
+        PIP_NO_INDEX="1",
+    )
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with what the wheel installs, and nothing else."""
+    target = tmp_path_factory.mktemp("installed")
+    _run(
+        *(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-index"),
+        *("--no-deps", "--target", str(target), str(wheel)),
+        cwd=target,
+    )
+    return target
+
+
+def test_wheel_carries_resources_and_types(wheel: Path) -> None:
+    names = set(zipfile.ZipFile(wheel).namelist())
+
+    icons = {f"aether_desktop/_resources/icons/{each.name}" for each in (ROOT / "resources/icons").glob("*.svg")}
+    assert icons
+    assert icons <= names
+    resources = {each for each in (ROOT / "resources").rglob("*") if each.is_file()}
+    assert {
+        f"aether_desktop/_resources/{each.relative_to(ROOT / 'resources').as_posix()}" for each in resources
+    } <= names
+    assert {"aether_engine/py.typed", "aether_desktop/py.typed"} <= names
+
+
+def test_wheel_carries_nothing_else(wheel: Path) -> None:
+    tops = {name.split("/")[0] for name in zipfile.ZipFile(wheel).namelist()}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"aether_engine", "aether_desktop"}
+
+
+def test_wheel_has_both_commands(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (each for each in archive.namelist() if each.endswith(".dist-info/entry_points.txt"))
+        commands = configparser.ConfigParser()
+        commands.read_string(archive.read(name).decode())
+    assert dict(commands["console_scripts"]) == {
+        "aether": "aether_desktop.cli:main",
+        "aether-desktop": "aether_desktop.app:main",
+    }
+
+
+def test_installed_application_finds_its_own_resources(installed: Path, tmp_path: Path) -> None:
+    found = _run(
+        # -S: no .pth file is read, so the checkout's editable installation is not there.
+        *(sys.executable, "-S", "-c"),
+        "from aether_desktop.assets import asset; print(asset('icons/app.svg'))",
+        cwd=tmp_path,
+        PYTHONPATH=os.pathsep.join([str(installed), sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]),
+    )
+    assert Path(found).resolve().is_relative_to(installed.resolve())
+    assert Path(found).is_file()
+
+
+def test_installed_commands_can_be_imported(installed: Path, tmp_path: Path) -> None:
+    origins = _run(
+        *(sys.executable, "-S", "-c"),
+        "import aether_desktop.app, aether_desktop.cli, aether_engine.engine as e; "
+        "print(aether_desktop.app.main, aether_desktop.cli.main, sep='\\n'); print(e.__file__)",
+        cwd=tmp_path,
+        PYTHONPATH=os.pathsep.join([str(installed), sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]),
+    )
+    assert Path(origins.splitlines()[-1]).resolve().is_relative_to(installed.resolve())
