@@ -1,0 +1,62 @@
+"""Text from stores is hostile: what it hides is made visible and it never becomes markup.
+
+Direction overrides can make a line read as something else (Unicode TR 36, "Trojan Source"), zero-width characters
+make two ids look equal, NUL ends a string in half of the tools. All of them are shown as what they are.
+"""
+
+import html
+import re
+
+# Format characters (Cf) of Unicode 16 without the Arabic and Syriac number signs, which are visible; the line and
+# paragraph separators; letters that are drawn as nothing; lone surrogates; noncharacters.
+_INVISIBLE = (
+    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0"
+    "\ufff0-\ufffb\ufdd0-\ufdef\ufffe\uffff"
+    "\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+    "\ud800-\udfff"
+)
+_CONTROLS = "\x00-\x1f\x7f-\x9f"
+_HOSTILE = re.compile(f"[{_CONTROLS}{_INVISIBLE}]")
+_HOSTILE_IN_LINES = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f{_INVISIBLE}]")
+
+_DELETE = 0x7F
+_CONTROL_PICTURES = 0x2400
+_DELETE_PICTURE = "\u2421"
+
+TOOLTIP_LIMIT = 2000
+"""Characters of a text that a tooltip shows before it says how many there are."""
+
+
+def _show(match: re.Match[str]) -> str:
+    code = ord(match.group())
+    if code < 0x20:
+        return chr(_CONTROL_PICTURES + code)
+    if code == _DELETE:
+        return _DELETE_PICTURE
+    return f"⟨U+{code:04X}⟩"
+
+
+def visible(text: str, *, keep_lines: bool = False) -> str:
+    """Return `text` with every control, invisible and direction-changing character replaced by a visible sign.
+
+    C0 controls become control pictures (NUL is `␀`), the others their code (`⟨U+202E⟩`). With `keep_lines` line
+    feeds and tabs stay, for text that is shown in several lines. What is already visible is returned unchanged.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return (_HOSTILE_IN_LINES if keep_lines else _HOSTILE).sub(_show, text)
+
+
+def plain_tooltip(text: str, limit: int = TOOLTIP_LIMIT) -> str:
+    """Return markup that a tooltip or message box shows as exactly `text`, made visible and capped at `limit`.
+
+    Qt guesses whether a tooltip is rich text and believes the text itself. So it always gets rich text, in which
+    everything of `text` is escaped. A capped text ends with "X of Y characters".
+    """
+    if not text:
+        return ""
+    shown = text[:limit]
+    body = html.escape(visible(shown, keep_lines=True), quote=True)
+    if len(text) > limit:
+        body += f"…\n\n{limit:,} of {len(text):,} characters"
+    return f'<qt><div style="white-space: pre-wrap">{body}</div></qt>'
