@@ -5,6 +5,8 @@ Start with `open_engine`. The library is async-first, typed and knows nothing of
 
 from __future__ import annotations
 
+from aether_engine.bus import EventBus, Subscription
+from aether_engine.engine import Engine, EngineTail, open_engine
 from aether_engine.errors import (
     AetherError,
     ChecksumMismatchError,
@@ -44,27 +46,35 @@ from aether_engine.patterns import (
     match_namespace_pattern,
     sanitize_namespace,
 )
+from aether_engine.store.memory import InMemoryEventStore
 from aether_engine.store.protocols import (
+    BulkWriter,
     EventLog,
     EventStore,
     EventStoreWithErrors,
     SnapshotStore,
+    Store,
 )
 
 __all__ = [
     "ActorInfo",
     "ActorSnapshot",
     "AetherError",
+    "BulkWriter",
     "ChecksumMismatchError",
     "CorruptStoreError",
     "DuplicateEventError",
+    "Engine",
+    "EngineTail",
     "Event",
+    "EventBus",
     "EventLog",
     "EventLostError",
     "EventStore",
     "EventStoreWithErrors",
     "Gap",
     "ImportLineError",
+    "InMemoryEventStore",
     "InvalidEventError",
     "MisplacedEventError",
     "NamespaceCollisionError",
@@ -77,9 +87,11 @@ __all__ = [
     "ReplayError",
     "ReplayResult",
     "SnapshotStore",
+    "Store",
     "StoreUnavailableError",
     "StoreWarning",
     "StoredEvent",
+    "Subscription",
     "SubscriptionFilter",
     "Tailed",
     "TransferError",
@@ -88,5 +100,6 @@ __all__ = [
     "is_wildcard_pattern",
     "match_actor_pattern",
     "match_namespace_pattern",
+    "open_engine",
     "sanitize_namespace",
 ]

@@ -1,0 +1,414 @@
+"""`open_engine`: from a URL to an engine that owns the stores, the bus and the tails of one place."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+from urllib.parse import quote, unquote_to_bytes
+
+from aether_engine.bus import EventBus, passes
+from aether_engine.errors import StoreUnavailableError
+from aether_engine.event import Gap, NamespaceInfo, StoredEvent, StoreWarning, SubscriptionFilter, Tailed
+from aether_engine.patterns import (
+    check_namespace,
+    check_namespace_pattern,
+    is_wildcard_pattern,
+    match_namespace_pattern,
+)
+from aether_engine.store.memory import MEMORY_URL, MemoryBackend
+from aether_engine.store.protocols import Backend, Publish, Store
+
+# How many batches (of up to 1,000 events) wait for the reader of a tail before its logs are read no further.
+_WAITING_BATCHES: Final = 8
+_DISCOVERY_SECONDS: Final = 0.05
+
+
+class EngineTail(AsyncIterator[list[Tailed | Gap]]):
+    """What `Engine.tail` returns: batches from the logs of every matching namespace; ends with `aclose`.
+
+    One task a namespace reads its log into a bounded queue that all share: a slow reader slows the tasks down
+    and misses nothing. A further task looks for namespaces that other processes bring into being; those of
+    this process are handed over by `Engine.store` before anything can be saved in them.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        open_store: Callable[[str], Awaitable[Store]],
+        pattern: str,
+        subscription_filter: SubscriptionFilter | None,
+        after_sequence: int | None,
+        open_stores: Mapping[str, Store],
+        on_end: Callable[[EngineTail], None],
+    ) -> None:
+        self.pattern = pattern
+        self._backend = backend
+        self._open_store = open_store
+        self._filter = subscription_filter
+        self._after = after_sequence
+        self._on_end = on_end
+        self._called_at = datetime.now(UTC)
+        # Namespaces that had events when this tail was asked for, known once `_listed` is set.
+        self._existing: set[str] = set()
+        self._listed = asyncio.Event()
+        self._followed: set[str] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._batches: deque[list[Tailed | Gap]] = deque()
+        self._readable = asyncio.Event()
+        self._room = asyncio.Event()
+        self._error: BaseException | None = None
+        self._ended = False
+        for namespace, store in open_stores.items():
+            self._follow(namespace, store, was_open=True)
+        self._own(self._discover(), "discover")
+
+    def adopt(self, namespace: str, store: Store) -> None:
+        """`store` was opened just now: follow it too if it matches."""
+        if not self._ended and match_namespace_pattern(self.pattern, namespace):
+            self._follow(namespace, store, was_open=False)
+
+    def end(self) -> None:
+        """Stop the tasks; the reader still gets what waits for it, then the iterator ends."""
+        self._ended = True
+        for task in self._tasks:
+            task.cancel()
+        self._readable.set()
+        self._on_end(self)
+
+    async def aclose(self) -> None:
+        """End the iterator, also one that is waiting, and the tasks behind it. Idempotent."""
+        self.end()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def __anext__(self) -> list[Tailed | Gap]:
+        while not self._batches:
+            if self._error is not None:
+                error, self._error = self._error, None
+                await self.aclose()
+                raise error
+            if self._ended:
+                raise StopAsyncIteration
+            self._readable.clear()
+            await self._readable.wait()
+        self._room.set()
+        return self._batches.popleft()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def _own(self, work: Coroutine[object, object, None], name: str) -> None:
+        task = asyncio.create_task(work, name=f"aether-tail-{name}")
+        self._tasks.add(task)
+        task.add_done_callback(self._task_done)
+
+    def _task_done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if task.cancelled():
+            return
+        error = task.exception()
+        if error is not None and self._error is None and not self._ended:
+            self._error = error
+            self._readable.set()
+
+    def _follow(self, namespace: str, store: Store, *, was_open: bool) -> None:
+        if namespace in self._followed:
+            return
+        self._followed.add(namespace)
+        # "Now" is pinned here, within the call of `tail` or of `store`: the caller's next step may be a save.
+        now = store.tail() if self._after is None else None
+        self._own(self._pump(namespace, store, now, was_open=was_open), namespace)
+
+    async def _pump(
+        self, namespace: str, store: Store, now: AsyncIterator[list[StoredEvent]] | None, *, was_open: bool
+    ) -> None:
+        if now is not None and was_open:
+            source = now
+        else:
+            await self._listed.wait()
+            existed = namespace in self._existing
+            if now is not None and existed:
+                source = now
+            else:
+                # What was born after the call is new from its first event on.
+                keeps_number = existed or not is_wildcard_pattern(self.pattern)
+                source = store.tail(after_sequence=self._after or 0 if keeps_number else 0)
+        async for batch in source:
+            items: list[Tailed | Gap] = [
+                Tailed(namespace, stored)
+                for stored in batch
+                if stored.event is None or passes(self._filter, stored.event)
+            ]
+            if not items:
+                continue
+            while len(self._batches) >= _WAITING_BATCHES:
+                self._room.clear()
+                await self._room.wait()
+            self._batches.append(items)
+            self._readable.set()
+
+    async def _discover(self) -> None:
+        while True:
+            seen = self._backend.change_count()
+            infos = await self._backend.namespaces()
+            names = [info.name for info in infos if match_namespace_pattern(self.pattern, info.name)]
+            if not self._listed.is_set():
+                self._existing = {
+                    info.name
+                    for info in infos
+                    if info.first_recorded_at is None or info.first_recorded_at < self._called_at
+                }
+                self._listed.set()
+            if not is_wildcard_pattern(self.pattern):
+                await self._open_store(self.pattern)
+                return
+            for name in names:
+                if name not in self._followed:
+                    await self._open_store(name)
+            await self._backend.wait_for_change(seen)
+            # A busy store changes all the time; a list now and then is enough to find newcomers.
+            await asyncio.sleep(_DISCOVERY_SECONDS)
+
+
+class Engine:
+    """One open place of storage. Made by `open_engine`; an async context manager that closes itself."""
+
+    def __init__(self, url: str, *, read_only: bool, bus: EventBus, backend: Backend) -> None:
+        self._url = url
+        self._read_only = read_only
+        self._bus = bus
+        self._backend = backend
+        self._stores: dict[str, Store] = {}
+        self._tails: set[EngineTail] = set()
+        self._ending: list[EngineTail] = []
+        self._closing: asyncio.Task[None] | None = None
+
+    @property
+    def url(self) -> str:
+        return self._url
+
+    @property
+    def read_only(self) -> bool:
+        """Whether this engine cannot write."""
+        return self._read_only
+
+    @property
+    def bus(self) -> EventBus:
+        """Hears of every event that the stores of this engine store."""
+        return self._bus
+
+    @property
+    def warnings(self) -> list[StoreWarning]:
+        """Settings, found so far, that endanger what a store promises."""
+        return list(self._backend.warnings)
+
+    @property
+    def closed(self) -> bool:
+        return self._closing is not None
+
+    async def namespaces(self) -> list[NamespaceInfo]:
+        """Existing namespaces by name; one exists from its first save on."""
+        self._check_open()
+        return await self._backend.namespaces()
+
+    async def store(self, namespace: str) -> Store:
+        """The store of `namespace`, the same object each time; nothing is made before its first save.
+
+        Raises `NamespaceNameError`.
+        """
+        check_namespace(namespace)
+        self._check_open()
+        store = self._stores.get(namespace)
+        if store is not None:
+            return store
+        store = await self._backend.store(namespace)
+        if namespace not in self._stores:
+            self._stores[namespace] = store
+            # Before anybody can save through it, so that no tail misses its first event.
+            for tail in self._tails:
+                tail.adopt(namespace, store)
+        return self._stores[namespace]
+
+    def tail(
+        self,
+        namespace_pattern: str,
+        filter: SubscriptionFilter | None = None,  # noqa: A002 (the contract's name)
+        *,
+        after_sequence: int | None = None,
+    ) -> EngineTail:
+        """Follow the logs of all matching namespaces without a gap, in order within each of them.
+
+        `after_sequence=None` delivers what is stored after this call, a number what lies behind it in each
+        namespace; a namespace born later joins with its first event. Raises `NamespaceNameError`.
+        """
+        check_namespace_pattern(namespace_pattern)
+        self._check_open()
+        tail = EngineTail(
+            self._backend,
+            self.store,
+            namespace_pattern,
+            filter,
+            after_sequence,
+            {
+                name: store
+                for name, store in self._stores.items()
+                if match_namespace_pattern(namespace_pattern, name)
+            },
+            self._tails.discard,
+        )
+        self._tails.add(tail)
+        return tail
+
+    async def close(self) -> None:
+        """End every tail and subscription, finish accepted writes and let go of the storage. Idempotent."""
+        if self._closing is None:
+            for tail in list(self._tails):
+                self._ending.append(tail)
+                tail.end()
+            self._closing = asyncio.create_task(self._close(), name="aether-engine-close")
+        # Whoever is cancelled while closing does not leave a half-closed engine.
+        await asyncio.shield(self._closing)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def _close(self) -> None:
+        try:
+            for tail in self._ending:
+                await tail.aclose()
+        finally:
+            try:
+                await self._backend.close()
+            finally:
+                await self._bus.close()
+
+    def _check_open(self) -> None:
+        if self._closing is not None:
+            raise StoreUnavailableError(self._url, "the engine was closed")
+
+
+class EngineOpening:
+    """What `open_engine` returns: await it for the engine, or enter it to have the engine closed at the end."""
+
+    def __init__(self, opening: Callable[[], Awaitable[Engine]]) -> None:
+        self._opening = opening
+        self._engine: Engine | None = None
+
+    def __await__(self) -> Generator[object, None, Engine]:
+        return self._opening().__await__()
+
+    async def __aenter__(self) -> Engine:
+        self._engine = await self._opening()
+        return self._engine
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._engine is not None:
+            await self._engine.close()
+
+
+def open_engine(url: str, *, read_only: bool = False, **options: object) -> EngineOpening:
+    """Open `memory://`, `sqlite:///relative.aether`, `sqlite:////absolute.aether` or the plain path of a file.
+
+    Use it as `engine = await open_engine(url)` or `async with open_engine(url) as engine`. Opening makes
+    nothing: a file comes to exist by its first save. Raises `StoreUnavailableError` for what cannot be opened
+    and `TypeError` for an option the kind of storage does not have.
+    """
+
+    async def opening() -> Engine:
+        full_url = url if "://" in url else sqlite_url(Path(url))
+        name = full_url.partition("://")[0].lower()
+        scheme = _SCHEMES.get(name)
+        if scheme is None:
+            known = ", ".join(f"{other}://" for other in _SCHEMES)
+            raise StoreUnavailableError(
+                _without_login(full_url), f"there is no kind of storage called {name}://; known are {known}"
+            )
+        unknown = sorted(options.keys() - scheme.options)
+        if unknown:
+            raise TypeError(
+                f"open_engine() has no option {', '.join(map(repr, unknown))} for {name}://; "
+                f"known are: {', '.join(sorted(scheme.options)) or 'none'}"
+            )
+        bus = EventBus()
+        backend = await scheme.open(full_url, read_only, bus.publish_stored, options)
+        return Engine(full_url, read_only=read_only, bus=bus, backend=backend)
+
+    return EngineOpening(opening)
+
+
+def sqlite_url(path: Path) -> str:
+    """The URL of a file: relative or absolute as `path` is."""
+    return f"sqlite:///{quote(os.fsencode(path.as_posix()), safe='/:')}"
+
+
+def sqlite_path(url: str) -> Path:
+    """The inverse of `sqlite_url`; raises `StoreUnavailableError` for a URL that names no file."""
+    address = url.partition("://")[2]
+    if not address.startswith("/"):
+        raise StoreUnavailableError(
+            url, "a file is named with three slashes before a relative and four before an absolute path"
+        )
+    if "?" in address:
+        raise StoreUnavailableError(url, "options behind '?' are not used; a '?' in a name is written %3F")
+    name = os.fsdecode(unquote_to_bytes(address[1:]))
+    if not name or "\0" in name:
+        raise StoreUnavailableError(url, "it names no file")
+    return Path(name)
+
+
+@dataclass(frozen=True, slots=True)
+class _Scheme:
+    """How URLs of one scheme are opened, and with which options."""
+
+    open: Callable[[str, bool, Publish, Mapping[str, object]], Awaitable[Backend]]
+    options: frozenset[str] = frozenset()
+
+
+async def _open_memory(url: str, read_only: bool, publish: Publish, options: Mapping[str, object]) -> Backend:
+    if url.partition("://")[2]:
+        raise StoreUnavailableError(url, f"what is kept in memory has no address; write {MEMORY_URL}")
+    return MemoryBackend(url=url, read_only=read_only, publish=publish)
+
+
+async def _open_sqlite(url: str, read_only: bool, publish: Publish, options: Mapping[str, object]) -> Backend:
+    from aether_engine.store.sqlite import SQLiteBackend  # type: ignore[import-not-found,unused-ignore]
+
+    backend: Backend = await SQLiteBackend.open(
+        sqlite_path(url),
+        url=url,
+        read_only=read_only,
+        publish=publish,
+        synchronous=str(options.get("synchronous", "FULL")),
+    )
+    return backend
+
+
+_SCHEMES: Final[dict[str, _Scheme]] = {
+    "memory": _Scheme(_open_memory),
+    "sqlite": _Scheme(_open_sqlite, frozenset({"synchronous"})),
+}
+
+
+def _without_login(url: str) -> str:
+    """`url` as it may stand in a message: without the user and password it can carry."""
+    scheme, _, address = url.partition("://")
+    host, slash, rest = address.partition("/")
+    return f"{scheme}://{','.join(part.rpartition('@')[2] for part in host.split(','))}{slash}{rest}"

@@ -1,0 +1,412 @@
+"""The store without a disk: for tests, demos and trying things on. One process, one event loop.
+
+It keeps the bytes it was given and decodes them on every read, so that nobody who holds a returned event can
+change what is stored.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Final, overload
+
+from aether_engine.codec import decode_event, decode_snapshot, encode_event, encode_snapshot
+from aether_engine.errors import (
+    DuplicateEventError,
+    InvalidEventError,
+    ReadOnlyError,
+    StoreUnavailableError,
+    VersionConflictError,
+)
+from aether_engine.event import (
+    ActorInfo,
+    ActorSnapshot,
+    Event,
+    NamespaceInfo,
+    ReplayError,
+    ReplayResult,
+    StoredEvent,
+    StoreWarning,
+)
+from aether_engine.patterns import check_namespace
+from aether_engine.store.protocols import MAX_BATCH, Publish
+from aether_engine.store.tailing import Changes, LogTail
+
+MEMORY_URL: Final = "memory://"
+# A saver in a loop would otherwise never let anybody else run: nothing here waits for anything.
+_SAVES_PER_TURN: Final = 64
+# New actors are merged into the sorted list one by one up to this many, all at once beyond.
+_INSERT_SINGLY: Final = 32
+
+
+@dataclass(slots=True)
+class _Record:
+    recorded_at: datetime
+    raw: bytes
+
+
+@dataclass(slots=True)
+class _Actor:
+    """One actor's stream. `versions` rises, so that it can be searched; `sequences` runs beside it."""
+
+    versions: list[int] = field(default_factory=list)
+    sequences: list[int] = field(default_factory=list)
+    last_event_type: str = ""
+
+    def latest(self) -> int:
+        return self.versions[-1] if self.versions else 0
+
+
+class _Pending:
+    """Events that were checked and are not stored yet, with what they would change."""
+
+    def __init__(self) -> None:
+        self.records: list[_Record] = []
+        self.actors: dict[str, _Actor] = {}
+        self.ids: dict[str, int] = {}
+        self.size_bytes = 0
+
+
+class _StoredRange(Sequence[tuple[int, Event]]):
+    """What was just stored, for the bus; an event is decoded only when somebody listens."""
+
+    def __init__(self, first_sequence: int, records: Sequence[_Record]) -> None:
+        self._first = first_sequence
+        self._records = records
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    @overload
+    def __getitem__(self, index: int) -> tuple[int, Event]: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[tuple[int, Event]]: ...
+    def __getitem__(self, index: int | slice) -> tuple[int, Event] | Sequence[tuple[int, Event]]:
+        positions = range(len(self._records))[index]
+        if isinstance(positions, int):
+            return self._first + positions, decode_event(self._records[positions].raw)
+        return [self[position] for position in positions]
+
+    def __iter__(self) -> Iterator[tuple[int, Event]]:
+        for sequence, record in enumerate(self._records, self._first):
+            yield sequence, decode_event(record.raw)
+
+
+class InMemoryEventStore:
+    """One namespace, kept in memory for as long as the object lives. Implements every protocol of a store."""
+
+    def __init__(
+        self,
+        namespace: str = "default",
+        *,
+        publish: Publish | None = None,
+        url: str = MEMORY_URL,
+        read_only: bool = False,
+        on_change: Callable[[], None] | None = None,
+    ) -> None:
+        self._namespace = check_namespace(namespace)
+        self._publish = publish
+        self._url = url
+        self._read_only = read_only
+        self._on_change = on_change
+        self._changes = Changes()
+        # A bulk load keeps other writers out until it is stored or dropped; readers go on.
+        self._writing = asyncio.Lock()
+        self._saves = 0
+        self._records: list[_Record] = []
+        self._actors: dict[str, _Actor] = {}
+        self._ids: dict[str, int] = {}
+        self._size_bytes = 0
+        self._sorted_actors: list[str] = []
+        self._new_actors: list[str] = []
+        self._snapshots: dict[str, dict[int, bytes]] = {}
+
+    @property
+    def namespace(self) -> str:
+        return self._namespace
+
+    async def save_event(self, event: Event) -> int:
+        return (await self.save_events((event,)))[0]
+
+    async def save_events(self, events: Sequence[Event]) -> list[int]:
+        _check_count(events)
+        checked = [_checked(event) for event in events]
+        self._check_writable()
+        self._saves += 1
+        if self._saves % _SAVES_PER_TURN == 0:
+            await asyncio.sleep(0)
+        async with self._writing:
+            self._check_open()
+            pending = _Pending()
+            for event in checked:
+                self._admit(pending, event)
+            first = self._commit(pending, checked)
+        return list(range(first, first + len(checked)))
+
+    async def save_all(
+        self, batches: AsyncIterable[Sequence[Event]], *, progress: Callable[[int], None] | None = None
+    ) -> int:
+        self._check_writable()
+        async with self._writing:
+            pending = _Pending()
+            async for batch in batches:
+                for start in range(0, len(batch), MAX_BATCH):
+                    for event in batch[start : start + MAX_BATCH]:
+                        self._admit(pending, _checked(event))
+                    await asyncio.sleep(0)
+                if progress is not None:
+                    progress(len(pending.records))
+            self._check_open()
+            self._commit(pending, None)
+        return len(pending.records)
+
+    async def get_latest_version(self, actor_id: str) -> int:
+        self._check_open()
+        actor = self._actors.get(actor_id)
+        return 0 if actor is None else actor.latest()
+
+    async def get_events(self, actor_id: str, from_version: int = 0) -> list[Event]:
+        return (await self.get_events_with_errors(actor_id, from_version)).events
+
+    async def get_events_with_errors(self, actor_id: str, from_version: int = 0) -> ReplayResult:
+        events: list[Event] = []
+        errors: list[ReplayError] = []
+        async for batch in self.read_actor(actor_id, from_version=from_version):
+            for stored in batch:
+                if stored.event is not None:
+                    events.append(stored.event)
+                elif stored.error is not None:
+                    errors.append(stored.error)
+        return ReplayResult(events, errors)
+
+    async def save_snapshot(self, snapshot: ActorSnapshot) -> None:
+        raw = encode_snapshot(snapshot)
+        if snapshot._raw is None:
+            decode_snapshot(raw)
+        self._check_writable()
+        async with self._writing:
+            self._check_open()
+            self._snapshots.setdefault(snapshot.actor_id, {})[snapshot.version] = raw
+
+    async def get_latest_snapshot(self, actor_id: str) -> ActorSnapshot | None:
+        self._check_open()
+        by_version = self._snapshots.get(actor_id)
+        return decode_snapshot(by_version[max(by_version)]) if by_version else None
+
+    async def snapshots(self, actor_id: str) -> list[ActorSnapshot]:
+        self._check_open()
+        by_version = self._snapshots.get(actor_id, {})
+        return [decode_snapshot(by_version[version]) for version in sorted(by_version)]
+
+    async def last_sequence(self) -> int:
+        self._check_open()
+        return len(self._records)
+
+    async def read(
+        self, *, from_sequence: int = 1, to_sequence: int | None = None, batch_size: int = 1000
+    ) -> AsyncIterator[list[StoredEvent]]:
+        self._check_open()
+        end = len(self._records)
+        if to_sequence is not None:
+            end = min(end, to_sequence)
+        first = max(from_sequence, 1)
+        while first <= end:
+            last = min(first + max(batch_size, 1) - 1, end)
+            yield [self._stored(sequence) for sequence in range(first, last + 1)]
+            first = last + 1
+            await asyncio.sleep(0)
+            self._check_open()
+
+    async def read_actor(
+        self, actor_id: str, *, from_version: int = 0, batch_size: int = 1000
+    ) -> AsyncIterator[list[StoredEvent]]:
+        self._check_open()
+        actor = self._actors.get(actor_id)
+        if actor is None:
+            return
+        position = bisect_left(actor.versions, from_version)
+        end = len(actor.versions)
+        while position < end:
+            behind = min(position + max(batch_size, 1), end)
+            yield [self._stored(sequence) for sequence in actor.sequences[position:behind]]
+            position = behind
+            await asyncio.sleep(0)
+            self._check_open()
+
+    async def actors(self, *, prefix: str = "", after: str | None = None, limit: int = 1000) -> list[ActorInfo]:
+        self._check_open()
+        names = self._actors_in_order()
+        position = bisect_left(names, prefix)
+        if after is not None:
+            position = max(position, bisect_right(names, after))
+        found: list[ActorInfo] = []
+        while position < len(names) and len(found) < limit and names[position].startswith(prefix):
+            found.append(self._actor_info(names[position]))
+            position += 1
+        return found
+
+    def tail(self, *, after_sequence: int | None = None) -> AsyncIterator[list[StoredEvent]]:
+        start = len(self._records) if after_sequence is None else max(after_sequence, 0)
+        return LogTail(self, self._changes, start)
+
+    def info(self) -> NamespaceInfo | None:
+        """This namespace at a glance; None while nothing was saved in it, for then it does not exist."""
+        if not self._records and not self._snapshots:
+            return None
+        first = self._records[0].recorded_at if self._records else None
+        last = self._records[-1].recorded_at if self._records else None
+        return NamespaceInfo(self._namespace, len(self._records), self._size_bytes, first, last)
+
+    def close(self) -> None:
+        """End the tails and refuse further use."""
+        self._changes.close()
+
+    def _check_open(self) -> None:
+        if self._changes.closed:
+            raise StoreUnavailableError(self._url, "the engine was closed")
+
+    def _check_writable(self) -> None:
+        if self._read_only:
+            raise ReadOnlyError(self._url)
+        self._check_open()
+
+    def _admit(self, pending: _Pending, event: Event) -> None:
+        """Check `event` against what is stored and what is pending, and add it to the latter."""
+        stored = self._actors.get(event.actor_id)
+        added = pending.actors.get(event.actor_id)
+        current = added.latest() if added is not None else stored.latest() if stored is not None else 0
+        if event.version <= current:
+            holder = self._event_at(event.actor_id, event.version)
+            raise VersionConflictError(
+                event.actor_id,
+                event.version,
+                current,
+                stored=holder,
+                is_duplicate=holder is not None and holder.id == event.id,
+            )
+        taken = self._ids.get(event.id) or pending.ids.get(event.id)
+        if taken is not None:
+            raise DuplicateEventError(event.id, taken)
+        raw = encode_event(event)
+        pending.records.append(_Record(datetime.now(UTC), raw))
+        pending.size_bytes += len(raw)
+        sequence = len(self._records) + len(pending.records)
+        pending.ids[event.id] = sequence
+        if added is None:
+            added = pending.actors[event.actor_id] = _Actor()
+        added.versions.append(event.version)
+        added.sequences.append(sequence)
+        added.last_event_type = event.event_type
+
+    def _commit(self, pending: _Pending, events: Sequence[Event] | None) -> int:
+        """Store what is pending; returns its first sequence. No await: nobody sees a part of it.
+
+        `events` are the pending ones where the caller still has them.
+        """
+        first = len(self._records) + 1
+        if not pending.records:
+            return first
+        self._records.extend(pending.records)
+        self._ids.update(pending.ids)
+        self._size_bytes += pending.size_bytes
+        for actor_id, added in pending.actors.items():
+            actor = self._actors.get(actor_id)
+            if actor is None:
+                self._actors[actor_id] = added
+                self._new_actors.append(actor_id)
+            else:
+                actor.versions += added.versions
+                actor.sequences += added.sequences
+                actor.last_event_type = added.last_event_type
+        self._changes.notify()
+        if self._on_change is not None:
+            self._on_change()
+        if self._publish is not None:
+            stored = _StoredRange(first, pending.records) if events is None else list(enumerate(events, first))
+            self._publish(self._namespace, stored)
+        return first
+
+    def _stored(self, sequence: int) -> StoredEvent:
+        record = self._records[sequence - 1]
+        return StoredEvent(sequence, record.recorded_at, record.raw, decode_event(record.raw), None)
+
+    def _event_at(self, actor_id: str, version: int) -> Event | None:
+        actor = self._actors.get(actor_id)
+        if actor is None:
+            return None
+        position = bisect_left(actor.versions, version)
+        if position == len(actor.versions) or actor.versions[position] != version:
+            return None
+        return decode_event(self._records[actor.sequences[position] - 1].raw)
+
+    def _actor_info(self, actor_id: str) -> ActorInfo:
+        actor = self._actors[actor_id]
+        last = self._records[actor.sequences[-1] - 1]
+        return ActorInfo(actor_id, len(actor.versions), actor.latest(), actor.last_event_type, last.recorded_at)
+
+    def _actors_in_order(self) -> list[str]:
+        if len(self._new_actors) <= _INSERT_SINGLY:
+            for actor_id in self._new_actors:
+                insort(self._sorted_actors, actor_id)
+        else:
+            self._sorted_actors += self._new_actors
+            self._sorted_actors.sort()
+        self._new_actors.clear()
+        return self._sorted_actors
+
+
+class MemoryBackend:
+    """The namespaces of one `memory://` engine."""
+
+    def __init__(self, *, url: str = MEMORY_URL, read_only: bool = False, publish: Publish | None = None) -> None:
+        self._url = url
+        self._read_only = read_only
+        self._publish = publish
+        self._changes = Changes()
+        self._stores: dict[str, InMemoryEventStore] = {}
+
+    @property
+    def warnings(self) -> list[StoreWarning]:
+        return []
+
+    async def namespaces(self) -> list[NamespaceInfo]:
+        infos = (self._stores[name].info() for name in sorted(self._stores))
+        return [info for info in infos if info is not None]
+
+    async def store(self, namespace: str) -> InMemoryEventStore:
+        store = self._stores.get(namespace)
+        if store is None:
+            store = self._stores[namespace] = InMemoryEventStore(
+                namespace,
+                publish=self._publish,
+                url=self._url,
+                read_only=self._read_only,
+                on_change=self._changes.notify,
+            )
+        return store
+
+    def change_count(self) -> int:
+        return self._changes.count
+
+    async def wait_for_change(self, count: int) -> None:
+        await self._changes.wait_beyond(count)
+
+    async def close(self) -> None:
+        for store in self._stores.values():
+            store.close()
+        self._changes.close()
+
+
+def _check_count(events: Sequence[Event]) -> None:
+    if len(events) > MAX_BATCH:
+        raise InvalidEventError(
+            "", f"{len(events):,} events came in one batch; {MAX_BATCH:,} are allowed", kind="batch"
+        )
+
+
+def _checked(event: Event) -> Event:
+    """`event` as it will be read back; raises `InvalidEventError` for what could not be."""
+    return event if event._raw is not None else decode_event(encode_event(event))
