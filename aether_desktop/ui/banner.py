@@ -1,13 +1,13 @@
 """The banner: one line in the pane it concerns that says what happened and what can be done.
 
-It stays until the matter is solved or the user closes it. All of its texts are plain text; a line that does not fit
-continues on a second one instead of being cut off.
+It stays until the matter is solved or the user closes it. All of its texts are plain text; a line that does not
+fit continues on a second one instead of being cut off.
 """
 
 from collections.abc import Callable
 from enum import StrEnum
 
-from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtCore import QPointF, QSize, Signal
 from PySide6.QtGui import (
     QColor,
     QFont,
@@ -104,7 +104,7 @@ class FactText(QWidget):
             if not line.isValid():
                 break
             line.setLineWidth(max(width, 20))
-            line.setPosition(line.position().__class__(0, height))
+            line.setPosition(QPointF(0, height))
             height += line.height()
         layout.endLayout()
         return layout, int(height + 0.999)
@@ -196,11 +196,10 @@ class Banner(QWidget):
 
     def add_action(self, text: str, run: Callable[[], object], *, as_button: bool = False) -> QPushButton:
         """Add a link (or a framed button) at the right that calls `run`; the first one stands furthest left."""
-        button: QPushButton = (
-            QPushButton(visible(text).replace("&", "&&"), self) if as_button else LinkButton(text, self)
-        )
+        shown = visible(text)
+        button: QPushButton = QPushButton(shown.replace("&", "&&"), self) if as_button else LinkButton(text, self)
         button.setAutoDefault(False)
-        button.setAccessibleName(visible(text))
+        button.setAccessibleName(shown)
         button.clicked.connect(lambda _checked=False: run())
         self._actions.addWidget(button)
         self._buttons.append(button)

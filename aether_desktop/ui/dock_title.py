@@ -14,13 +14,10 @@ _HEIGHT = 32
 class ElidedLabel(QWidget):
     """A line of plain text that shortens in the middle when it must and then has the whole text as its tooltip."""
 
-    def __init__(
-        self, text: str = "", parent: QWidget | None = None, *, role: str = "text2", delta: int = 0
-    ) -> None:
+    def __init__(self, text: str = "", parent: QWidget | None = None, *, role: str = "text2") -> None:
         super().__init__(parent)
         self._text = ""
         self._role = role
-        self._delta = delta
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.set_text(text)
         theme_notifier().changed.connect(self._reload)
@@ -36,7 +33,7 @@ class ElidedLabel(QWidget):
         self._reload()
 
     def _reload(self) -> None:
-        self.setFont(ui_font(self._delta))
+        self.setFont(ui_font())
         self._update_tooltip()
         self.updateGeometry()
         self.update()
