@@ -1,0 +1,78 @@
+"""The program `aether`: the engine for scripts, without a window.
+
+Parses the command line, runs the command on an event loop of its own, and turns however it ends into an exit code.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from aether_desktop import __version__
+from aether_desktop.commands.outcome import Exit, UsageError, exit_code, sentence
+from aether_desktop.commands.parser import build_parser
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run `aether` with `argv` (default: the process's own arguments) and return its exit code."""
+    arguments = sys.argv[1:] if argv is None else argv
+    try:
+        return _main(arguments)
+    except KeyboardInterrupt:
+        # Before the command has its own handling, while modules are still being imported.
+        return Exit.INTERRUPTED
+
+
+def _main(argv: Sequence[str]) -> int:
+    parser = build_parser()
+    try:
+        args = parser.parse_args(argv)
+        if args.version is True:
+            print(f"aether {__version__}")
+            return Exit.DONE
+        if args.command is None:
+            parser.error("a command is missing")
+    except SystemExit:
+        # Only --help leaves this way; mistakes are a UsageError.
+        with contextlib.suppress(BrokenPipeError):
+            sys.stdout.flush()
+        return Exit.DONE
+    except UsageError as error:
+        print(f"aether: {error}", file=sys.stderr)
+        return Exit.USAGE
+    return _run(args)
+
+
+def _run(args: argparse.Namespace) -> int:
+    # From here on it takes an event loop and a store, whose modules help and mistakes need not wait for.
+    from aether_desktop.commands.output import Interrupted, Output, ReaderGone
+    from aether_desktop.commands.running import run_command
+
+    output = Output()
+    try:
+        return run_command(args, output)
+    except ReaderGone:
+        output.give_up()
+        return Exit.DONE
+    except Interrupted:
+        output.give_up()
+        return Exit.DONE if getattr(args, "ends_by_signal", False) else Exit.INTERRUPTED
+    except Exception as error:  # noqa: BLE001 (a user is never shown a traceback he did not ask for)
+        if args.debug:
+            import traceback
+
+            traceback.print_exc()
+        else:
+            output.say(sentence(error))
+        if isinstance(error, OSError):
+            output.give_up()
+        return exit_code(error)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,283 @@
+"""The grammar of `aether`: commands, arguments, and the help that explains them.
+
+Only argparse is needed here, so that help, completion and mistakes answer at once; what a command needs is
+imported when it runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import textwrap
+from typing import Any, NoReturn
+
+from aether_desktop.commands.outcome import UsageError
+
+_DESCRIPTION = """\
+Look into event-sourced systems, and append to them, from scripts and by hand.
+
+Results are one JSON object a line on stdout; messages and progress go to stderr.
+URL is a file (events.aether, sqlite:///relative.aether, sqlite:////absolute.aether) or a server
+(nats://host:4222, tls://host:4222). Only append and import write; every other command opens read-only.
+"""
+
+_EPILOG = """\
+exit codes:
+  0  done
+  1  findings: damaged events, a version conflict, a refused line, an actor or namespace that is not there
+  2  the command line is not understood
+  3  a store or file cannot be reached, opened, read or written
+  130 and 143 after Ctrl-C and SIGTERM, except for tail, which they end with 0
+
+examples:
+  aether namespaces shop.aether
+  aether events shop.aether --namespace prod.tenant-a --actor order-1007
+  aether state shop.aether --namespace prod.tenant-a --actor order-1007 --version 3
+  aether tail nats://localhost:4222 --namespace 'prod.>' --type OrderPlaced
+  aether export shop.aether events.ndjson.gz --namespace prod.tenant-a
+
+'aether COMMAND --help' explains a command.
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Raises `UsageError` where argparse would print and leave."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message}. See '{self.prog} --help'.")
+
+
+def whole_number(lowest: int) -> Any:
+    """A converter for integers from `lowest` on, up to what a version or a sequence can be."""
+
+    def convert(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+        if not lowest <= number < 2**63:
+            raise argparse.ArgumentTypeError(f"{text} is not between {lowest} and {2**63 - 1}")
+        return number
+
+    return convert
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser; what it parses has `run`, the place of the command's coroutine as `module:name`."""
+    parser = _Parser(
+        prog="aether",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="store_true", help="print the version and leave")
+    parser.add_argument("--debug", action="store_true", help="with an error, show where in the program it arose")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command")
+    _add_namespaces(commands)
+    _add_actors(commands)
+    _add_events(commands)
+    _add_state(commands)
+    _add_append(commands)
+    _add_tail(commands)
+    _add_import(commands)
+    _add_export(commands)
+    return parser
+
+
+def _command(
+    commands: Any, name: str, run: str, summary: str, details: str, *examples: str
+) -> argparse.ArgumentParser:
+    command: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=summary,
+        description=f"{summary[0].upper()}{summary[1:]}.\n\n{textwrap.fill(details, 96, break_on_hyphens=False)}",
+        epilog="examples:\n" + "\n".join(f"  aether {name} {example}" for example in examples),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    command.set_defaults(run=f"aether_desktop.commands.{run}")
+    command.add_argument("url", metavar="URL", help="a file or a server, see 'aether --help'")
+    # The same flag may stand before the command: without a default of its own it does not undo that one.
+    command.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+    return command
+
+
+def _namespace_option(command: argparse.ArgumentParser, *, required: bool = False) -> None:
+    text = "the namespace" if required else "the namespace; may be left out when there is just one"
+    command.add_argument("--namespace", metavar="NS", required=required, help=text)
+
+
+def _sequence_range(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--from-sequence", metavar="N", type=whole_number(1), help="the first sequence wanted")
+    command.add_argument("--to-sequence", metavar="N", type=whole_number(1), help="the last sequence wanted")
+
+
+def _add_namespaces(commands: Any) -> None:
+    _command(
+        commands,
+        "namespaces",
+        "reading:namespaces",
+        "list the namespaces",
+        'Prints {"name","events","bytes","firstRecordedAt","lastRecordedAt"} for each, by name.',
+        "shop.aether",
+    )
+
+
+def _add_actors(commands: Any) -> None:
+    command = _command(
+        commands,
+        "actors",
+        "reading:actors",
+        "list the actors of a namespace",
+        'Prints {"actorId","events","latestVersion","lastEventType","lastRecordedAt"} for each, by id.',
+        "shop.aether --namespace staging",
+        "shop.aether --namespace prod.tenant-a --prefix order- --limit 100 --after order-1007",
+    )
+    _namespace_option(command)
+    command.add_argument("--prefix", metavar="P", default="", help="only ids that start with P")
+    command.add_argument("--limit", metavar="N", type=whole_number(1), help="at most N actors (default: all)")
+    command.add_argument("--after", metavar="ID", help="only ids behind ID: the last one of the page before")
+
+
+def _add_events(commands: Any) -> None:
+    command = _command(
+        commands,
+        "events",
+        "reading:events",
+        "print events as they are stored",
+        'Prints {"sequence","recordedAt","event"} for each; "event" is what was stored, byte for '
+        'byte. A damaged event is {"sequence","recordedAt","error":{"kind","message"},"rawBase64"}, '
+        "is told on stderr, and makes the exit code 1. One actor's events come by version, a "
+        "namespace's by sequence.",
+        "shop.aether --namespace staging",
+        "shop.aether --namespace prod.tenant-a --actor order-1007 --from-version 3",
+        "shop.aether --namespace prod.tenant-a --from-sequence 100 --limit 10 --raw",
+    )
+    _namespace_option(command)
+    command.add_argument("--actor", metavar="ID", help="only this actor's events")
+    command.add_argument(
+        "--from-version", metavar="N", type=whole_number(0), help="with --actor: from version N on"
+    )
+    _sequence_range(command)
+    command.add_argument("--limit", metavar="N", type=whole_number(1), help="at most N events (default: all)")
+    command.add_argument(
+        "--raw", action="store_true", help="only the stored bytes, an event a line, also damaged ones"
+    )
+
+
+def _add_state(commands: Any) -> None:
+    command = _command(
+        commands,
+        "state",
+        "reading:state",
+        "print the state of an actor at a version",
+        "Folds the data of the actor's events by JSON merge (RFC 7396) and prints "
+        '{"actorId","version","state"}, with every number as it was written. Damaged events are left '
+        "out, told on stderr, and make the exit code 1, as does an actor without events up to that "
+        "version.",
+        "shop.aether --namespace prod.tenant-a --actor order-1007",
+        "shop.aether --namespace prod.tenant-a --actor order-1007 --version 3",
+    )
+    _namespace_option(command)
+    command.add_argument("--actor", metavar="ID", required=True, help="the actor")
+    command.add_argument("--version", metavar="N", type=whole_number(1), help="the version (default: the latest)")
+
+
+def _add_append(commands: Any) -> None:
+    command = _command(
+        commands,
+        "append",
+        "appending:append",
+        "append one event",
+        'Prints {"sequence","version","id"} of the stored event. When the version is taken, nothing '
+        "is stored or tried again: prints "
+        '{"conflict":{"actorId","attemptedVersion","currentVersion","isDuplicate","stored"}} and '
+        "leaves with 1. JSON may be given in place, as @FILE, or as - for stdin; its numbers and keys "
+        "are stored as written. A file that does not exist is made.",
+        "shop.aether --namespace staging --actor order-1 --type OrderPlaced --version 1 "
+        "--data '{\"total\": 19.90}'",
+        "shop.aether --namespace staging --actor order-1 --type NoteAdded --next --data @note.json",
+    )
+    _namespace_option(command, required=True)
+    command.add_argument("--actor", metavar="ID", required=True, help="the actor")
+    command.add_argument("--type", metavar="T", required=True, help="the event type")
+    version = command.add_mutually_exclusive_group(required=True)
+    version.add_argument("--version", metavar="N", type=whole_number(1), help="the version of the event")
+    version.add_argument("--next", action="store_true", help="take the actor's current version + 1")
+    command.add_argument("--data", metavar="JSON", default="{}", help="an object (default: {})")
+    command.add_argument("--metadata", metavar="JSON", default="", help="an object of texts")
+    command.add_argument("--id", metavar="ID", help="the event's id (default: a new UUID)")
+    command.add_argument("--command-id", metavar="ID", help="the command that caused it")
+    for option, what in (
+        ("correlation", "the conversation it belongs to"),
+        ("causation", "the event or command it follows from"),
+        ("user", "who did it"),
+        ("trace", "the distributed trace"),
+        ("span", "the span in the trace"),
+    ):
+        command.add_argument(f"--{option}-id", metavar="ID", help=f"metadata: {what}")
+
+
+def _add_tail(commands: Any) -> None:
+    command = _command(
+        commands,
+        "tail",
+        "tailing:tail",
+        "print events as they are stored, until stopped",
+        'Prints lines as "events" does, with "namespace" in front; where the store lost something, '
+        '{"gap":{"namespace","afterSequence","missed","reason"}}. Ctrl-C and SIGTERM end it with exit '
+        "code 0. Patterns: * stands for one token, a trailing > for one or more, a lone * for all; in "
+        "an actor pattern also order-*. A pattern crosses namespaces, on purpose.",
+        "shop.aether",
+        "nats://localhost:4222 --namespace 'prod.>' --actor 'order-*' --type OrderPlaced --type OrderCancelled",
+        "shop.aether --namespace staging --after-sequence 0 --limit 10",
+    )
+    command.set_defaults(ends_by_signal=True)
+    command.add_argument("--namespace", metavar="PATTERN", default="*", help="which namespaces (default: *, all)")
+    command.add_argument("--actor", metavar="PATTERN", default="", help="which actors (default: all)")
+    command.add_argument(
+        "--type", metavar="T", action="append", default=[], help="only this event type; may be repeated"
+    )
+    command.add_argument(
+        "--after-sequence",
+        metavar="N",
+        type=whole_number(0),
+        help="begin behind sequence N (default: with what comes)",
+    )
+    command.add_argument("--limit", metavar="N", type=whole_number(1), help="stop after N lines")
+
+
+def _add_import(commands: Any) -> None:
+    command = _command(
+        commands,
+        "import",
+        "moving:import_events",
+        "store the events of an NDJSON file",
+        "FILE has one event a line, may be gzip-compressed, and is - for stdin. Every event is stored "
+        "byte for byte, all or none: a line that is refused is named, and nothing is imported. Prints "
+        '{"imported","namespace"}.',
+        "shop.aether events.ndjson.gz --namespace prod.tenant-a",
+        "shop.aether - --namespace scratch < events.ndjson",
+    )
+    command.add_argument("file", metavar="FILE", help="an NDJSON file, also gzip-compressed, or - for stdin")
+    _namespace_option(command, required=True)
+
+
+def _add_export(commands: Any) -> None:
+    command = _command(
+        commands,
+        "export",
+        "moving:export_events",
+        "write events to an NDJSON file",
+        "Writes one event a line, byte for byte as stored; a name that ends with .gz is compressed, - "
+        "is stdin's counterpart. The file appears when it is complete. Damaged events cannot be in "
+        'it: they are told on stderr and make the exit code 1. Prints {"exported","damaged","file"}, '
+        "with - on stderr.",
+        "shop.aether events.ndjson.gz --namespace prod.tenant-a",
+        "shop.aether - --namespace prod.tenant-a --actor order-1007 > order.ndjson",
+    )
+    command.add_argument("file", metavar="FILE", help="the file to write, or - for stdout")
+    _namespace_option(command)
+    command.add_argument("--actor", metavar="ID", help="only this actor's events")
+    _sequence_range(command)
+    command.add_argument("--overwrite", action="store_true", help="replace FILE if it exists")
