@@ -1,20 +1,11 @@
-"""How a command ends: the exit codes, and which error means which. The one place that decides it."""
+"""How a command ends: the exit codes, and which error means which. The one place that decides it.
+
+The engine's errors are imported when there is one to judge: help and mistakes in the command line need no engine.
+"""
 
 from __future__ import annotations
 
 from enum import IntEnum
-
-from aether_engine.errors import (
-    AetherError,
-    CorruptStoreError,
-    InvalidEventError,
-    NamespaceNameError,
-    OutcomeUnknownError,
-    ReadOnlyError,
-    StoreUnavailableError,
-    TransferError,
-    UnsupportedFormatError,
-)
 
 
 class Exit(IntEnum):
@@ -31,34 +22,38 @@ class Exit(IntEnum):
     TERMINATED = 143
 
 
-class UsageError(AetherError):
+class CommandError(Exception):
+    """What a command itself has to say against going on; `str(error)` is a sentence for people."""
+
+
+class UsageError(CommandError):
     """The command line asks for something that cannot be meant; the sentence says what to type instead."""
 
 
-class FindingError(AetherError):
+class FindingError(CommandError):
     """What was asked about is not there or not in order."""
-
-
-_USAGE = (UsageError, NamespaceNameError, InvalidEventError)
-_UNAVAILABLE = (
-    StoreUnavailableError,
-    UnsupportedFormatError,
-    CorruptStoreError,
-    ReadOnlyError,
-    TransferError,
-    # The server went away over a write; the same command can be given again.
-    OutcomeUnknownError,
-    OSError,
-)
 
 
 def exit_code(error: Exception) -> Exit:
     """The exit code that `error` means when it ends a command."""
-    if isinstance(error, _USAGE):
+    from aether_engine import errors
+
+    usage = (UsageError, errors.NamespaceNameError, errors.InvalidEventError)
+    unavailable = (
+        errors.StoreUnavailableError,
+        errors.UnsupportedFormatError,
+        errors.CorruptStoreError,
+        errors.ReadOnlyError,
+        errors.TransferError,
+        # The server went away over a write; the same command can be given again.
+        errors.OutcomeUnknownError,
+        OSError,
+    )
+    if isinstance(error, usage):
         return Exit.USAGE
-    if isinstance(error, _UNAVAILABLE):
+    if isinstance(error, unavailable):
         return Exit.UNAVAILABLE
-    if isinstance(error, AetherError):
+    if isinstance(error, (CommandError, errors.AetherError)):
         return Exit.FINDINGS
     # A mistake of this program: nothing that the caller could have found or typed differently.
     return Exit.UNAVAILABLE
@@ -66,7 +61,9 @@ def exit_code(error: Exception) -> Exit:
 
 def sentence(error: Exception) -> str:
     """What to tell the user about `error`, without the name of a Python class where there are words."""
-    if isinstance(error, AetherError):
+    from aether_engine.errors import AetherError
+
+    if isinstance(error, (CommandError, AetherError)):
         return str(error)
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}." if error.filename else f"{error.strerror}."
