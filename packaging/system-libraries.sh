@@ -16,6 +16,7 @@ python=.venv/bin/python
 screens="${DISPLAY:+x11}${WAYLAND_DISPLAY:+wayland}"
 [ "$purpose" = run ] || screens=
 stamp=.venv/.system-libraries-$purpose${screens:+-$screens}
+# shellcheck source=/dev/null
 machine="$(uname -n) $(. /etc/os-release 2> /dev/null && printf '%s %s' "${ID:-}" "${VERSION_ID:-}")"
 [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$machine" ] && [ ! .venv/.made-from -nt "$stamp" ] && exit 0
 

@@ -3,7 +3,7 @@
 #
 #   packaging/test.sh [--only-lint | arguments for pytest]
 set -uo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 unset PYTHONPATH PYTHONHOME
 
 python=.venv/bin/python
