@@ -1,0 +1,415 @@
+"""A live tail without widgets: it reads, filters, counts and batches, and can freeze its table."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import aclosing
+from datetime import UTC, datetime
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from aether_desktop.models.tail_counters import TailCounters, TailFilter, TailState, by_subscription
+from aether_desktop.models.tail_feed import NOW, FeedBatch, TailEngine, TailFeed, TailSource, TailStart
+from aether_desktop.models.tail_gap import read_gap
+from aether_desktop.models.tail_rate import RateRecorder, RateState
+from aether_desktop.models.tail_rows import TailRow, events_text, note, row_of
+from aether_desktop.models.tail_table import DEFAULT_CAPACITY, TailTableModel
+from aether_desktop.tasks import TaskOwner
+from aether_engine.errors import AetherError, NamespaceNameError
+from aether_engine.event import Gap, SubscriptionFilter, Tailed
+from aether_engine.patterns import check_namespace_pattern
+
+log = logging.getLogger(__name__)
+
+#: Milliseconds between two changes of the table.
+FRAME = 100
+
+
+class TailController(QObject):
+    """One tail of an engine and the table it fills; every widget that shows it listens to the same signals.
+
+    Signals come at most once per `FRAME`, never per event.
+    """
+
+    state_changed = Signal()
+    """State, link, pattern or error are others now."""
+    counters_changed = Signal()
+    rate_changed = Signal()
+    """A second is over, or what the plot marks has changed."""
+
+    def __init__(
+        self,
+        engine: TailEngine,
+        parent: QObject | None = None,
+        *,
+        capacity: int = DEFAULT_CAPACITY,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        super().__init__(parent)
+        self._engine = engine
+        self._clock = clock
+        self.table = TailTableModel(capacity, self)
+        self.rate = RateRecorder(clock)
+        self._tasks = TaskOwner(self._failed)
+        self._feed: TailFeed | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._state = TailState.STOPPED
+        self._pattern = ""
+        self._source = TailSource.LOG
+        self._filter: TailFilter | None = None
+        self._error: Exception | None = None
+        self._message = ""
+        self._link_up = True
+        self._link_lost_at: datetime | None = None
+        self._started_at: datetime | None = None
+        # Rows on their way to the table; while paused a ring of the table's size.
+        self._waiting: deque[TailRow] = deque()
+        self._waiting_events = 0
+        self._new = 0
+        self._received = self._filtered = self._dropped = self._left = self._unknown_gaps = 0
+        self._frame = QTimer(self, singleShot=True, interval=FRAME)
+        self._frame.timeout.connect(self._show_frame)
+        self._seconds = QTimer(self, interval=1000)
+        self._seconds.timeout.connect(self.rate_changed)
+
+    # -- looks -----------------------------------------------------------------------------------------------
+
+    @property
+    def engine(self) -> TailEngine:
+        """What is tailed."""
+        return self._engine
+
+    @property
+    def state(self) -> TailState:
+        """What the tail is doing."""
+        return self._state
+
+    @property
+    def running(self) -> bool:
+        """Whether events are being taken, shown at once or not."""
+        return self._state in (TailState.LIVE, TailState.PAUSED)
+
+    @property
+    def pattern(self) -> str:
+        """The namespaces that are, or were last, tailed."""
+        return self._pattern
+
+    @property
+    def source(self) -> TailSource:
+        """Where the events come, or came last, from."""
+        return self._source
+
+    @property
+    def error(self) -> Exception | None:
+        """What went wrong last; None since the last start."""
+        return self._error
+
+    @property
+    def message(self) -> str:
+        """A sentence about how the tail ended or what went wrong; empty after a start."""
+        return self._message
+
+    @property
+    def link_up(self) -> bool:
+        """Whether the store or server can be reached, as far as is known."""
+        return self._link_up
+
+    @property
+    def link_lost_at(self) -> datetime | None:
+        """Since when there is no link; None while there is one."""
+        return self._link_lost_at
+
+    @property
+    def started_at(self) -> datetime | None:
+        """When the tail was started."""
+        return self._started_at
+
+    @property
+    def new_count(self) -> int:
+        """Events since the view was frozen that are not shown yet."""
+        return self._new
+
+    @property
+    def counters(self) -> TailCounters:
+        """Where every event of this run went."""
+        return TailCounters(
+            received=self._received,
+            shown=self.table.event_count,
+            waiting=self._waiting_events,
+            filtered=self._filtered,
+            dropped=self._dropped,
+            left=self._left,
+            unknown_gaps=self._unknown_gaps,
+        )
+
+    # -- commands --------------------------------------------------------------------------------------------
+
+    @staticmethod
+    def check_pattern(pattern: str) -> NamespaceNameError | None:
+        """Why `pattern` can match no namespace, None if it can."""
+        try:
+            check_namespace_pattern(pattern)
+        except NamespaceNameError as error:
+            return error
+        return None
+
+    def start(self, pattern: str, source: TailSource = TailSource.LOG, start: TailStart = NOW) -> None:
+        """Begin anew with an empty table. Raises `NamespaceNameError` and, if the engine is closed,
+        `StoreUnavailableError`; then everything stays as it was."""
+        check_namespace_pattern(pattern)
+        feed = TailFeed(self._engine, pattern, source, start)
+        self.stop()
+        self.table.clear()
+        self.table.set_recorded_title("Recorded" if source is TailSource.LOG else "Recorded or arrived")
+        self._waiting.clear()
+        self._waiting_events = self._new = 0
+        self._received = self._filtered = self._dropped = self._left = self._unknown_gaps = 0
+        self._pattern, self._source, self._error, self._message = pattern, source, None, ""
+        self._started_at = self._now()
+        self._feed = feed
+        self._task = self._tasks.start(self._run(feed), f"tail {pattern}")
+        self.rate.clear()
+        self._set_state(TailState.LIVE)
+        self._seconds.start()
+        self.counters_changed.emit()
+
+    def stop(self) -> None:
+        """Take no more events; what has arrived is shown. The task ends by itself, `close` waits for it."""
+        if self._task is not None and self._feed is not None:
+            self._task.cancel()
+            # A task that is cancelled before its first step never comes to close what it was given.
+            self._tasks.start(self._feed.close(), "tail end")
+        self._end(TailState.STOPPED)
+
+    async def close(self) -> None:
+        """Stop, and return when nothing of this tail is running any more."""
+        self.stop()
+        await self._tasks.cancel_all()
+
+    def pause(self) -> None:
+        """Freeze the table; what arrives is counted and kept, as much as the table could hold."""
+        if self._state is TailState.LIVE:
+            self._show_waiting()
+            self._set_state(TailState.PAUSED)
+            self.counters_changed.emit()
+
+    def resume(self) -> None:
+        """Show what has arrived and go on."""
+        if self._state is TailState.PAUSED:
+            self._show_waiting()
+            self._set_state(TailState.LIVE)
+            self.counters_changed.emit()
+
+    def show_waiting(self) -> None:
+        """Show what has arrived so far, and stay paused."""
+        self._show_waiting()
+        self.counters_changed.emit()
+
+    def set_capacity(self, rows: int) -> None:
+        """Keep at most `rows` rows from now on."""
+        self._left += self.table.set_capacity(rows)
+        self._bound_waiting()
+        self.counters_changed.emit()
+
+    def set_filter(self, wanted: TailFilter | SubscriptionFilter | None) -> None:
+        """Show only matching events from now on. Damaged events pass every `SubscriptionFilter`."""
+        before = self._filter
+        self._filter = by_subscription(wanted) if isinstance(wanted, SubscriptionFilter) else wanted
+        if self.running and (before is not None or wanted is not None):
+            text = "The rows above were chosen by the previous filter."
+            self._add([note("Filter changed", text, self._now(), "filter")])
+
+    def set_link(self, up: bool, place: str = "") -> None:
+        """The link to the store was lost or is back; a line in the table says for how long it was away."""
+        if up == self._link_up:
+            return
+        now = self._now()
+        self._link_up = up
+        if not up:
+            self._link_lost_at = now
+        elif self._link_lost_at is not None:
+            lost, self._link_lost_at = self._link_lost_at, None
+            if self.running:
+                away = f"{(now - lost).total_seconds():.3f} s without a link"
+                text = f"{away} to {place}." if place else f"{away}."
+                title = f"Connection lost at {_clock_text(lost)}, back at {_clock_text(now)}"
+                self._add([note(title, text, now, "reconnect")])
+        self._mark_rate()
+        self.state_changed.emit()
+
+    def load_gap(self, row: int) -> None:
+        """Read the events of the gap in `row` from the log and put them in its place."""
+        entry = self.table.row_at(row)
+        if entry is None or not isinstance(entry.item, Gap) or entry.item.after_sequence is None:
+            return
+        if entry.item.missed is None:
+            to_sequence = self._next_sequence(row, entry.namespace)
+        else:
+            to_sequence = entry.item.after_sequence + entry.item.missed
+        self._tasks.start(self._load_gap(entry, entry.item, to_sequence), "tail gap")
+
+    # -- reading ---------------------------------------------------------------------------------------------
+
+    async def _run(self, feed: TailFeed) -> None:
+        try:
+            async with aclosing(feed.batches()) as batches:
+                async for batch in batches:
+                    self._take(batch)
+                    # The store may have the next batch at hand; the window comes first.
+                    await asyncio.sleep(0)
+        except Exception as error:
+            # Told here, where it is known which run failed: a later one may have begun.
+            if feed is not self._feed:
+                raise
+            self._say(error)
+            self._end(TailState.FAILED)
+        else:
+            if feed is self._feed:
+                self._message = "The connection was closed."
+                self._end(TailState.STOPPED)
+
+    def _take(self, batch: FeedBatch) -> None:
+        now = self._now()
+        wanted = self._filter
+        rows: list[TailRow] = []
+        events = filtered = 0
+        for item in batch.items:
+            if isinstance(item, Gap):
+                self._count_gap(item)
+            else:
+                events += 1
+                if wanted is not None:
+                    event = item.stored if isinstance(item, Tailed) else item
+                    if not wanted(item.namespace, event):
+                        filtered += 1
+                        continue
+            rows.append(row_of(item, now))
+        self._received += events
+        self._filtered += filtered
+        if batch.live:
+            self.rate.add(events)
+        self._add(rows)
+
+    def _count_gap(self, gap: Gap) -> None:
+        if gap.missed is None:
+            self._unknown_gaps += 1
+        else:
+            self._received += gap.missed
+            self._dropped += gap.missed
+
+    def _add(self, rows: list[TailRow]) -> None:
+        events = sum(row.is_event for row in rows)
+        self._waiting.extend(rows)
+        self._waiting_events += events
+        if self._state is TailState.PAUSED:
+            self._new += events
+        self._bound_waiting()
+        if not self._frame.isActive():
+            self._frame.start()
+
+    def _bound_waiting(self) -> None:
+        while len(self._waiting) > self.table.capacity:
+            # More than the table could hold: they would have passed through it unseen.
+            gone = self._waiting.popleft().is_event
+            self._waiting_events -= gone
+            self._left += gone
+
+    def _show_frame(self) -> None:
+        if self._state is not TailState.PAUSED:
+            self._show_waiting()
+        self.counters_changed.emit()
+
+    def _show_waiting(self) -> None:
+        rows = list(self._waiting)
+        self._waiting.clear()
+        self._waiting_events = self._new = 0
+        if rows:
+            self._left += self.table.append(rows)
+
+    def _failed(self, error: Exception) -> None:
+        """A gap could not be loaded or an ended run not be closed; the tail itself goes on."""
+        self._say(error)
+        self.state_changed.emit()
+
+    def _say(self, error: Exception) -> None:
+        self._error = error
+        if isinstance(error, AetherError):
+            self._message = str(error)
+        else:
+            log.error("a tail failed", exc_info=error)
+            self._message = f"{type(error).__name__}: {error}"
+
+    def _end(self, state: TailState) -> None:
+        if not self.running:
+            return
+        feed, self._feed, self._task = self._feed, None, None
+        unsaid = feed.unsaid_dropped if feed is not None else 0
+        if unsaid:
+            gap = Gap(self._pattern, None, unsaid, "they were lost just before the tail ended")
+            self._count_gap(gap)
+            self._add([row_of(gap, self._now())])
+        self._show_waiting()
+        self._frame.stop()
+        self._seconds.stop()
+        self._set_state(state)
+        self.counters_changed.emit()
+
+    # -- gaps ------------------------------------------------------------------------------------------------
+
+    async def _load_gap(self, entry: TailRow, gap: Gap, to_sequence: int | None) -> None:
+        store = await self._engine.store(gap.namespace)
+        found = await read_gap(store, gap, to_sequence, self._filter, self.table.capacity)
+        if self._feed is not None and to_sequence is None and found.last_sequence:
+            self._feed.skip_to(gap.namespace, found.last_sequence)
+        row = self.table.index_of(entry)
+        if row < 0:
+            return  # The gap has left the buffer meanwhile; it stays counted as dropped.
+        rows = found.rows
+        if not rows:
+            text = "None of them passes the filter." if found.filtered else "The log holds none there."
+            rows = [note(f"{events_text(found.count)} loaded from the log", text, self._now())]
+        if gap.missed is None:
+            self._unknown_gaps -= 1
+        missed = gap.missed or 0
+        self._received += found.count - missed
+        self._dropped -= missed
+        self._filtered += found.filtered
+        self._left += found.count - found.filtered - len(found.rows)
+        self._left += self.table.replace(row, rows)
+        self.counters_changed.emit()
+
+    def _next_sequence(self, row: int, namespace: str) -> int | None:
+        """The last sequence before the next event of `namespace` below `row`; None if there is none."""
+        below = (self.table.row_at(index) for index in range(row + 1, self.table.rowCount()))
+        for entry in (*below, *self._waiting):
+            if entry is not None and entry.namespace == namespace and entry.sequence is not None:
+                return entry.sequence - 1
+        return None
+
+    # -- small things ----------------------------------------------------------------------------------------
+
+    def _set_state(self, state: TailState) -> None:
+        if state is not self._state:
+            self._state = state
+            self._mark_rate()
+            self.state_changed.emit()
+
+    def _mark_rate(self) -> None:
+        if not self.running:
+            self.rate.set_state(RateState.OFF)
+        elif not self._link_up:
+            self.rate.set_state(RateState.NO_LINK)
+        else:
+            self.rate.set_state(RateState.PAUSED if self._state is TailState.PAUSED else RateState.LIVE)
+        self.rate_changed.emit()
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._clock(), UTC)
+
+
+def _clock_text(moment: datetime) -> str:
+    return moment.strftime("%H:%M:%S.") + f"{moment.microsecond // 1000:03}"

@@ -1,0 +1,262 @@
+"""What a tail reads: the durable log without a gap, or the lossy bus, each with the stored events before it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple, Protocol, Self
+
+from aether_engine.event import Gap, NamespaceInfo, Published, StoredEvent, SubscriptionFilter, Tailed
+from aether_engine.patterns import match_namespace_pattern
+from aether_engine.store.protocols import EventLog
+
+#: Events handed on at once; between two slices the window gets its turn.
+SLICE = 1000
+
+FeedItem = Tailed | Published | Gap
+
+
+class TailSource(StrEnum):
+    """Where a tail's events come from."""
+
+    LOG = "log"
+    """The durable log: no event missing, none twice, across reconnects."""
+    BUS = "bus"
+    """What is announced as it is stored: fast, and lost for whoever is too slow or away."""
+
+
+@dataclass(frozen=True, slots=True)
+class TailStart:
+    """Where a tail begins: now, `last` events back, or behind the start of the log at `from_sequence`."""
+
+    last: int = 0
+    from_sequence: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.last < 0:
+            raise ValueError(f"last is {self.last}; it must not be negative")
+        if self.from_sequence is not None and self.from_sequence < 1:
+            raise ValueError(f"from_sequence is {self.from_sequence}; sequences begin at 1")
+
+
+NOW = TailStart()
+
+
+class Log(Protocol):
+    """What is read of a store."""
+
+    async def last_sequence(self) -> int: ...
+
+    def read(
+        self, *, from_sequence: int = 1, to_sequence: int | None = None, batch_size: int = 1000
+    ) -> AsyncIterator[list[StoredEvent]]: ...
+
+
+class LogTailing(Protocol):
+    """Endless batches of the log."""
+
+    def __aiter__(self) -> AsyncIterator[list[Tailed | Gap]]: ...
+
+    async def aclose(self) -> None: ...
+
+
+class BusSubscription(Protocol):
+    """Endless batches of the bus, with the count of what was lost."""
+
+    @property
+    def dropped(self) -> int: ...
+
+    def unsubscribe(self) -> None: ...
+
+    def __aiter__(self) -> Self: ...
+
+    async def __anext__(self) -> list[Published | Gap]: ...
+
+
+class Bus(Protocol):
+    """What is used of a bus."""
+
+    def subscribe(
+        self,
+        namespace_pattern: str,
+        filter: SubscriptionFilter | None = None,  # noqa: A002 (the contract's name)
+    ) -> BusSubscription: ...
+
+
+class TailEngine(Protocol):
+    """What a tail needs of an engine."""
+
+    @property
+    def url(self) -> str: ...
+
+    @property
+    def bus(self) -> Bus: ...
+
+    async def namespaces(self) -> list[NamespaceInfo]: ...
+
+    async def store(self, namespace: str) -> EventLog: ...
+
+    def tail(
+        self,
+        namespace_pattern: str,
+        filter: SubscriptionFilter | None = None,  # noqa: A002 (the contract's name)
+        *,
+        after_sequence: int | None = None,
+    ) -> LogTailing: ...
+
+
+class FeedBatch(NamedTuple):
+    """Some items in order; `live` is False for what was stored before the tail began."""
+
+    items: Sequence[FeedItem]
+    live: bool
+
+
+class TailFeed:
+    """One run of a tail, as batches. Filters are not applied here: what they leave out has to be counted.
+
+    Tailing begins when the feed is made; what was stored before is read afterwards, and what both deliver is
+    delivered once. Raises `NamespaceNameError` for a pattern that can match nothing.
+    """
+
+    def __init__(self, engine: TailEngine, pattern: str, source: TailSource, start: TailStart) -> None:
+        self._engine = engine
+        self._pattern = pattern
+        self._start = start
+        # Highest sequence of each namespace that was delivered as stored before.
+        self._delivered: dict[str, int] = {}
+        self._delivered_ids: set[tuple[str, str]] = set()
+        self._subscription: BusSubscription | None = None
+        self._tail: LogTailing | None = None
+        self._said_dropped = 0
+        if source is TailSource.BUS:
+            self._subscription = engine.bus.subscribe(pattern)
+        elif start.from_sequence is not None:
+            self._tail = engine.tail(pattern, after_sequence=start.from_sequence - 1)
+        else:
+            self._tail = engine.tail(pattern)
+
+    @property
+    def unsaid_dropped(self) -> int:
+        """Events that the bus lost and no gap has told of yet."""
+        dropped = self._subscription.dropped if self._subscription is not None else 0
+        return max(0, dropped - self._said_dropped)
+
+    async def batches(self) -> AsyncGenerator[FeedBatch, None]:
+        """Everything in order, in slices of at most `SLICE`; ends when the engine closes."""
+        try:
+            if self._start.last:
+                for part in _slices(await self._read_last(self._start.last)):
+                    yield FeedBatch(part, live=False)
+            elif self._subscription is not None and self._start.from_sequence is not None:
+                async with aclosing(self._read_from(self._start.from_sequence)) as stored:
+                    async for batch in stored:
+                        yield FeedBatch(batch, live=False)
+            if self._tail is not None:
+                async for logged in self._tail:
+                    for items in _slices(self._fresh(logged)):
+                        yield FeedBatch(items, live=True)
+            elif self._subscription is not None:
+                async for published in self._subscription:
+                    for items in _slices(self._fresh(published)):
+                        self._said_dropped += sum(item.missed or 0 for item in items if isinstance(item, Gap))
+                        yield FeedBatch(items, live=True)
+        finally:
+            await self.close()
+
+    async def close(self) -> None:
+        """Let go of the tail or the subscription. Idempotent."""
+        if self._tail is not None:
+            await self._tail.aclose()
+        if self._subscription is not None:
+            self._subscription.unsubscribe()
+
+    def skip_to(self, namespace: str, sequence: int) -> None:
+        """Deliver nothing of `namespace` up to `sequence` any more: it was read otherwise."""
+        self._delivered[namespace] = max(sequence, self._delivered.get(namespace, 0))
+
+    def _fresh(self, batch: Sequence[FeedItem]) -> Sequence[FeedItem]:
+        """`batch` without what was delivered as stored before."""
+        if not self._delivered:
+            return batch
+        return [item for item in map(self._unless_delivered, batch) if item is not None]
+
+    def _unless_delivered(self, item: FeedItem) -> FeedItem | None:
+        delivered = self._delivered.get(item.namespace, 0)
+        if isinstance(item, Gap):
+            if item.after_sequence is None or item.missed is None or item.after_sequence >= delivered:
+                return item
+            # The bus lost what was read from the log meanwhile: only the rest of it is missing.
+            missed = max(0, item.after_sequence + item.missed - delivered)
+            self._said_dropped += item.missed - missed
+            return Gap(item.namespace, delivered, missed, item.reason) if missed else None
+        sequence = item.stored.sequence if isinstance(item, Tailed) else item.sequence
+        if sequence is not None:
+            return item if sequence > delivered else None
+        assert isinstance(item, Published)
+        return None if (item.namespace, item.event.id) in self._delivered_ids else item
+
+    async def _matching(self) -> list[tuple[str, EventLog]]:
+        names = [info.name for info in await self._engine.namespaces()]
+        return [
+            (name, await self._engine.store(name))
+            for name in names
+            if match_namespace_pattern(self._pattern, name)
+        ]
+
+    async def _read_last(self, count: int) -> list[Tailed]:
+        """The last `count` events of all matching namespaces together, by the time they were recorded."""
+        found: list[Tailed] = []
+        for name, log in await self._matching():
+            last = await log.last_sequence()
+            self._delivered[name] = last
+            found += [Tailed(name, stored) for stored in await read_last(log, last, count)]
+            if len(found) > 4 * count:
+                found = _latest(found, count)
+        found = _latest(found, count)
+        self._remember_ids(found)
+        return found
+
+    async def _read_from(self, sequence: int) -> AsyncGenerator[list[Tailed], None]:
+        for name, log in await self._matching():
+            last = await log.last_sequence()
+            self._delivered[name] = last
+            async for batch in log.read(from_sequence=sequence, to_sequence=last, batch_size=SLICE):
+                items = [Tailed(name, stored) for stored in batch]
+                self._remember_ids(items)
+                yield items
+
+    def _remember_ids(self, items: Sequence[Tailed]) -> None:
+        # Some buses do not tell sequences; an event that was stored and announced meanwhile has its id.
+        if self._subscription is not None:
+            latest = items[-SLICE:]
+            self._delivered_ids |= {
+                (item.namespace, item.stored.event.id) for item in latest if item.stored.event is not None
+            }
+
+
+async def read_last(log: Log, last: int, count: int) -> list[StoredEvent]:
+    """The last `count` events up to the sequence `last`; reads further back where the log has holes."""
+    found: list[StoredEvent] = []
+    high, width = last, count
+    while high >= 1 and len(found) < count:
+        low = max(1, high - width + 1)
+        part: list[StoredEvent] = []
+        async for batch in log.read(from_sequence=low, to_sequence=high, batch_size=SLICE):
+            part += batch
+        found = part + found
+        high, width = low - 1, 2 * width
+    return found[-count:]
+
+
+def _latest(items: list[Tailed], count: int) -> list[Tailed]:
+    items.sort(key=lambda item: (item.stored.recorded_at, item.namespace, item.stored.sequence))
+    return items[-count:]
+
+
+def _slices(items: Sequence[FeedItem]) -> list[Sequence[FeedItem]]:
+    if len(items) <= SLICE:
+        return [items] if items else []
+    return [items[start : start + SLICE] for start in range(0, len(items), SLICE)]
