@@ -48,13 +48,16 @@ class EmptyState(QWidget):
         if run is not None:
             self.activated.connect(lambda: run())
         column = QVBoxLayout(self)
-        column.setContentsMargins(24, 24, 24, 24)
+        # A link has 6 px of its own around the text; its first letter stands under those above.
+        inset = 0 if as_button else 6
+        column.setContentsMargins(24 - inset, 24, 24, 24)
+        self._what.setContentsMargins(inset, 0, 0, 0)
+        self._why.setContentsMargins(inset, 0, 0, 0)
         column.setSpacing(4)
         column.addWidget(self._what)
         column.addWidget(self._why)
         actions = QHBoxLayout()
-        # A link has 6 px of its own around the text; its first letter stands under those above.
-        actions.setContentsMargins(0 if as_button else -6, 4, 0, 0)
+        actions.setContentsMargins(0, 4, 0, 0)
         actions.addWidget(self._button, 0, Qt.AlignmentFlag.AlignLeft)
         actions.addStretch(1)
         column.addLayout(actions)

@@ -64,7 +64,7 @@ class TableHeader(QHeaderView):
         if not title:
             return
         ordered = self.isSortIndicatorShown() and self.sortIndicatorSection() == section
-        room = rect.width() - 2 * PADDING - (_ARROW + 4 if ordered else 0)
+        room = rect.width() - PADDING - (_ARROW + 4 if ordered else 3)
         metrics = self.fontMetrics()
         shown = metrics.elidedText(title, Qt.TextElideMode.ElideRight, max(room, 0))
         width = metrics.horizontalAdvance(shown)

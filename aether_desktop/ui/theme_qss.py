@@ -88,7 +88,7 @@ QPushButton[primary="true"]:focus {{ border: 2px solid {c["text"]}; }}
 QPushButton[primary="true"]:disabled {{ color: {c["disabled"]}; background: {c["selInactive"]};
     border-color: {c["selInactive"]}; }}
 QPushButton[link="true"] {{ border: 2px solid transparent; background: transparent; color: {c["accent"]};
-    padding: 0 4px; font-weight: 600; min-height: {field}px; }}
+    padding: 0 4px; text-align: left; font-weight: 600; min-height: {field}px; }}
 QPushButton[link="true"]:hover {{ text-decoration: underline; }}
 QPushButton[link="true"]:focus {{ border-color: {c["accent"]}; padding: 0 4px; }}
 QPushButton[link="true"]:disabled {{ color: {c["disabled"]}; }}
@@ -130,6 +130,36 @@ QAbstractSpinBox::down-arrow {{ image: {down}; width: 10px; height: 10px; }}
 QAbstractSpinBox::up-arrow:off, QAbstractSpinBox::up-arrow:disabled {{ image: {up_off}; }}
 QAbstractSpinBox::down-arrow:off, QAbstractSpinBox::down-arrow:disabled {{ image: {down_off}; }}
 
+QCheckBox, QRadioButton {{ spacing: 6px; }}
+QCheckBox::indicator, QRadioButton::indicator, QAbstractItemView::indicator, QGroupBox::indicator {{
+    width: 14px; height: 14px; border: 1px solid {c["lineStrong"]}; background: {c["base"]}; }}
+QCheckBox::indicator, QAbstractItemView::indicator, QGroupBox::indicator {{ border-radius: 3px; }}
+QRadioButton::indicator {{ border-radius: 8px; }}
+QCheckBox::indicator:hover, QRadioButton::indicator:hover {{ border-color: {c["accent"]}; }}
+QCheckBox::indicator:focus, QRadioButton::indicator:focus {{ border: 2px solid {c["accent"]};
+    width: 12px; height: 12px; }}
+QCheckBox::indicator:checked, QAbstractItemView::indicator:checked, QGroupBox::indicator:checked {{
+    background: {c["accent"]}; border-color: {c["accent"]}; image: {_image("check", theme)}; }}
+QCheckBox::indicator:indeterminate, QAbstractItemView::indicator:indeterminate {{
+    background: {c["accent"]}; border-color: {c["accent"]}; image: {_image("minus", theme)}; }}
+QRadioButton::indicator:checked {{ background: {c["accent"]}; border-color: {c["accent"]};
+    image: {_image("dot", theme)}; }}
+QCheckBox::indicator:checked:focus, QRadioButton::indicator:checked:focus {{ border-color: {c["text"]}; }}
+QCheckBox::indicator:disabled, QRadioButton::indicator:disabled, QGroupBox::indicator:disabled {{
+    background: {c["window"]}; border-color: {c["line"]}; }}
+QCheckBox::indicator:checked:disabled, QGroupBox::indicator:checked:disabled {{
+    image: {_image("check", theme, disabled=True)}; }}
+QCheckBox::indicator:indeterminate:disabled {{ image: {_image("minus", theme, disabled=True)}; }}
+QRadioButton::indicator:checked:disabled {{ image: {_image("dot", theme, disabled=True)}; }}
+
+QSlider::groove:horizontal {{ height: 4px; border-radius: 2px; background: {c["selInactive"]}; }}
+QSlider::sub-page:horizontal {{ border-radius: 2px; background: {c["accent"]}; }}
+QSlider::handle:horizontal {{ width: 10px; height: 10px; margin: -5px 0; border: 2px solid {c["accent"]};
+    border-radius: 7px; background: {c["base"]}; }}
+QSlider::handle:horizontal:hover, QSlider::handle:horizontal:focus {{ background: {c["sel"]}; }}
+QSlider::sub-page:horizontal:disabled {{ background: {c["disabled"]}; }}
+QSlider::handle:horizontal:disabled {{ border-color: {c["disabled"]}; background: {c["window"]}; }}
+
 QTabWidget::pane {{ border: none; border-top: 1px solid {c["line"]}; }}
 QTabBar {{ background: {c["window"]}; }}
 QTabBar::tab {{ background: transparent; color: {c["text2"]}; border: none;
@@ -137,15 +167,15 @@ QTabBar::tab {{ background: transparent; color: {c["text2"]}; border: none;
 QTabBar::tab:hover {{ color: {c["text"]}; }}
 QTabBar::tab:selected {{ color: {c["text"]}; border-bottom-color: {c["accent"]}; }}
 QTabBar::tab:disabled {{ color: {c["disabled"]}; }}
-QTabBar:focus::tab:selected {{ background: {c["sel"]}; }}
+QTabBar::tab:selected:focus {{ color: {c["accent"]}; text-decoration: underline; }}
 QTabBar[tabRole="document"]::tab {{ background: {c["window"]}; height: {document}px; padding: 0 10px;
     border: none; border-top: 2px solid transparent; border-right: 1px solid {c["line"]};
     border-bottom: 1px solid {c["line"]}; }}
 QTabBar[tabRole="document"]::tab:hover {{ background: {c["hover"]}; }}
 QTabBar[tabRole="document"]::tab:selected {{ background: {c["base"]}; border-top-color: {c["accent"]};
     border-bottom-color: {c["base"]}; }}
-QTabBar::close-button {{ image: {_image("close", theme)}; subcontrol-position: right; width: 16px;
-    height: 16px; border-radius: 3px; }}
+QTabBar::close-button {{ image: {_image("close", theme)}; subcontrol-position: right; width: 14px;
+    height: 14px; padding: 1px; margin: 0 2px; border-radius: 3px; }}
 QTabBar::close-button:hover {{ background: {c["selInactive"]}; }}
 QTabBar QToolButton {{ background: {c["window"]}; border: none; border-radius: 0; padding: 2px; }}
 
