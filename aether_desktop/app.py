@@ -1,0 +1,166 @@
+"""The composition root: arguments, event loop, workspace, window, and the order in which they end."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from aether_desktop import __version__
+
+log = logging.getLogger("aether_desktop")
+
+#: Longest wait for connections to close at the end, in seconds; a server may never answer.
+CLOSE_TIMEOUT = 5.0
+
+
+def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """The command line of `aether-desktop`."""
+    parser = argparse.ArgumentParser(
+        prog="aether-desktop", description="See into event-sourced systems: browse, replay, append and tail."
+    )
+    parser.add_argument("url", nargs="?", metavar="URL", help="a file, sqlite:///file.aether or memory://")
+    parser.add_argument("--namespace", metavar="NS", help="the namespace to show first")
+    parser.add_argument("--actor", metavar="ID", help="the actor whose stream to open")
+    parser.add_argument("--version", metavar="N", type=int, help="with --actor: the version to select")
+    parser.add_argument("--tail", metavar="PATTERN", help="open a live tail, for example 'prod.>'")
+    parser.add_argument("--read-only", action="store_true", help="open so that nothing can be written")
+    parser.add_argument("--demo", action="store_true", help="open a demo shop that goes on writing")
+    parser.add_argument("--screenshot", metavar="FILE", type=Path, help="write a picture of the window and end")
+    parser.add_argument("--theme", choices=("system", "light", "dark"), help="instead of the one in the settings")
+    parser.add_argument("--about", action="version", version=f"%(prog)s {__version__}", help="print the version")
+    arguments = parser.parse_args(argv)
+    if arguments.version is not None and arguments.actor is None:
+        parser.error("--version needs --actor")
+    if arguments.demo and arguments.url is not None:
+        parser.error("--demo opens its own store, leave the URL out")
+    return arguments
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the application; returns the exit status: 0 done, 3 when what was asked for could not be shown."""
+    arguments = parse_arguments(argv)
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    _check_display()
+    os.environ["QT_API"] = "pyside6"
+    from PySide6.QtWidgets import QApplication
+    from qasync import QEventLoop
+
+    app = QApplication(sys.argv[:1])
+    app.setApplicationName("aether-desktop")
+    app.setApplicationDisplayName("Aether Desktop")
+    app.setApplicationVersion(__version__)
+    app.setDesktopFileName("aether-desktop")
+    # The main coroutine ends the application, after everything is closed.
+    app.setQuitOnLastWindowClosed(False)
+    sys.excepthook = _report_exception
+    with asyncio.Runner(loop_factory=lambda: QEventLoop(app)) as runner:
+        return runner.run(_run(app, arguments))
+
+
+async def _run(app: Any, arguments: argparse.Namespace) -> int:
+    from aether_desktop.settings import Settings
+    from aether_desktop.ui.main_window import MainWindow
+    from aether_desktop.ui.theme import apply_theme
+    from aether_desktop.workspace import Workspace
+
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(_report_loop_exception)
+    ended = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if threading.current_thread() is threading.main_thread() and sys.platform != "win32":
+            loop.add_signal_handler(number, ended.set)
+    settings = Settings()
+    scheme = arguments.theme or settings.get("theme", "system")
+    apply_theme(app, scheme if scheme in ("system", "light", "dark") else "system")
+    workspace = Workspace(settings)
+    window = MainWindow(workspace)
+    window.close_asked.connect(ended.set)
+    failures: list[object] = []
+    workspace.failed.connect(failures.append)
+    try:
+        window.show()
+        await open_asked(window, arguments)
+        if arguments.screenshot is not None:
+            return await _take_screenshot(window, arguments.screenshot, failures)
+        await ended.wait()
+        return 0
+    finally:
+        window.hide()
+        try:
+            async with asyncio.timeout(CLOSE_TIMEOUT):
+                await window.close_documents()
+                await workspace.close()
+                window.remove_demo_files()
+        except TimeoutError:
+            log.warning("closing took longer than %s seconds and was given up", CLOSE_TIMEOUT)
+        window.deleteLater()
+
+
+async def open_asked(window: Any, arguments: argparse.Namespace) -> None:
+    """Open what the command line asks for; what fails is shown in the window."""
+    from aether_desktop.workspace import Place
+
+    workspace = window.workspace
+    if arguments.demo:
+        await window.start_demo(simulate=arguments.screenshot is None)
+    elif arguments.url is not None:
+        if "://" in arguments.url:
+            await workspace.open(arguments.url, read_only=arguments.read_only)
+        else:
+            await workspace.open_path(Path(arguments.url), read_only=arguments.read_only)
+    if not workspace.connections:
+        return
+    connection = workspace.connections[-1]
+    namespace = arguments.namespace or (connection.namespaces[0].name if connection.namespaces else "default")
+    place = Place(connection, namespace)
+    if arguments.namespace:
+        window.show_place(place)
+    if arguments.actor:
+        await window.desk.open_stream(place, arguments.actor, arguments.version)
+    if arguments.tail:
+        window.new_tail(arguments.tail)
+
+
+async def _take_screenshot(window: Any, path: Path, failures: list[object]) -> int:
+    await window.settle()
+    pixmap = window.grab()
+    if not pixmap.save(str(path)):
+        print(f"aether-desktop: {path} could not be written", file=sys.stderr)  # noqa: T201
+        return 3
+    print(f"Screenshot written to {path}", file=sys.stderr)  # noqa: T201
+    return 3 if failures else 0
+
+
+def _check_display() -> None:
+    """Qt aborts the process when there is no display; a sentence is kinder."""
+    if (
+        sys.platform.startswith("linux")
+        and not os.environ.get("DISPLAY")
+        and not os.environ.get("WAYLAND_DISPLAY")
+        and not os.environ.get("QT_QPA_PLATFORM")
+    ):
+        raise SystemExit(
+            "aether-desktop: there is no display. Set DISPLAY, or set QT_QPA_PLATFORM=offscreen and use --screenshot."
+        )
+
+
+def _report_exception(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    # Exceptions in slots arrive here; the window goes on living, and the trace must not be lost.
+    log.error("unexpected error", exc_info=(kind, error, trace))
+
+
+def _report_loop_exception(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    log.error("unexpected error in a task: %s", context.get("message"), exc_info=context.get("exception"))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,80 @@
+"""One opened engine as the application sees it: its name, its namespaces, and when something may have changed."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from PySide6.QtCore import QObject, Signal
+
+from aether_desktop.tasks import TaskOwner
+from aether_engine.engine import Engine, sqlite_path
+from aether_engine.event import NamespaceInfo
+
+#: Shortest time between two looks at the namespaces while events pour in, in seconds.
+REFRESH_INTERVAL = 0.1
+
+
+class Connection(QObject):
+    """Keeps the namespaces of an engine up to date and tells who shows its events that more may have come."""
+
+    namespaces_changed = Signal()
+    changed = Signal()
+    failed = Signal(object)
+
+    def __init__(self, engine: Engine, title: str = "", parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.engine = engine
+        self.title = title or title_of(engine.url)
+        self.namespaces: list[NamespaceInfo] = []
+        self._tasks = TaskOwner(self.failed.emit)
+
+    @property
+    def is_file(self) -> bool:
+        return self.engine.url.startswith("sqlite:")
+
+    @property
+    def file_path(self) -> Path | None:
+        """The file of an embedded store."""
+        return file_of(self.engine.url) if self.is_file else None
+
+    async def start(self) -> None:
+        """Read the namespaces, and go on doing so whenever something changes."""
+        count = self.engine.change_count()
+        await self._refresh()
+        self._tasks.start(self._follow(count), f"changes of {self.title}")
+
+    async def close(self) -> None:
+        """Stop following and close the engine."""
+        await self._tasks.cancel_all()
+        await self.engine.close()
+
+    async def _follow(self, count: int) -> None:
+        while not self.engine.closed:
+            await self.engine.wait_for_change(count)
+            count = self.engine.change_count()
+            await self._refresh()
+            self.changed.emit()
+            await asyncio.sleep(REFRESH_INTERVAL)
+
+    async def _refresh(self) -> None:
+        namespaces = await self.engine.namespaces()
+        if namespaces != self.namespaces:
+            self.namespaces = namespaces
+            self.namespaces_changed.emit()
+
+
+def file_of(url: str) -> Path:
+    """The file of an embedded store's URL."""
+    return sqlite_path(url)
+
+
+def title_of(url: str) -> str:
+    """How a connection is called: a file's name, a server's host. Never a user name, password or token."""
+    parts = urlsplit(url)
+    if parts.scheme == "sqlite":
+        return sqlite_path(url).name
+    if parts.scheme == "memory":
+        return "In memory"
+    return ", ".join(host.rpartition("@")[2] for host in parts.netloc.split(","))

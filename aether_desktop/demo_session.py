@@ -1,0 +1,52 @@
+"""The demo as the window runs it: a file of its own that lives as long as the program, and a simulator."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from aether_desktop.connection import Connection
+from aether_desktop.demo import DemoSimulator, build_demo
+from aether_desktop.jobs import Job
+from aether_desktop.workspace import Workspace
+
+TITLE = "Demo shop"
+
+
+class DemoSession:
+    """Builds the demo once; opening it again shows what is there."""
+
+    def __init__(self) -> None:
+        self._folder: Path | None = None
+        self._simulator: DemoSimulator | None = None
+
+    async def open(self, workspace: Workspace, *, simulate: bool) -> Connection | None:
+        """Build the shop if need be, open it, and let its customers go on."""
+        if self._folder is None:
+            folder = Path(tempfile.mkdtemp(prefix="aether-demo-"))
+            self._folder = folder
+
+            async def work(job: Job) -> None:
+                await build_demo(folder / "demo-shop.aether")
+
+            if not await workspace.jobs.run("Build the demo", work):
+                self.remove_files()
+                return None
+        connection = await workspace.open_path(self._folder / "demo-shop.aether", title=TITLE, remember=False)
+        if connection is not None and simulate and self._simulator is None:
+            self._simulator = DemoSimulator(connection.engine)
+            self._simulator.start()
+        return connection
+
+    async def close(self) -> None:
+        """End the simulator."""
+        if self._simulator is not None:
+            await self._simulator.stop()
+            self._simulator = None
+
+    def remove_files(self) -> None:
+        """Remove the demo's file, once its connection is closed."""
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder = None

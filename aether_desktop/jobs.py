@@ -1,0 +1,101 @@
+"""Work that takes time and shows it: a name, a progress in counts, a Cancel, and an end that is always told."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any
+
+from PySide6.QtCore import QObject, Signal
+
+log = logging.getLogger(__name__)
+
+#: Jobs that are over sooner are not worth the attention of a progress bar, in seconds.
+VISIBLE_AFTER = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class JobProgress:
+    """What a running job can say: how much is done, of how much (None = not known), of what."""
+
+    name: str
+    done: int
+    total: int | None
+    unit: str
+
+
+class Job(QObject):
+    """One piece of work. `report` may be called as often as one likes, views repaint in their own time."""
+
+    def __init__(self, name: str, unit: str, total: int | None, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.progress = JobProgress(name, 0, total, unit)
+        self.started_at = monotonic()
+        self.task: asyncio.Task[Any] | None = None
+
+    def report(self, done: int, total: int | None = None) -> None:
+        """So much is done."""
+        known = total if total is not None else self.progress.total
+        self.progress = JobProgress(self.progress.name, done, known, self.progress.unit)
+
+    def cancel(self) -> None:
+        """Ask the job to end; what it wrote is taken back by whoever wrote it."""
+        if self.task is not None:
+            self.task.cancel()
+
+
+class Jobs(QObject):
+    """All running jobs of the window. `finished` carries the job and its exception, None when it went well."""
+
+    changed = Signal()
+    finished = Signal(object, object)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.running: list[Job] = []
+
+    def start(
+        self,
+        name: str,
+        work: Callable[[Job], Coroutine[Any, Any, Any]],
+        *,
+        unit: str = "events",
+        total: int | None = None,
+    ) -> Job:
+        """Run `work`, which gets the job to report to."""
+        job = Job(name, unit, total, self)
+        job.task = asyncio.get_running_loop().create_task(work(job), name=name)
+        job.task.add_done_callback(lambda task: self._ended(job, task))
+        self.running.append(job)
+        self.changed.emit()
+        return job
+
+    async def wait(self, job: Job) -> bool:
+        """Wait for a job's end; returns whether it went well. Its failure is told through `finished` alone."""
+        assert job.task is not None
+        await asyncio.wait([job.task])
+        return not job.task.cancelled() and job.task.exception() is None
+
+    async def run(self, name: str, work: Callable[[Job], Coroutine[Any, Any, Any]], *, unit: str = "events") -> bool:
+        """Start a job and wait for its end, as `wait` does."""
+        return await self.wait(self.start(name, work, unit=unit))
+
+    async def cancel_all(self) -> None:
+        """Cancel every job and wait until each has cleaned up."""
+        tasks = [job.task for job in self.running if job.task is not None]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    def _ended(self, job: Job, task: asyncio.Task[Any]) -> None:
+        self.running.remove(job)
+        error: BaseException | None = asyncio.CancelledError() if task.cancelled() else task.exception()
+        if error is not None and not isinstance(error, asyncio.CancelledError):
+            log.info("job %s failed: %s", job.progress.name, type(error).__name__)
+        self.changed.emit()
+        self.finished.emit(job, error)
+        job.deleteLater()

@@ -1,0 +1,90 @@
+"""Every command of the window by name: text, shortcut, icon and menu. The palette lists the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtWidgets import QWidget
+
+from aether_desktop.ui.icons import icon
+
+
+class Command(NamedTuple):
+    """One command; `menu` is the menu it stands in, "" for those with a shortcut only."""
+
+    name: str
+    text: str
+    menu: str
+    icon: str = ""
+    shortcuts: tuple[str, ...] = ()
+    tip: str = ""
+
+
+MENUS = ("File", "Edit", "View", "Go", "Stream", "Tail", "Window", "Help")
+COMMANDS = (
+    Command(
+        "open_file", "Open file…", "File", "folder-open", ("Ctrl+O",), "Open an .aether store or NDJSON events"
+    ),
+    Command("open_file_read_only", "Open file read-only…", "File", "padlock"),
+    Command("new_file", "New file…", "File", "file"),
+    Command("open_demo", "Explore the demo", "File", "bag"),
+    Command("import_events", "Import NDJSON…", "File", "import"),
+    Command("export_namespace", "Export namespace as NDJSON…", "File", "export"),
+    Command("export_actor", "Export actor as NDJSON…", "File", "export"),
+    Command("close_tab", "Close tab", "File", "close", ("Ctrl+W",)),
+    Command("quit", "Quit", "File", "", ("Ctrl+Q",)),
+    Command("copy_event", "Copy event JSON", "Edit", "copy", (), "Copy the event exactly as stored"),
+    Command("theme_system", "Theme of the system", "View"),
+    Command("theme_light", "Light theme", "View"),
+    Command("theme_dark", "Dark theme", "View"),
+    Command("go_to", "Go to…", "Go", "go-to", ("Ctrl+G",), "Go to a version, sequence or time"),
+    Command("quick_open", "Open actor by name", "Go", "search", ("Ctrl+P",)),
+    Command("previous_event", "Previous event", "Go", "chevron-up", ("F7", "Ctrl+Up")),
+    Command("next_event", "Next event", "Go", "chevron-down", ("F8", "Ctrl+Down")),
+    Command("back", "Back", "Go", "", ("Alt+Left",)),
+    Command("forward", "Forward", "Go", "", ("Alt+Right",)),
+    Command("append", "Append event…", "Stream", "plus", ("Ctrl+N",), "Append a test event"),
+    Command("append_like", "Append one like this…", "Stream", "plus"),
+    Command("open_stream", "Open stream of the actor", "Stream", "stream", ("Ctrl+Return",)),
+    Command("new_tail", "New tail", "Tail", "tail", ("Ctrl+T",), "Watch events as they are stored"),
+    Command("reset_layout", "Reset layout", "Window"),
+    Command("command_palette", "Command palette", "Help", "command", ("Ctrl+Shift+P",), "Every command, by name"),
+    Command("about", "About Aether Desktop", "Help"),
+)
+
+
+class Actions:
+    """The window's `QAction`s; `actions.go_to` style access is by name: `actions["go_to"]`."""
+
+    def __init__(self, window: QWidget) -> None:
+        self._actions: dict[str, QAction] = {}
+        for command in COMMANDS:
+            action = QAction(command.text, window)
+            action.setObjectName(command.name)
+            if command.icon:
+                action.setIcon(icon(command.icon))
+            action.setShortcuts([QKeySequence(keys) for keys in command.shortcuts])
+            keys = ", ".join(
+                QKeySequence(keys).toString(QKeySequence.SequenceFormat.NativeText) for keys in command.shortcuts
+            )
+            tip = command.tip or command.text.removesuffix("…")
+            action.setToolTip(f"{tip} ({keys})" if keys else tip)
+            window.addAction(action)
+            self._actions[command.name] = action
+
+    def __getitem__(self, name: str) -> QAction:
+        return self._actions[name]
+
+    def in_menu(self, menu: str) -> list[QAction]:
+        """The actions of one menu, in order."""
+        return [self._actions[command.name] for command in COMMANDS if command.menu == menu]
+
+    def all(self) -> list[QAction]:
+        return list(self._actions.values())
+
+    def connect(self, **slots: Callable[[], object]) -> None:
+        """Connect actions by name to slots that take nothing."""
+        for name, slot in slots.items():
+            self._actions[name].triggered.connect(lambda _checked=False, slot=slot: slot())

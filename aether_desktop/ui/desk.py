@@ -1,0 +1,229 @@
+"""The desk: opens documents in tabs, keeps them fresh, and turns what is clicked in them into the selection."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtWidgets import QWidget
+
+from aether_desktop.models.go_to import Target, ToSequence, ToTime, ToVersion
+from aether_desktop.models.log_table import LogTable
+from aether_desktop.models.stream_table import StreamTable
+from aether_desktop.models.tail_controller import TailController
+from aether_desktop.ui.documents import Document, Documents
+from aether_desktop.ui.event_view import EventView
+from aether_desktop.ui.safe_text import visible
+from aether_desktop.ui.tail_view import TailView
+from aether_desktop.workspace import Place, Selection, Workspace
+from aether_engine.event import StoredEvent
+
+ORDER_LOG = "Order: sequence, oldest first"
+ORDER_STREAM = "Order: version, oldest first"
+ORDER_TAIL = "Order: arrival, newest last"
+
+
+class Desk(QObject):
+    """Belongs to the window; every method that reads a store is a coroutine and is run as an owned task."""
+
+    counts_changed = Signal()
+    state_requested = Signal(object, str, object)
+
+    def __init__(self, workspace: Workspace, documents: Documents, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._workspace = workspace
+        self._documents = documents
+        documents.close_asked.connect(self.close_view)
+        workspace.connections_changed.connect(self._close_orphans)
+
+    # -- opening
+
+    async def open_log(self, place: Place) -> EventView:
+        """The log of a namespace, in its tab."""
+        document = Document("log", place)
+        view = self._documents.find(document)
+        if isinstance(view, EventView):
+            self._documents.setCurrentWidget(view)
+            return view
+        store = await self._workspace.store(place)
+        model = LogTable(store)
+        model.failed.connect(lambda error: self._workspace.fail(f"{place.namespace} could not be read", error))
+        view = self._add_view(document, model, title=f"Log {place.namespace}", order=ORDER_LOG, icon_name="log")
+        view.empty.set_words(
+            f"No events in {place.namespace} yet.", "Append one with Ctrl+N, or import NDJSON from the File menu."
+        )
+        await model.refresh()
+        self.counts_changed.emit()
+        return view
+
+    async def open_stream(self, place: Place, actor_id: str, version: int | None = None) -> EventView:
+        """The stream of an actor, in its tab, at `version` if given."""
+        document = Document("stream", place, actor_id)
+        view = self._documents.find(document)
+        if isinstance(view, EventView):
+            self._documents.setCurrentWidget(view)
+        else:
+            model = StreamTable(await self._workspace.store(place), actor_id)
+            view = self._add_view(document, model, title=actor_id, order=ORDER_STREAM, icon_name="stream")
+            view.empty.set_words(f"No events of {visible(actor_id)} yet.", "Append the first one with Ctrl+N.")
+            await model.refresh()
+        stream = view.model
+        assert isinstance(stream, StreamTable)
+        if version is not None:
+            if stream.row_of_version(version) < 0:
+                await stream.refresh()
+            view.select_row(stream.row_of_version(version))
+        elif view.current_row < 0 and stream.rowCount():
+            view.select_row(max(stream.row_of_version(stream.latest_version), 0))
+        self.counts_changed.emit()
+        return view
+
+    def open_tail(self, place: Place, pattern: str) -> TailView:
+        """A new live tail over the namespaces of a connection."""
+        controller = TailController(place.connection.engine)
+        view = TailView(controller)
+        document = Document("tail", place, f"{pattern} {id(view)}")
+        view.event_selected.connect(lambda item: self._workspace.select(*_tailed(place, item)))
+        view.state_requested.connect(
+            lambda namespace, actor, version: self.state_requested.emit(
+                Place(place.connection, namespace), actor, version
+            )
+        )
+        controller.counters_changed.connect(self.counts_changed)
+        self._documents.add(
+            document, view, icon_name="tail", title=f"Tail {pattern}", tooltip=f"Live tail of {pattern}"
+        )
+        view.start(pattern)
+        return view
+
+    # -- moving about
+
+    async def show(self, selection: Selection) -> None:
+        """Bring the selected event up in a table that has it: the one in front if it can, else its log."""
+        view = self._documents.currentWidget()
+        document = self._documents.document_of(view)
+        sequence = selection.stored.sequence
+        if isinstance(view, EventView) and document is not None and document.place == selection.place:
+            row = _row_of_sequence(view, sequence)
+            if row >= 0:
+                view.select_row(row)
+                return
+        view = await self.open_log(selection.place)
+        view.select_row(_row_of_sequence(view, sequence))
+
+    async def go_to(self, target: Target) -> str:
+        """Go to a place of the document in front; returns a sentence when there is no such place."""
+        view = self._documents.currentWidget()
+        document = self._documents.document_of(view)
+        if not isinstance(view, EventView) or document is None:
+            return "Open a log or a stream first."
+        model = view.model
+        match target:
+            case ToSequence(sequence):
+                row = _row_of_sequence(view, sequence)
+                if row < 0 and isinstance(model, StreamTable):
+                    view = await self.open_log(document.place)
+                    row = _row_of_sequence(view, sequence)
+                missing = f"There is no sequence {sequence:,} in {document.place.namespace}."
+            case ToVersion(version) if isinstance(model, StreamTable):
+                row = model.row_of_version(version)
+                missing = f"{visible(model.actor_id)} has no version {version:,}."
+            case ToVersion():
+                return "A version belongs to an actor: open the actor's stream first."
+            case ToTime(moment):
+                row = await self._row_at(view, document.place, moment.timestamp())
+                missing = "No event is as late as that."
+        if row < 0:
+            return missing
+        view.select_row(row)
+        return ""
+
+    async def _row_at(self, view: EventView, place: Place, moment: float) -> int:
+        model = view.model
+        if isinstance(model, StreamTable):
+            stored = (model.stored_at(row) for row in range(model.rowCount()))
+            found = next((e for e in stored if e and e.event and e.event.timestamp.timestamp() >= moment), None)
+            return model.row_of_sequence(found.sequence) if found else -1
+        sequence = await self._workspace.find_time(place, moment)
+        return _row_of_sequence(view, sequence) if sequence is not None else -1
+
+    def step(self, by: int) -> None:
+        """The next or previous event of the document in front."""
+        view = self._documents.currentWidget()
+        if isinstance(view, EventView):
+            view.step(by)
+
+    # -- keeping fresh
+
+    async def refresh(self) -> None:
+        """Take up what was stored since, in every open document."""
+        for view in self._documents.views():
+            if isinstance(view, EventView) and isinstance(view.model, (LogTable, StreamTable)):
+                await view.model.refresh()
+        self.counts_changed.emit()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a page somebody looks at is still on its way."""
+        return any(
+            isinstance(view, EventView) and isinstance(view.model, LogTable) and view.model.busy
+            for view in self._documents.views()
+        )
+
+    def dropped(self) -> int:
+        """Events that the live tails have lost."""
+        return sum(
+            view.controller.counters.dropped for view in self._documents.views() if isinstance(view, TailView)
+        )
+
+    # -- closing
+
+    def close_view(self, view: QWidget) -> None:
+        """Close a tab and end what it does."""
+        self._documents.remove(view)
+        self._workspace.start(self._close(view), "close tab")
+
+    async def close(self) -> None:
+        """Close every tab."""
+        for view in list(self._documents.views()):
+            self._documents.remove(view)
+            await self._close(view)
+
+    async def _close(self, view: QWidget) -> None:
+        if isinstance(view, EventView):
+            if isinstance(view.model, LogTable):
+                await view.model.close()
+            view.model.deleteLater()
+        elif isinstance(view, TailView):
+            await view.controller.close()
+        view.deleteLater()
+        self.counts_changed.emit()
+
+    def _close_orphans(self) -> None:
+        for view, document in self._documents.views().items():
+            if document.place.connection not in self._workspace.connections:
+                self.close_view(view)
+
+    def _add_view(
+        self, document: Document, model: LogTable | StreamTable, *, title: str, order: str, icon_name: str
+    ) -> EventView:
+        view = EventView(model, title=title, order=order)
+        model.setParent(view)
+        view.event_selected.connect(lambda stored: self._workspace.select(document.place, stored))
+        view.event_opened.connect(lambda stored: self._open_stream_of(document.place, stored))
+        self._documents.add(document, view, icon_name=icon_name, title=title, tooltip=title)
+        return view
+
+    def _open_stream_of(self, place: Place, stored: StoredEvent) -> None:
+        event = Selection(place, stored).event
+        if event is not None:
+            self._workspace.start(self.open_stream(place, event.actor_id, event.version), "open stream")
+
+
+def _row_of_sequence(view: EventView, sequence: int) -> int:
+    model = view.model
+    assert isinstance(model, (LogTable, StreamTable))
+    return model.row_of_sequence(sequence)
+
+
+def _tailed(place: Place, item: tuple[str, StoredEvent]) -> tuple[Place, StoredEvent]:
+    namespace, stored = item
+    return Place(place.connection, namespace), stored

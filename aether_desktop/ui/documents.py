@@ -1,0 +1,69 @@
+"""The document tabs, and what the window needs to know of the one in front."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QLabel, QTabBar, QTabWidget, QWidget
+
+from aether_desktop.ui.icons import icon
+from aether_desktop.ui.links import icon_button
+from aether_desktop.ui.safe_text import plain_tooltip, visible
+from aether_desktop.workspace import Place
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What a tab shows: the key that finds it again, its kind ("log", "stream", "tail") and where it is from."""
+
+    kind: str
+    place: Place
+    name: str = ""
+
+
+class Documents(QTabWidget):
+    """Tabs that can be moved and closed; the text at the right says in which order the rows stand."""
+
+    close_asked = Signal(object)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("documentTabs")
+        self.setAccessibleName("Documents")
+        self.setDocumentMode(True)
+        self.setMovable(True)
+        self.setElideMode(Qt.TextElideMode.ElideMiddle)
+        self.setUsesScrollButtons(True)
+        self._documents: dict[QWidget, Document] = {}
+        self._order = QLabel()
+        self._order.setContentsMargins(8, 0, 12, 0)
+        self.setCornerWidget(self._order, Qt.Corner.TopRightCorner)
+
+    def add(self, document: Document, view: QWidget, *, icon_name: str, title: str, tooltip: str) -> None:
+        """Open a tab and bring it to the front."""
+        self._documents[view] = document
+        index = self.addTab(view, icon(icon_name), visible(title).replace("&", "&&"))
+        self.setTabToolTip(index, plain_tooltip(tooltip))
+        button = icon_button("close", f"Close {title}")
+        button.clicked.connect(lambda: self.close_asked.emit(view))
+        self.tabBar().setTabButton(index, QTabBar.ButtonPosition.RightSide, button)
+        self.setCurrentWidget(view)
+
+    def find(self, document: Document) -> QWidget | None:
+        """The tab that shows `document`."""
+        return next((view for view, shown in self._documents.items() if shown == document), None)
+
+    def document_of(self, view: QWidget | None) -> Document | None:
+        return self._documents.get(view) if view is not None else None
+
+    def views(self) -> dict[QWidget, Document]:
+        return dict(self._documents)
+
+    def remove(self, view: QWidget) -> None:
+        """Take a tab away; the view is the caller's to delete."""
+        self._documents.pop(view, None)
+        self.removeTab(self.indexOf(view))
+
+    def show_order(self, text: str) -> None:
+        self._order.setText(text)

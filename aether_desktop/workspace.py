@@ -1,0 +1,253 @@
+"""What the window works on, without the window: connections, the selection and its history, jobs and settings."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QObject, Signal
+
+from aether_desktop.connection import Connection
+from aether_desktop.jobs import Job, Jobs
+from aether_desktop.models.event_cells import claimed_event
+from aether_desktop.settings import Settings
+from aether_desktop.tasks import TaskOwner
+from aether_engine.engine import open_engine, sqlite_url
+from aether_engine.event import Event, StoredEvent
+from aether_engine.patterns import sanitize_namespace
+from aether_engine.store.protocols import Store
+from aether_engine.transfer import export_ndjson, import_ndjson
+
+#: Positions of the selection that Alt+Left goes back through.
+HISTORY_LENGTH = 200
+#: File names that hold events line by line rather than a store.
+NDJSON_SUFFIXES = (".ndjson", ".jsonl", ".json", ".gz")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A namespace of a connection."""
+
+    connection: Connection
+    namespace: str
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The selected event and where it is from."""
+
+    place: Place
+    stored: StoredEvent
+
+    @property
+    def event(self) -> Event | None:
+        """The event, of a damaged one what its bytes still claim."""
+        return self.stored.event or claimed_event(self.stored.raw)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Something the user asked for and did not get. `what` is the fact, `why` the reason and remedy."""
+
+    what: str
+    why: str
+    error: BaseException
+
+
+class Workspace(QObject):
+    """Opens and closes connections and hands out their stores; widgets ask it and never a store."""
+
+    connections_changed = Signal()
+    connection_opened = Signal(object)
+    selection_changed = Signal(object)
+    history_changed = Signal()
+    failed = Signal(object)
+    told = Signal(str)
+
+    def __init__(self, settings: Settings, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.settings = settings
+        self.jobs = Jobs(self)
+        self.connections: list[Connection] = []
+        self.selection: Selection | None = None
+        self._history: list[Selection] = []
+        self._position = -1
+        self._tasks = TaskOwner(lambda error: self.fail("That did not work", error))
+        self._closing = False
+
+    # -- connections
+
+    async def open(
+        self, url: str, *, read_only: bool = False, title: str = "", remember: bool = True
+    ) -> Connection | None:
+        """Open a store by URL; a failure is told through `failed` and returns None."""
+        for connection in self.connections:
+            if connection.engine.url == url and connection.engine.read_only == read_only and url != "memory://":
+                self.connection_opened.emit(connection)
+                return connection
+        engine = None
+        try:
+            engine = await open_engine(url, read_only=read_only)
+            connection = Connection(engine, title, self)
+            await connection.start()
+        except Exception as error:  # noqa: BLE001 (told to the user, whatever it is)
+            if engine is not None:
+                await engine.close()
+            self.fail(f"{title or url} could not be opened", error)
+            return None
+        if self._closing:
+            await connection.close()
+            return None
+        connection.failed.connect(lambda error: self.fail(f"{connection.title} could not be read", error))
+        connection.namespaces_changed.connect(self.connections_changed)
+        self.connections.append(connection)
+        if connection.is_file and remember:
+            self.settings.add_recent(engine.url)
+        self.connections_changed.emit()
+        self.connection_opened.emit(connection)
+        return connection
+
+    async def open_path(
+        self, path: Path, *, read_only: bool = False, title: str = "", remember: bool = True
+    ) -> Connection | None:
+        """Open a file: a store as it is, a list of events by importing it into memory."""
+        if path.suffix.lower() in NDJSON_SUFFIXES:
+            return await self._open_ndjson(path)
+        return await self.open(sqlite_url(path), read_only=read_only, title=title, remember=remember)
+
+    async def close_connection(self, connection: Connection) -> None:
+        """Close one connection; what was shown of it is closed by whoever shows it."""
+        if connection in self.connections:
+            self.connections.remove(connection)
+            self._history = [entry for entry in self._history if entry.place.connection is not connection]
+            self._position = len(self._history) - 1
+            self.connections_changed.emit()
+            await connection.close()
+            connection.deleteLater()
+
+    async def close(self) -> None:
+        """End every task and job and close every connection."""
+        self._closing = True
+        await self.jobs.cancel_all()
+        await self._tasks.cancel_all()
+        for connection in self.connections:
+            await connection.close()
+        self.connections.clear()
+
+    async def store(self, place: Place) -> Store:
+        return await place.connection.engine.store(place.namespace)
+
+    async def stream(self, place: Place, actor_id: str) -> AsyncIterator[list[StoredEvent]]:
+        """The stored events of an actor, for whoever folds them."""
+        store = await self.store(place)
+        async for batch in store.read_actor(actor_id):
+            yield batch
+
+    # -- selection
+
+    def select(self, place: Place, stored: StoredEvent) -> None:
+        """Make an event the selected one, everywhere."""
+        selection = Selection(place, stored)
+        current = self.selection
+        if current is not None and current.place == place and current.stored.sequence == stored.sequence:
+            return
+        del self._history[self._position + 1 :]
+        self._history.append(selection)
+        del self._history[:-HISTORY_LENGTH]
+        self._position = len(self._history) - 1
+        self._select(selection)
+
+    def go_back(self) -> None:
+        self._go(-1)
+
+    def go_forward(self) -> None:
+        self._go(1)
+
+    @property
+    def can_go_back(self) -> bool:
+        return self._position > 0
+
+    @property
+    def can_go_forward(self) -> bool:
+        return self._position < len(self._history) - 1
+
+    def _go(self, by: int) -> None:
+        if 0 <= self._position + by < len(self._history):
+            self._position += by
+            self._select(self._history[self._position])
+
+    def _select(self, selection: Selection) -> None:
+        self.selection = selection
+        self.history_changed.emit()
+        self.selection_changed.emit(selection)
+
+    # -- moving events
+
+    def import_file(self, place: Place, path: Path) -> Job:
+        """Import NDJSON into a namespace, all of it or nothing."""
+
+        async def work(job: Job) -> None:
+            store = await self.store(place)
+            result = await import_ndjson(store, path, progress=job.report)
+            self.told.emit(f"Imported {result.events:,} events of {path.name} into {place.namespace}.")
+
+        return self.jobs.start(f"Import {path.name}", work)
+
+    def export_file(self, place: Place, path: Path, actor_id: str | None = None) -> Job:
+        """Export a namespace or one actor as NDJSON, byte for byte."""
+
+        async def work(job: Job) -> None:
+            store = await self.store(place)
+            result = await export_ndjson(store, path, actor_id=actor_id, overwrite=True, progress=job.report)
+            left_out = f"; {len(result.skipped):,} damaged events were left out" if result.skipped else ""
+            self.told.emit(f"Exported {result.events:,} events to {path.name}{left_out}.")
+
+        return self.jobs.start(f"Export {path.name}", work)
+
+    async def find_time(self, place: Place, moment: float) -> int | None:
+        """The sequence of the first event whose timestamp is `moment` (POSIX seconds) or later; a job, as it reads.
+
+        Timestamps are the writers' and need not rise, so nothing but a look at each event is right.
+        """
+        found: list[int] = []
+
+        async def work(job: Job) -> None:
+            store = await self.store(place)
+            job.report(0, await store.last_sequence())
+            async for batch in store.read():
+                for stored in batch:
+                    if stored.event is not None and stored.event.timestamp.timestamp() >= moment:
+                        found.append(stored.sequence)
+                        return
+                job.report(batch[-1].sequence)
+
+        await self.jobs.run("Go to time", work)
+        return found[0] if found else None
+
+    async def _open_ndjson(self, path: Path) -> Connection | None:
+        connection = await self.open("memory://", title=f"{path.name} (in memory)")
+        if connection is None:
+            return None
+        stem = path.name.split(".", 1)[0]
+        namespace = "".join(c if c.isascii() and (c.isalnum() or c in "_-") else "_" for c in stem)
+        job = self.import_file(Place(connection, sanitize_namespace(namespace) or "events"), path)
+        if not await self.jobs.wait(job):
+            await self.close_connection(connection)
+            return None
+        return connection
+
+    # -- telling
+
+    def start(self, coroutine: Coroutine[Any, Any, Any], name: str) -> None:
+        """Run `coroutine` as a task of the workspace; its failure is told."""
+        self._tasks.start(coroutine, name)
+
+    @property
+    def busy(self) -> bool:
+        return self._tasks.busy or bool(self.jobs.running)
+
+    def fail(self, what: str, error: BaseException) -> None:
+        """Tell that something failed, in the words of the error."""
+        self.failed.emit(Failure(what, str(error) or type(error).__name__, error))
