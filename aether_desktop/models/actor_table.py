@@ -62,6 +62,10 @@ class ActorTable(QAbstractTableModel):
     def actor_at(self, row: int) -> ActorInfo | None:
         return self._actors[row] if 0 <= row < len(self._actors) else None
 
+    def loaded(self) -> list[ActorInfo]:
+        """The actors loaded so far."""
+        return list(self._actors)
+
     def row_of_actor(self, actor_id: str) -> int:
         """The row of an actor, -1 while it is not loaded."""
         return next((row for row, actor in enumerate(self._actors) if actor.actor_id == actor_id), -1)

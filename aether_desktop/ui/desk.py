@@ -39,7 +39,7 @@ class Desk(QObject):
     async def open_log(self, place: Place) -> EventView:
         """The log of a namespace, in its tab."""
         document = Document("log", place)
-        view = self._documents.find(document)
+        view = self._documents.view_of(document)
         if isinstance(view, EventView):
             self._documents.setCurrentWidget(view)
             return view
@@ -57,7 +57,7 @@ class Desk(QObject):
     async def open_stream(self, place: Place, actor_id: str, version: int | None = None) -> EventView:
         """The stream of an actor, in its tab, at `version` if given."""
         document = Document("stream", place, actor_id)
-        view = self._documents.find(document)
+        view = self._documents.view_of(document)
         if isinstance(view, EventView):
             self._documents.setCurrentWidget(view)
         else:

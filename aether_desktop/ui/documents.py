@@ -50,7 +50,7 @@ class Documents(QTabWidget):
         self.tabBar().setTabButton(index, QTabBar.ButtonPosition.RightSide, button)
         self.setCurrentWidget(view)
 
-    def find(self, document: Document) -> QWidget | None:
+    def view_of(self, document: Document) -> QWidget | None:
         """The tab that shows `document`."""
         return next((view for view, shown in self._documents.items() if shown == document), None)
 

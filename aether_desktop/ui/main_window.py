@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from pathlib import Path
 
@@ -256,6 +257,19 @@ class MainWindow(QMainWindow):
         if self._demo is None:
             self._demo = DemoSession()
         await self._demo.open(self.workspace, simulate=simulate)
+
+    def remove_demo_files(self) -> None:
+        """Remove the demo's file, after its connection is closed."""
+        if self._demo is not None:
+            self._demo.remove_files()
+
+    async def settle(self) -> None:
+        """Wait until everything asked for is loaded and painted; for screenshots and tests."""
+        quiet = 0
+        while quiet < 3:
+            busy = self.workspace.busy or self.desk.busy or self.actors.busy or self.state_controller.busy
+            quiet = 0 if busy else quiet + 1
+            await asyncio.sleep(0.02)
 
     async def close_documents(self) -> None:
         """End what tabs, panels and the demo still do, before the workspace closes."""
