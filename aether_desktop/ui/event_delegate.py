@@ -139,12 +139,17 @@ class EventDelegate(QStyledItemDelegate):
                 kind = self._given[column]
             else:
                 model = cast("QAbstractItemModel | None", self._view.model())
-                said = (
-                    model.headerData(column, Qt.Orientation.Horizontal, int(Role.COLUMN_KIND)) if model else None
-                )
+                if model is None:
+                    return ColumnKind.TEXT
+                said = model.headerData(column, Qt.Orientation.Horizontal, int(Role.COLUMN_KIND))
                 kind = ColumnKind(said) if said else ColumnKind.TEXT
             self._kinds[column] = kind
         return kind
+
+    def forget_kinds(self) -> None:
+        """Ask the model again for the kinds of columns that were not given; it has other columns now."""
+        self._kinds.clear()
+        self._asked.clear()
 
     @property
     def hover_row(self) -> int:

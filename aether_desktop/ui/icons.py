@@ -82,12 +82,12 @@ class ThemedIconEngine(QIconEngine):
         painter.drawPixmap(left, rect.y() + (rect.height() - side) // 2, image)
 
     def pixmap(self, size: QSize, mode: QIcon.Mode, state: QIcon.State) -> QPixmap:
-        """Return the icon in `size` device pixels."""
+        """Return the icon for a screen of pixel ratio 1."""
         return self.scaledPixmap(size, mode, state, 1.0)
 
     def scaledPixmap(self, size: QSize, mode: QIcon.Mode, state: QIcon.State, scale: float) -> QPixmap:
-        """Return the icon in `size` device pixels for the pixel ratio `scale`."""
-        side = max(1, round(min(size.width(), size.height()) / scale))
+        """Return the icon in `size` device-independent pixels for the pixel ratio `scale`."""
+        side = min(size.width(), size.height())
         return QPixmap(pixmap(self._name, side, self._color(mode, state), scale))
 
     def actualSize(self, size: QSize, mode: QIcon.Mode, state: QIcon.State) -> QSize:

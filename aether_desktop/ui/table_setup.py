@@ -165,6 +165,7 @@ def setup_table(
     delegate.columnTooNarrow.connect(widener.ask)
 
     def fit_gutters() -> None:
+        delegate.forget_kinds()
         for column in range(header.count()):
             if delegate.column_kind(column) is ColumnKind.GUTTER:
                 header.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
