@@ -99,7 +99,7 @@ async def _run(app: Any, arguments: argparse.Namespace) -> int:
             async with asyncio.timeout(CLOSE_TIMEOUT):
                 await window.close_documents()
                 await workspace.close()
-                window.remove_demo_files()
+                window.commands.remove_demo_files()
         except TimeoutError:
             log.warning("closing took longer than %s seconds and was given up", CLOSE_TIMEOUT)
         window.deleteLater()
@@ -111,7 +111,7 @@ async def open_asked(window: Any, arguments: argparse.Namespace) -> None:
 
     workspace = window.workspace
     if arguments.demo:
-        await window.start_demo(simulate=arguments.screenshot is None)
+        await window.commands.start_demo(simulate=arguments.screenshot is None)
     elif arguments.url is not None:
         if "://" in arguments.url:
             await workspace.open(arguments.url, read_only=arguments.read_only)
@@ -127,7 +127,7 @@ async def open_asked(window: Any, arguments: argparse.Namespace) -> None:
     if arguments.actor:
         await window.desk.open_stream(place, arguments.actor, arguments.version)
     if arguments.tail:
-        window.new_tail(arguments.tail)
+        window.commands.new_tail(arguments.tail)
 
 
 async def _take_screenshot(window: Any, path: Path, failures: list[object]) -> int:
@@ -149,7 +149,7 @@ def _check_display() -> None:
         and not os.environ.get("QT_QPA_PLATFORM")
     ):
         raise SystemExit(
-            "aether-desktop: there is no display. Set DISPLAY, or set QT_QPA_PLATFORM=offscreen and use --screenshot."
+            "aether-desktop: there is no display. Set DISPLAY, or use --screenshot with QT_QPA_PLATFORM=offscreen."
         )
 
 

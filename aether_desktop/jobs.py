@@ -79,7 +79,9 @@ class Jobs(QObject):
         await asyncio.wait([job.task])
         return not job.task.cancelled() and job.task.exception() is None
 
-    async def run(self, name: str, work: Callable[[Job], Coroutine[Any, Any, Any]], *, unit: str = "events") -> bool:
+    async def run(
+        self, name: str, work: Callable[[Job], Coroutine[Any, Any, Any]], *, unit: str = "events"
+    ) -> bool:
         """Start a job and wait for its end, as `wait` does."""
         return await self.wait(self.start(name, work, unit=unit))
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from aether_engine.transfer import export_ndjson, import_ndjson
 from PySide6.QtCore import QObject, Signal
 
 from aether_desktop.connection import Connection
@@ -18,7 +19,6 @@ from aether_engine.engine import open_engine, sqlite_url
 from aether_engine.event import Event, StoredEvent
 from aether_engine.patterns import sanitize_namespace
 from aether_engine.store.protocols import Store
-from aether_engine.transfer import export_ndjson, import_ndjson
 
 #: Positions of the selection that Alt+Left goes back through.
 HISTORY_LENGTH = 200
@@ -61,6 +61,7 @@ class Workspace(QObject):
 
     connections_changed = Signal()
     connection_opened = Signal(object)
+    place_changed = Signal()
     selection_changed = Signal(object)
     history_changed = Signal()
     failed = Signal(object)
@@ -71,6 +72,7 @@ class Workspace(QObject):
         self.settings = settings
         self.jobs = Jobs(self)
         self.connections: list[Connection] = []
+        self.place: Place | None = None
         self.selection: Selection | None = None
         self._history: list[Selection] = []
         self._position = -1
@@ -123,6 +125,10 @@ class Workspace(QObject):
             self.connections.remove(connection)
             self._history = [entry for entry in self._history if entry.place.connection is not connection]
             self._position = len(self._history) - 1
+            if self.selection is not None and self.selection.place.connection is connection:
+                self.selection = None
+            if self.place is not None and self.place.connection is connection:
+                self.use_place(None)
             self.connections_changed.emit()
             await connection.close()
             connection.deleteLater()
@@ -145,7 +151,13 @@ class Workspace(QObject):
         async for batch in store.read_actor(actor_id):
             yield batch
 
-    # -- selection
+    # -- place and selection
+
+    def use_place(self, place: Place | None) -> None:
+        """Make a namespace the one that is shown."""
+        if place != self.place:
+            self.place = place
+            self.place_changed.emit()
 
     def select(self, place: Place, stored: StoredEvent) -> None:
         """Make an event the selected one, everywhere."""
@@ -207,7 +219,7 @@ class Workspace(QObject):
         return self.jobs.start(f"Export {path.name}", work)
 
     async def find_time(self, place: Place, moment: float) -> int | None:
-        """The sequence of the first event whose timestamp is `moment` (POSIX seconds) or later; a job, as it reads.
+        """The sequence of the first event whose timestamp is `moment` (POSIX seconds) or later (a job).
 
         Timestamps are the writers' and need not rise, so nothing but a look at each event is right.
         """

@@ -222,6 +222,14 @@ class Engine:
         self._check_open()
         return await self._backend.namespaces()
 
+    def change_count(self) -> int:
+        """A number that rises with every write that was noticed, also those of other processes."""
+        return self._backend.change_count()
+
+    async def wait_for_change(self, count: int) -> None:
+        """Return once `change_count()` exceeds `count`, or when the engine closes."""
+        await self._backend.wait_for_change(count)
+
     async def store(self, namespace: str) -> Store:
         """The store of `namespace`, the same object each time; nothing is made before its first save.
 

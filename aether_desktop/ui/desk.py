@@ -145,6 +145,12 @@ class Desk(QObject):
         sequence = await self._workspace.find_time(place, moment)
         return _row_of_sequence(view, sequence) if sequence is not None else -1
 
+    @property
+    def shows_stream(self) -> bool:
+        """Whether the tab in front is the stream of an actor."""
+        view = self._documents.currentWidget()
+        return isinstance(view, EventView) and isinstance(view.model, StreamTable)
+
     def step(self, by: int) -> None:
         """The next or previous event of the document in front."""
         view = self._documents.currentWidget()
@@ -175,6 +181,12 @@ class Desk(QObject):
         )
 
     # -- closing
+
+    def close_current(self) -> None:
+        """Close the tab in front."""
+        view = self._documents.currentWidget()
+        if view is not None:
+            self.close_view(view)
 
     def close_view(self, view: QWidget) -> None:
         """Close a tab and end what it does."""

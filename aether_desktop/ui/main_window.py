@@ -9,10 +9,8 @@ from pathlib import Path
 from PySide6.QtCore import QByteArray, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplication
 from PySide6.QtWidgets import (
-    QApplication,
     QComboBox,
     QDockWidget,
-    QFileDialog,
     QMainWindow,
     QSizePolicy,
     QStackedWidget,
@@ -22,36 +20,27 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from aether_desktop.connection import file_of
-from aether_desktop.demo_session import DemoSession
 from aether_desktop.jobs import Job
 from aether_desktop.models.actor_table import ActorTable
-from aether_desktop.models.append_controller import AppendController
 from aether_desktop.models.event_cells import number_text
 from aether_desktop.models.state_controller import StateController
-from aether_desktop.ui.about import about_box
 from aether_desktop.ui.actions import MENUS, Actions
-from aether_desktop.ui.append_dialog import AppendDialog
 from aether_desktop.ui.banner import Banner, BannerKind
-from aether_desktop.ui.command_palette import CommandPalette
+from aether_desktop.ui.commands import Commands
 from aether_desktop.ui.desk import ORDER_TAIL, Desk
 from aether_desktop.ui.dock_title import DockTitle
 from aether_desktop.ui.documents import Documents
 from aether_desktop.ui.event_view import EventView
-from aether_desktop.ui.go_to_dialog import GoToDialog
 from aether_desktop.ui.icons import app_icon, icon
 from aether_desktop.ui.inspector import Inspector
 from aether_desktop.ui.navigator import Navigator
 from aether_desktop.ui.state_panel import StatePanel
 from aether_desktop.ui.status_bar import StatusBar
-from aether_desktop.ui.theme import Scheme, apply_theme
 from aether_desktop.ui.welcome import WelcomePage
 from aether_desktop.workspace import Failure, Place, Selection, Workspace
 
 log = logging.getLogger(__name__)
 
-STORE_FILES = "Aether stores (*.aether)"
-EVENT_FILES = "Events as lines of JSON (*.ndjson *.jsonl *.json *.gz)"
 _LAYOUT_VERSION = 1
 _DEFAULT_SIZE = (1440, 900)
 
@@ -69,8 +58,6 @@ class MainWindow(QMainWindow):
         self.setAcceptDrops(True)
         self.resize(*_DEFAULT_SIZE)
         self.workspace = workspace
-        self._demo: DemoSession | None = None
-        self._place: Place | None = None
         self.actions_by_name = Actions(self)
         self.actors = ActorTable(self)
         self.state_controller = StateController(self)
@@ -82,6 +69,9 @@ class MainWindow(QMainWindow):
         self._build_menus()
         self.status = StatusBar(workspace.jobs)
         self.setStatusBar(self.status)
+        self.commands = Commands(
+            self, workspace, self.desk, self.actors, self.state_controller, self.actions_by_name
+        )
         self._connect()
         self._default_layout = self.saveState(_LAYOUT_VERSION)
         self._restore_layout()
@@ -115,6 +105,9 @@ class MainWindow(QMainWindow):
         self._state_dock = self._dock("State", self.state_panel, right)
         self.setCorner(Qt.Corner.BottomLeftCorner, left)
         self.setCorner(Qt.Corner.BottomRightCorner, right)
+        self._size_docks()
+
+    def _size_docks(self) -> None:
         self.resizeDocks([self._navigator_dock, self._inspector_dock], [210, 430], Qt.Orientation.Horizontal)
         self.resizeDocks([self._inspector_dock, self._state_dock], [440, 400], Qt.Orientation.Vertical)
 
@@ -163,7 +156,8 @@ class MainWindow(QMainWindow):
                     menu.addAction(dock.toggleViewAction())
 
     def _connect(self) -> None:
-        workspace, actions = self.workspace, self.actions_by_name
+        workspace = self.workspace
+        workspace.place_changed.connect(self._place_changed)
         workspace.connections_changed.connect(self._connections_changed)
         workspace.connection_opened.connect(self._connection_opened)
         workspace.selection_changed.connect(self._selection_changed)
@@ -189,79 +183,12 @@ class MainWindow(QMainWindow):
         self.state_controller.loaded.connect(self._stream_loaded)
         self.state_controller.failed.connect(lambda error: workspace.fail("The state could not be folded", error))
         self.state_panel.version_changed.connect(self._state_version_changed)
-        self.welcome.open_file.connect(self.open_file)
-        self.welcome.open_demo.connect(self.open_demo)
-        self.welcome.recent_chosen.connect(lambda url: self.open_url(url))
-        actions.connect(
-            open_file=self.open_file,
-            open_file_read_only=lambda: self.open_file(read_only=True),
-            new_file=self.new_file,
-            open_demo=self.open_demo,
-            import_events=self.import_events,
-            export_namespace=self.export_namespace,
-            export_actor=self.export_actor,
-            close_tab=self._close_tab,
-            quit=self.close,
-            copy_event=self.copy_event,
-            theme_system=lambda: self.set_theme("system"),
-            theme_light=lambda: self.set_theme("light"),
-            theme_dark=lambda: self.set_theme("dark"),
-            go_to=self.go_to,
-            quick_open=self._quick_open,
-            previous_event=lambda: self.desk.step(-1),
-            next_event=lambda: self.desk.step(1),
-            back=workspace.go_back,
-            forward=workspace.go_forward,
-            append=self.append_event,
-            append_like=lambda: self.append_event(like_selected=True),
-            open_stream=self._open_selected_stream,
-            new_tail=lambda: self.new_tail(),
-            reset_layout=self.reset_layout,
-            command_palette=self._show_palette,
-            about=lambda: about_box(self).open(),
-        )
+        self.welcome.open_file.connect(lambda: self.commands.open_file())
+        self.welcome.open_demo.connect(self.commands.open_demo)
+        self.welcome.recent_chosen.connect(lambda url: self.commands.open_url(url))
+        self.actions_by_name.connect(quick_open=self._quick_open, reset_layout=self.reset_layout)
 
-    # -- opening
-
-    def open_url(self, url: str, *, read_only: bool = False) -> None:
-        """Open a store by its URL."""
-        self.workspace.start(self.workspace.open(url, read_only=read_only), "open")
-
-    def open_path(self, path: Path, *, read_only: bool = False) -> None:
-        """Open a store or a file of events."""
-        self.workspace.start(self.workspace.open_path(path, read_only=read_only), "open")
-
-    def open_file(self, *, read_only: bool = False) -> None:
-        """Ask for a file and open it."""
-        dialog = self._file_dialog(
-            "Open",
-            [f"All of ours (*.aether {EVENT_FILES.partition('(')[2]}", STORE_FILES, EVENT_FILES, "All files (*)"],
-        )
-        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
-        dialog.fileSelected.connect(lambda name: self.open_path(Path(name), read_only=read_only))
-        dialog.open()
-
-    def new_file(self) -> None:
-        """Ask for a name and open a store that its first event will create."""
-        dialog = self._file_dialog("New file", [STORE_FILES])
-        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        dialog.setDefaultSuffix("aether")
-        dialog.fileSelected.connect(lambda name: self.open_path(Path(name)))
-        dialog.open()
-
-    def open_demo(self) -> None:
-        """Open the demo shop, whose simulator goes on writing."""
-        self.workspace.start(self.start_demo(), "demo")
-
-    async def start_demo(self, *, simulate: bool = True) -> None:
-        if self._demo is None:
-            self._demo = DemoSession()
-        await self._demo.open(self.workspace, simulate=simulate)
-
-    def remove_demo_files(self) -> None:
-        """Remove the demo's file, after its connection is closed."""
-        if self._demo is not None:
-            self._demo.remove_files()
+    # -- as a whole
 
     async def settle(self) -> None:
         """Wait until everything asked for is loaded and painted; for screenshots and tests."""
@@ -274,113 +201,20 @@ class MainWindow(QMainWindow):
     async def close_documents(self) -> None:
         """End what tabs, panels and the demo still do, before the workspace closes."""
         self._save_layout()
-        if self._demo is not None:
-            await self._demo.close()
+        await self.commands.close()
         await self.desk.close()
         await self.state_controller.close()
         await self.actors.close()
 
     def show_place(self, place: Place) -> None:
         """Show a namespace: its log and its actors."""
-        self._use_place(place)
+        self.workspace.use_place(place)
         self.workspace.start(self.desk.open_log(place), "open log")
-
-    # -- commands
-
-    def import_events(self) -> None:
-        """Import a file of events into the namespace shown."""
-        place = self._place
-        if place is None:
-            return
-        dialog = self._file_dialog(f"Import into {place.namespace}", [EVENT_FILES, "All files (*)"])
-        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
-        dialog.fileSelected.connect(lambda name: self.workspace.import_file(place, Path(name)))
-        dialog.open()
-
-    def export_namespace(self) -> None:
-        """Export all events of the namespace shown."""
-        self._export(None)
-
-    def export_actor(self) -> None:
-        """Export the events of the selected event's actor."""
-        selection = self.workspace.selection
-        if selection is not None and selection.event is not None:
-            self._export(selection.event.actor_id)
-
-    def _export(self, actor_id: str | None) -> None:
-        place = self._place
-        if place is None:
-            return
-        dialog = self._file_dialog(f"Export {actor_id or place.namespace}", [EVENT_FILES])
-        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        dialog.setDefaultSuffix("ndjson")
-        dialog.fileSelected.connect(lambda name: self.workspace.export_file(place, Path(name), actor_id))
-        dialog.open()
-
-    def append_event(self, *, like_selected: bool = False) -> None:
-        """Open the append dialog for the actor in front."""
-        if self._place is not None and not self._place.connection.engine.read_only:
-            self.workspace.start(self._append(self._place, like_selected=like_selected), "append")
-
-    async def _append(self, place: Place, *, like_selected: bool) -> None:
-        selection = self.workspace.selection
-        event = selection.event if selection is not None and selection.place == place else None
-        types = sorted({info.last_event_type for info in self.actors.loaded()} | self.state_controller.event_types)
-        controller = AppendController(
-            await self.workspace.store(place),
-            event.actor_id if event is not None else None,
-            event_types=types,
-            template=event if like_selected else None,
-        )
-        dialog = AppendDialog(controller, parent=self)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        controller.appended.connect(
-            lambda sequence, event: self._appended(place, sequence, event.actor_id, event.version)
-        )
-        dialog.finished.connect(lambda _result: self.workspace.start(controller.close(), "close append"))
-        dialog.open()
-
-    def _appended(self, place: Place, sequence: int, actor_id: str, version: int) -> None:
-        self._tell(
-            BannerKind.INFO,
-            f"Appended version {number_text(version)} of {actor_id} at sequence {number_text(sequence)}.",
-        )
-        self.workspace.start(self.desk.open_stream(place, actor_id, version), "show appended")
-
-    def new_tail(self, pattern: str = "") -> None:
-        """Open a live tail of the namespace shown, or of `pattern`."""
-        place = self._place
-        if place is not None:
-            self.desk.open_tail(place, pattern or place.namespace)
-
-    def go_to(self) -> None:
-        """Ask for a version, sequence or time and go there."""
-        document = self.documents.document_of(self.documents.currentWidget())
-        dialog = GoToDialog(in_stream=document is not None and document.kind == "stream", parent=self)
-        dialog.chosen.connect(lambda target: self.workspace.start(self._go_to(target), "go to"))
-        dialog.open()
-
-    async def _go_to(self, target: object) -> None:
-        missing = await self.desk.go_to(target)  # type: ignore[arg-type]  # the dialog emits a Target
-        if missing:
-            self._tell(BannerKind.INFO, missing)
-
-    def copy_event(self) -> None:
-        """Put the selected event on the clipboard exactly as stored."""
-        selection = self.workspace.selection
-        if selection is not None:
-            self._copy_text(selection.stored.raw.decode("utf-8", "surrogateescape"))
-
-    def set_theme(self, scheme: Scheme) -> None:
-        app = QApplication.instance()
-        assert isinstance(app, QApplication)
-        apply_theme(app, scheme)
-        self.workspace.settings.set("theme", scheme)
 
     def reset_layout(self) -> None:
         """Put every dock back where it was at first."""
         self.restoreState(self._default_layout, _LAYOUT_VERSION)
-        self.resizeDocks([self._navigator_dock, self._inspector_dock], [210, 430], Qt.Orientation.Horizontal)
+        self._size_docks()
 
     # -- following the workspace
 
@@ -396,13 +230,7 @@ class MainWindow(QMainWindow):
             self._tell(BannerKind.CORRUPTED, warning.message)
 
     def _connections_changed(self) -> None:
-        connections = self.workspace.connections
-        self.navigator.tree.show_connections(connections)
-        if self._place is not None and self._place.connection not in connections:
-            self._place = None
-            self.actors.show(None)
-            self.inspector.show_event(None, namespace="")
-            self.state_controller.clear()
+        self.navigator.tree.show_connections(self.workspace.connections)
         self._fill_namespaces()
         self._show_connection()
         self._show_welcome()
@@ -413,19 +241,22 @@ class MainWindow(QMainWindow):
         self.state_controller.refresh()
         self.actors.reload()
 
-    def _use_place(self, place: Place) -> None:
-        if place == self._place:
-            return
-        self._place = place
-        self.navigator.tree.choose(place.connection, place.namespace)
+    def _place_changed(self) -> None:
+        place = self.workspace.place
+        if place is None:
+            self.actors.show(None)
+            self.inspector.show_event(None, namespace="")
+            self.state_controller.clear()
+        else:
+            self.navigator.tree.choose(place.connection, place.namespace)
         self._fill_namespaces()
         self._search_actors(self.navigator.search.text())
         self._show_connection()
         self._update_actions()
 
     def _search_actors(self, text: str) -> None:
-        if self._place is not None:
-            self.workspace.start(self._show_actors(self._place, text), "actors")
+        if self.workspace.place is not None:
+            self.workspace.start(self._show_actors(self.workspace.place, text), "actors")
 
     async def _show_actors(self, place: Place, text: str) -> None:
         self.actors.show(await self.workspace.store(place), text)
@@ -470,7 +301,7 @@ class MainWindow(QMainWindow):
             view.order_text if isinstance(view, EventView) else ORDER_TAIL if document else ""
         )
         if document is not None and document.kind != "tail":
-            self._use_place(document.place)
+            self.workspace.use_place(document.place)
         self._show_welcome()
         self._show_counts()
         self._update_actions()
@@ -478,7 +309,7 @@ class MainWindow(QMainWindow):
     def _show_counts(self) -> None:
         view = self.documents.currentWidget()
         displayed = view.model.rowCount() if isinstance(view, EventView) else None
-        place = self._place
+        place = self.workspace.place
         events = None
         if place is not None:
             events = next((n.event_count for n in place.connection.namespaces if n.name == place.namespace), 0)
@@ -486,7 +317,7 @@ class MainWindow(QMainWindow):
         self.status.show_dropped(self.desk.dropped())
 
     def _show_connection(self) -> None:
-        place = self._place
+        place = self.workspace.place
         if place is None:
             self.status.show_connection(None)
             self.setWindowTitle("Aether Desktop")
@@ -505,7 +336,7 @@ class MainWindow(QMainWindow):
         for connection in self.workspace.connections:
             for info in connection.namespaces:
                 combo.addItem(icon("braces"), info.name, Place(connection, info.name))
-                if self._place == Place(connection, info.name):
+                if self.workspace.place == Place(connection, info.name):
                     combo.setCurrentIndex(combo.count() - 1)
         combo.setEnabled(combo.count() > 0)
 
@@ -515,14 +346,8 @@ class MainWindow(QMainWindow):
             self.show_place(place)
 
     def _open_actor(self, actor_id: str) -> None:
-        if self._place is not None:
-            self.workspace.start(self.desk.open_stream(self._place, actor_id), "open stream")
-
-    def _open_selected_stream(self) -> None:
-        selection = self.workspace.selection
-        if selection is not None and selection.event is not None:
-            event = selection.event
-            self.workspace.start(self.desk.open_stream(selection.place, event.actor_id, event.version), "stream")
+        if self.workspace.place is not None:
+            self.workspace.start(self.desk.open_stream(self.workspace.place, actor_id), "open stream")
 
     # -- telling
 
@@ -567,8 +392,8 @@ class MainWindow(QMainWindow):
 
     def _update_actions(self) -> None:
         actions, selection = self.actions_by_name, self.workspace.selection
-        connected = self._place is not None
-        writable = self._place is not None and not self._place.connection.engine.read_only
+        connected = self.workspace.place is not None
+        writable = self.workspace.place is not None and not self.workspace.place.connection.engine.read_only
         for name in ("new_tail", "go_to", "quick_open", "export_namespace"):
             actions[name].setEnabled(connected)
         for name in ("append", "import_events"):
@@ -580,32 +405,15 @@ class MainWindow(QMainWindow):
         actions["forward"].setEnabled(self.workspace.can_go_forward)
         actions["close_tab"].setEnabled(self.documents.count() > 0)
 
-    def _close_tab(self) -> None:
-        view = self.documents.currentWidget()
-        if view is not None:
-            self.desk.close_view(view)
-
     def _quick_open(self) -> None:
         self._navigator_dock.show()
         self.navigator.search.setFocus(Qt.FocusReason.ShortcutFocusReason)
         self.navigator.search.selectAll()
 
-    def _show_palette(self) -> None:
-        palette = CommandPalette(self.actions_by_name.all(), self)
-        palette.move(self.mapToGlobal(self.rect().center()) - palette.rect().center())
-        palette.show()
-        palette.input.setFocus()
-
     def _dock_detail(self, dock: QDockWidget, text: str) -> None:
         title = dock.titleBarWidget()
         if isinstance(title, DockTitle):
             title.set_detail(text)
-
-    def _file_dialog(self, title: str, filters: list[str]) -> QFileDialog:
-        dialog = QFileDialog(self, title)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.setNameFilters(filters)
-        return dialog
 
     def _restore_layout(self) -> None:
         settings = self.workspace.settings
@@ -640,4 +448,4 @@ class MainWindow(QMainWindow):
     def dropEvent(self, event: QDropEvent) -> None:
         for url in event.mimeData().urls():
             if url.isLocalFile():
-                self.open_path(Path(url.toLocalFile()))
+                self.commands.open_path(Path(url.toLocalFile()))

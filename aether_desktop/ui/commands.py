@@ -1,0 +1,238 @@
+"""What the window's actions do. Each asks the workspace or the desk; dialogs are opened, never waited for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Qt
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QApplication, QFileDialog, QMainWindow
+
+from aether_desktop.demo_session import DemoSession
+from aether_desktop.models.actor_table import ActorTable
+from aether_desktop.models.append_controller import AppendController
+from aether_desktop.models.event_cells import number_text
+from aether_desktop.models.go_to import Target
+from aether_desktop.models.state_controller import StateController
+from aether_desktop.ui.about import about_box
+from aether_desktop.ui.actions import Actions
+from aether_desktop.ui.append_dialog import AppendDialog
+from aether_desktop.ui.command_palette import CommandPalette
+from aether_desktop.ui.desk import Desk
+from aether_desktop.ui.go_to_dialog import GoToDialog
+from aether_desktop.ui.theme import Scheme, apply_theme
+from aether_desktop.workspace import Place, Workspace
+from aether_engine.event import Event
+
+STORE_FILES = "Aether stores (*.aether)"
+EVENT_FILES = "Events as lines of JSON (*.ndjson *.jsonl *.json *.gz)"
+OPENABLE_FILES = "Stores and events (*.aether *.ndjson *.jsonl *.json *.gz)"
+ANY_FILES = "All files (*)"
+
+
+class Commands(QObject):
+    """Connects every action of a window and runs what they ask for."""
+
+    def __init__(
+        self,
+        window: QMainWindow,
+        workspace: Workspace,
+        desk: Desk,
+        actors: ActorTable,
+        state: StateController,
+        actions: Actions,
+    ) -> None:
+        super().__init__(window)
+        self._window = window
+        self._workspace = workspace
+        self._desk = desk
+        self._actors = actors
+        self._state = state
+        self._actions = actions
+        self._demo = DemoSession()
+        actions.connect(
+            open_file=self.open_file,
+            open_file_read_only=lambda: self.open_file(read_only=True),
+            new_file=self.new_file,
+            open_demo=self.open_demo,
+            import_events=self.import_events,
+            export_namespace=self.export_namespace,
+            export_actor=self.export_actor,
+            close_tab=desk.close_current,
+            quit=window.close,
+            copy_event=self.copy_event,
+            theme_system=lambda: self.set_theme("system"),
+            theme_light=lambda: self.set_theme("light"),
+            theme_dark=lambda: self.set_theme("dark"),
+            go_to=self.go_to,
+            previous_event=lambda: desk.step(-1),
+            next_event=lambda: desk.step(1),
+            back=workspace.go_back,
+            forward=workspace.go_forward,
+            append=self.append_event,
+            append_like=lambda: self.append_event(like_selected=True),
+            open_stream=self.open_selected_stream,
+            new_tail=self.new_tail,
+            command_palette=self.show_palette,
+            about=lambda: about_box(window).open(),
+        )
+
+    # -- files
+
+    def open_url(self, url: str, *, read_only: bool = False) -> None:
+        """Open a store by its URL."""
+        self._workspace.start(self._workspace.open(url, read_only=read_only), "open")
+
+    def open_path(self, path: Path, *, read_only: bool = False) -> None:
+        """Open a store or a file of events."""
+        self._workspace.start(self._workspace.open_path(path, read_only=read_only), "open")
+
+    def open_file(self, *, read_only: bool = False) -> None:
+        """Ask for a file and open it."""
+        dialog = self._file_dialog("Open", OPENABLE_FILES, STORE_FILES, EVENT_FILES, ANY_FILES)
+        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+        dialog.fileSelected.connect(lambda name: self.open_path(Path(name), read_only=read_only))
+        dialog.open()
+
+    def new_file(self) -> None:
+        """Ask for a name and open a store that its first event will create."""
+        dialog = self._file_dialog("New file", STORE_FILES)
+        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        dialog.setDefaultSuffix("aether")
+        dialog.fileSelected.connect(lambda name: self.open_path(Path(name)))
+        dialog.open()
+
+    def import_events(self) -> None:
+        """Import a file of events into the namespace shown."""
+        place = self._workspace.place
+        if place is None:
+            return
+        dialog = self._file_dialog(f"Import into {place.namespace}", EVENT_FILES, ANY_FILES)
+        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+        dialog.fileSelected.connect(lambda name: self._workspace.import_file(place, Path(name)))
+        dialog.open()
+
+    def export_namespace(self) -> None:
+        """Export all events of the namespace shown."""
+        self._export(None)
+
+    def export_actor(self) -> None:
+        """Export the events of the selected event's actor."""
+        event = self._selected_event()
+        if event is not None:
+            self._export(event.actor_id)
+
+    def _export(self, actor_id: str | None) -> None:
+        place = self._workspace.place
+        if place is None:
+            return
+        dialog = self._file_dialog(f"Export {actor_id or place.namespace}", EVENT_FILES)
+        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        dialog.setDefaultSuffix("ndjson")
+        dialog.fileSelected.connect(lambda name: self._workspace.export_file(place, Path(name), actor_id))
+        dialog.open()
+
+    def _file_dialog(self, title: str, *filters: str) -> QFileDialog:
+        dialog = QFileDialog(self._window, title)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.setNameFilters(filters)
+        return dialog
+
+    # -- demo
+
+    def open_demo(self) -> None:
+        """Open the demo shop, whose simulator goes on writing."""
+        self._workspace.start(self.start_demo(), "demo")
+
+    async def start_demo(self, *, simulate: bool = True) -> None:
+        """As `open_demo`, and wait until it is open."""
+        await self._demo.open(self._workspace, simulate=simulate)
+
+    def remove_demo_files(self) -> None:
+        """Remove the demo's file, after its connection is closed."""
+        self._demo.remove_files()
+
+    # -- events
+
+    def append_event(self, *, like_selected: bool = False) -> None:
+        """Open the append dialog, for the actor of the selected event if there is one."""
+        place = self._workspace.place
+        if place is not None and not place.connection.engine.read_only:
+            self._workspace.start(self._append(place, like_selected=like_selected), "append")
+
+    async def _append(self, place: Place, *, like_selected: bool) -> None:
+        selection = self._workspace.selection
+        event = selection.event if selection is not None and selection.place == place else None
+        types = {info.last_event_type for info in self._actors.loaded()} | self._state.event_types
+        controller = AppendController(
+            await self._workspace.store(place),
+            event.actor_id if event is not None else None,
+            event_types=sorted(types),
+            template=event if like_selected else None,
+        )
+        dialog = AppendDialog(controller, parent=self._window)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        controller.appended.connect(lambda sequence, appended: self._appended(place, sequence, appended))
+        dialog.finished.connect(lambda _result: self._workspace.start(controller.close(), "close append"))
+        dialog.open()
+
+    def _appended(self, place: Place, sequence: int, event: Event) -> None:
+        self._workspace.told.emit(
+            f"Appended version {number_text(event.version)} of {event.actor_id} "
+            f"at sequence {number_text(sequence)}."
+        )
+        self._workspace.start(self._desk.open_stream(place, event.actor_id, event.version), "show appended")
+
+    def new_tail(self, pattern: str = "") -> None:
+        """Open a live tail of the namespace shown, or of `pattern`."""
+        place = self._workspace.place
+        if place is not None:
+            self._desk.open_tail(place, pattern or place.namespace)
+
+    def open_selected_stream(self) -> None:
+        """Open the stream of the selected event's actor, at that event."""
+        selection, event = self._workspace.selection, self._selected_event()
+        if selection is not None and event is not None:
+            opening = self._desk.open_stream(selection.place, event.actor_id, event.version)
+            self._workspace.start(opening, "open stream")
+
+    def go_to(self) -> None:
+        """Ask for a version, sequence or time and go there."""
+        dialog = GoToDialog(in_stream=self._desk.shows_stream, parent=self._window)
+        dialog.chosen.connect(lambda target: self._workspace.start(self._go_to(target), "go to"))
+        dialog.open()
+
+    async def _go_to(self, target: Target) -> None:
+        missing = await self._desk.go_to(target)
+        if missing:
+            self._workspace.told.emit(missing)
+
+    # -- window
+
+    def copy_event(self) -> None:
+        """Put the selected event on the clipboard exactly as stored."""
+        selection = self._workspace.selection
+        if selection is not None:
+            QGuiApplication.clipboard().setText(selection.stored.raw.decode("utf-8", "replace"))
+
+    def set_theme(self, scheme: Scheme) -> None:
+        """Use a theme from now on."""
+        app = QApplication.instance()
+        assert isinstance(app, QApplication)
+        apply_theme(app, scheme)
+        self._workspace.settings.set("theme", scheme)
+
+    def show_palette(self) -> None:
+        """Show every command by name."""
+        palette = CommandPalette(self._actions.all(), self._window)
+        palette.move(self._window.mapToGlobal(self._window.rect().center()) - palette.rect().center())
+        palette.show()
+        palette.input.setFocus()
+
+    async def close(self) -> None:
+        """End what commands have started."""
+        await self._demo.close()
+
+    def _selected_event(self) -> Event | None:
+        selection = self._workspace.selection
+        return selection.event if selection is not None else None
