@@ -5,6 +5,7 @@ Nothing here is ever tried again by itself. Whatever goes wrong, the draft stays
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from enum import StrEnum
@@ -75,7 +76,8 @@ class AppendController(QObject):
         super().__init__(parent)
         self._store = store
         self._tasks = TaskOwner(self._unexpected)
-        self._look_up: Any = None
+        self._look_up: asyncio.Task[Any] | None = None
+        self._saving: asyncio.Task[Any] | None = None
         self.actor_is_new = actor_id is None
         self.event_types = tuple(event_types)
         if draft is not None:
@@ -259,6 +261,13 @@ class AppendController(QObject):
         self._finish()
         self.discarded.emit()
 
+    def abandon(self) -> None:
+        """Cancel what is running, without waiting for its end: the dialog was closed."""
+        self._typing.stop()
+        for task in (self._look_up, self._saving):
+            if task is not None:
+                task.cancel()
+
     async def close(self) -> None:
         """End every task and wait for it. What a save in flight has come to is then not known; the draft stays."""
         self._typing.stop()
@@ -312,7 +321,9 @@ class AppendController(QObject):
             return
         if actor_id != self._draft.actor_id:
             return
-        if not self._version_typed and current < MAX_VERSION and self._change(version=current + 1):
+        if not self._version_typed and current < MAX_VERSION and self._state is AppendState.EDITING:
+            # Not told as a change of the draft: nobody has typed anything that would be worth keeping.
+            self._draft = replace(self._draft, version=current + 1)
             self.version_prefilled.emit(current + 1)
         self._know(current)
 
@@ -321,7 +332,7 @@ class AppendController(QObject):
         self.error = None
         known = self.current_version
         self._enter(AppendState.SAVING)
-        self._tasks.start(self._saved(event, known), "append: save")
+        self._saving = self._tasks.start(self._saved(event, known), "append: save")
 
     async def _saved(self, event: Event, known: int | None) -> None:
         try:

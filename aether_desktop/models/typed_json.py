@@ -10,6 +10,7 @@ import json
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from aether_engine import codec, lossless
@@ -68,11 +69,14 @@ class _BadConstantError(ValueError):
     """NaN or an infinity, which Python's decoder would take."""
 
 
+# Window and controller ask for the same text at every keystroke.
+@lru_cache(maxsize=2)
 def check_data(text: str) -> CheckedJson:
     """Check the text of an event's data: a JSON object. Nothing but white space stands for `{}`."""
     return _check(text, texts_only=False)
 
 
+@lru_cache(maxsize=2)
 def check_metadata(text: str) -> CheckedJson:
     """Check the text of an event's metadata: a JSON object whose values are texts."""
     return _check(text, texts_only=True)

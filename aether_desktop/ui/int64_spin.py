@@ -6,7 +6,7 @@ from typing import Final
 
 from PySide6.QtCore import QSize, Signal
 from PySide6.QtGui import QValidator
-from PySide6.QtWidgets import QAbstractSpinBox, QStyle, QStyleOptionSpinBox, QWidget
+from PySide6.QtWidgets import QAbstractSpinBox, QSizePolicy, QStyle, QStyleOptionSpinBox, QWidget
 
 INT64_MAX: Final = 2**63 - 1
 
@@ -29,6 +29,9 @@ class Int64SpinBox(QAbstractSpinBox):
         self._value = minimum if value is None else max(minimum, min(value, maximum))
         self.setAccelerated(True)
         self.setCorrectionMode(QAbstractSpinBox.CorrectionMode.CorrectToPreviousValue)
+        # The style leaves a styled spin box's text no room at the left.
+        self.lineEdit().setTextMargins(5, 0, 0, 0)
+        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.lineEdit().setText(str(self._value))
         self.lineEdit().textEdited.connect(self._typed)
         self.editingFinished.connect(self._show)
@@ -95,9 +98,10 @@ class Int64SpinBox(QAbstractSpinBox):
         return str(self._value)
 
     def sizeHint(self) -> QSize:
-        """Room for seven digits; a longer number can be scrolled, and the tooltip has it whole."""
+        """Room for the number, and for one of four digits at least."""
         self.ensurePolished()
-        width = self.fontMetrics().horizontalAdvance("0" * 7) + 8
+        digits = max(4, len(self.lineEdit().text()))
+        width = self.fontMetrics().horizontalAdvance("0" * digits) + 16
         option = QStyleOptionSpinBox()
         self.initStyleOption(option)
         height = self.lineEdit().sizeHint().height()
@@ -111,14 +115,14 @@ class Int64SpinBox(QAbstractSpinBox):
         number = _number(_digits(text))
         if number is not None and self._minimum <= number <= self._maximum and number != self._value:
             self._value = number
-            self.setToolTip(text)
+            self.updateGeometry()
             self.valueChanged.emit(number)
 
     def _show(self) -> None:
         text = str(self._value)
         if self.lineEdit().text() != text:
             self.lineEdit().setText(text)
-        self.setToolTip(text if len(text) > 7 else "")
+        self.updateGeometry()
 
 
 _SEPARATORS: Final = str.maketrans("", "", " ,._'’\u00a0\u2009\u202f")
