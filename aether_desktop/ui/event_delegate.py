@@ -29,24 +29,26 @@ from PySide6.QtWidgets import (
     QToolTip,
 )
 
-from aether_desktop.models.roles import BANNER_KINDS, CellIcon, ColumnKind, Role, RowKind
+from aether_desktop.models.roles import BANNER_KINDS, ColumnKind, Role, RowKind
+from aether_desktop.ui.cell_marks import (
+    CELL_ICON,
+    GUTTER_WIDTH,
+    PADDING,
+    paint_gutter,
+    paint_icon,
+    paint_placeholder,
+)
 from aether_desktop.ui.cell_text import CellFont, split_timestamp
 from aether_desktop.ui.chips import CHIP_SIZE, chip_pixmap
-from aether_desktop.ui.icons import pixmap
 from aether_desktop.ui.row_banner import BannerPainter
 from aether_desktop.ui.safe_text import plain_tooltip, visible
 from aether_desktop.ui.theme import Density, current_theme, fixed_font, row_height, theme_notifier, ui_font
 
+__all__ = ["GUTTER_WIDTH", "PADDING", "EventDelegate"]
+
 Index = QModelIndex | QPersistentModelIndex
 
-PADDING = 8
-"""Pixels between a cell's edge and its text."""
-
-GUTTER_WIDTH = 24
-"""Width of the column for marks and trouble."""
-
 _BAR = 3
-_ICON = 14
 _CHIP_GAP = 8
 
 # Plain integers: looking up and converting an enum member in each of two hundred cells is measurable.
@@ -210,7 +212,7 @@ class EventDelegate(QStyledItemDelegate):
             framed = current and selected and self._view.hasFocus()
             self._banner.paint(painter, rect, self.banner_rect(rect), index, row_kind, framed=framed)
         elif row_kind == RowKind.PLACEHOLDER:
-            self._paint_placeholder(painter, rect, index)
+            paint_placeholder(painter, rect, theme, self.column_kind(index.column()), index)
         else:
             self._paint_cell(
                 painter, rect, index, corrupted=row_kind == RowKind.CORRUPTED, tinted=fill is not None
@@ -238,7 +240,7 @@ class EventDelegate(QStyledItemDelegate):
         kind = self._kinds.get(column) or self.column_kind(column)
         data = index.data
         if kind is ColumnKind.GUTTER:
-            self._paint_gutter(painter, rect, data(_GUTTER), corrupted=corrupted, marked=bool(data(_MARKED)))
+            paint_gutter(painter, rect, theme, data(_GUTTER), corrupted=corrupted, marked=bool(data(_MARKED)))
             return
         text = data(_DISPLAY)
         if text.__class__ is not str:
@@ -263,8 +265,8 @@ class EventDelegate(QStyledItemDelegate):
             if cell_icon is not None:
                 name, role = cell_icon
                 color = theme.color(role)
-                self._paint_icon(painter, left - 1, y, height, name, color, _ICON)
-                left += _ICON + 5
+                paint_icon(painter, left - 1, y, height, name, color)
+                left += CELL_ICON + 5
             elif kind is ColumnKind.CHIP:
                 if corrupted:
                     # Its type is not known for sure: the reason stands here, and no chip.
@@ -348,43 +350,6 @@ class EventDelegate(QStyledItemDelegate):
         self._asked[column] = max(width, self._asked.get(column, 0))
         self.columnTooNarrow.emit(column, self._asked[column])
 
-    def _paint_gutter(
-        self, painter: QPainter, rect: QRect, given: CellIcon | None, *, corrupted: bool, marked: bool
-    ) -> None:
-        theme = self._theme
-        icons: list[tuple[str, QColor]] = []
-        if given is not None:
-            icons.append((given[0], theme.color(given[1])))
-        elif corrupted:
-            icons.append(("corrupted", theme.corrupted.text))
-        if marked:
-            icons.append(("mark", theme.accent))
-        if not icons:
-            return
-        # Trouble and mark share the gutter: both get smaller rather than one of them lost.
-        side = _ICON if len(icons) == 1 else 11
-        left = rect.x() + (rect.width() - side * len(icons) + 1) // 2
-        for name, color in icons:
-            self._paint_icon(painter, left, rect.y(), rect.height(), name, color, side)
-            left += side
-
-    @staticmethod
-    def _paint_icon(painter: QPainter, x: int, y: int, height: int, name: str, color: QColor, side: int) -> None:
-        image = pixmap(name, side, color, painter.device().devicePixelRatio())
-        painter.drawPixmap(x, y + (height - 1 - side) // 2, image)
-
-    def _paint_placeholder(self, painter: QPainter, rect: QRect, index: Index) -> None:
-        """Draw a soft bar where a text will be, of a length that differs from row to row but never flickers."""
-        if self.column_kind(index.column()) is ColumnKind.GUTTER:
-            return
-        room = rect.width() - 2 * PADDING
-        share = 45 + (index.row() * 7 + index.column() * 13) % 5 * 9
-        length = min(room, max(12, room * share // 100))
-        left = rect.x() + PADDING
-        if self.column_kind(index.column()) is ColumnKind.NUMBER:
-            left = rect.x() + rect.width() - PADDING - length
-        painter.fillRect(left, rect.y() + rect.height() // 2 - 4, length, 7, self._theme.lineSoft)
-
     # -- sizes, tooltips and clicks ------------------------------------------------------------------------------
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
@@ -403,7 +368,7 @@ class EventDelegate(QStyledItemDelegate):
         if kind is ColumnKind.CHIP:
             width += CHIP_SIZE + _CHIP_GAP
         elif index.data(_CELL_ICON) is not None:
-            width += _ICON + 5
+            width += CELL_ICON + 5
         return QSize(width, self._row_height)
 
     def is_shortened(self, rect: QRect, index: Index) -> bool:

@@ -4,7 +4,7 @@ Each cell of such a row paints its slice of the same line under a clip, so the v
 million rows cost no more than a hundred (`QTableView.setSpan` keeps a list of spans and searches it).
 """
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, Qt
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPointF, QRect, Qt
 from PySide6.QtGui import QColor, QPainter, QPen
 
 from aether_desktop.models.roles import Role, RowBanner, RowKind
@@ -75,8 +75,9 @@ class BannerPainter:
         painter.setClipRect(slice_rect, Qt.ClipOperation.IntersectClip)
         if row_kind == RowKind.GAP:
             painter.setPen(QPen(tone, 1, Qt.PenStyle.DashLine))
-            painter.drawLine(x, y, x + width, y)
-            painter.drawLine(x, y + height - 1, x + width, y + height - 1)
+            # Half a pixel down: at 125 % a line on the edge of the clip would fall outside of it.
+            for edge in (y + 0.5, y + height - 0.5):
+                painter.drawLine(QPointF(x, edge), QPointF(x + width, edge))
         ink = theme.text2 if tone_name == "text" else tone
         image = pixmap(icon_name, _ICON, ink, painter.device().devicePixelRatio())
         painter.drawPixmap(x + 6, y + (height - 1 - _ICON) // 2, image)

@@ -7,7 +7,8 @@ from PySide6.QtGui import QCursor, QMouseEvent, QPainter
 from PySide6.QtWidgets import QAbstractItemView, QFrame, QHeaderView, QTableView, QTreeView, QWidget
 
 from aether_desktop.models.roles import ColumnKind
-from aether_desktop.ui.event_delegate import GUTTER_WIDTH, PADDING, EventDelegate
+from aether_desktop.ui.cell_marks import GUTTER_WIDTH, PADDING
+from aether_desktop.ui.event_delegate import EventDelegate
 from aether_desktop.ui.icons import pixmap
 from aether_desktop.ui.safe_text import visible
 from aether_desktop.ui.theme import Density, current_theme, grown, row_height, theme_notifier, ui_font
