@@ -26,6 +26,7 @@ from aether_engine.errors import (
     CorruptStoreError,
     DuplicateEventError,
     InvalidEventError,
+    OutcomeUnknownError,
     ReadOnlyError,
     StoreUnavailableError,
 )
@@ -72,7 +73,7 @@ class AppendDialog(QDialog):
         self.failure = Banner(BannerKind.GAP, closable=False)
         self.failure.setObjectName("appendFailure")
         self.panel = ConflictPanel(controller)
-        self.question = Banner(BannerKind.GAP, closable=False)
+        self.question = Banner(BannerKind.INFO, closable=False)
         self.question.setObjectName("appendCloseQuestion")
         self.production_name = QLineEdit()
         self._production = self._production_row() if production else None
@@ -84,7 +85,7 @@ class AppendDialog(QDialog):
         self.submit_button.setObjectName("appendSubmit")
         self._footer = self._footer_row()
 
-        column = QVBoxLayout(self)
+        column = self._column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.form, 1)
@@ -208,8 +209,9 @@ class AppendDialog(QDialog):
         elif not typed:
             words = "The namespace’s name is not typed yet."
         else:
-            words = self.form.note() or "Ctrl+Enter appends."
-        self.reason.set_text(words)
+            words = "Ctrl+Enter appends."
+        note = self.form.note()
+        self.reason.set_text(f"{note}. {words}" if note else words)
         self.submit_button.setAccessibleDescription("" if self.submit_button.isEnabled() else words)
         self.submit_button.setIcon(icon("plus", "onAccent"))
         restyle(self.submit_button)
@@ -225,12 +227,12 @@ class AppendDialog(QDialog):
     def _show_failure(self, error: Exception) -> None:
         self.failure.clear_actions()
         if self.controller.state is AppendState.UNKNOWN:
-            text = str(error) or type(error).__name__
-            self.failure.set_message(
-                BannerKind.DISCONNECTED,
-                "It is not known whether the event was stored.",
-                f"{text} Saving the same event again is safe: it has the same id.",
-            )
+            text = str(error)
+            if not isinstance(error, OutcomeUnknownError):
+                # A bug: nobody has made a sentence of it.
+                text = f"{type(error).__name__}: {text}. Save the same event again: it is stored at most once."
+            fact = "It is not known whether the event was stored."
+            self.failure.set_message(BannerKind.DISCONNECTED, fact, text)
             self.failure.add_action("Save the same event again", self.controller.save_again)
         else:
             kind, fact = next(
@@ -253,13 +255,13 @@ class AppendDialog(QDialog):
         self.question.clear_actions()
         if self.controller.state is AppendState.SAVING:
             self.question.set_message(
-                BannerKind.GAP,
+                BannerKind.INFO,
                 "The event is still being saved.",
                 "Closed now, it is not known whether it is stored.",
             )
         else:
             self.question.set_message(
-                BannerKind.GAP, "This event is not appended.", "Close and lose what you typed?"
+                BannerKind.INFO, "This event is not appended.", "Close and lose what you typed?"
             )
         self.question.add_action("Go on", self._go_on, as_button=True)
         if self._keeps_drafts:
@@ -280,12 +282,13 @@ class AppendDialog(QDialog):
 
     def _grow(self) -> None:
         """Make room for what has just appeared, within the screen."""
-        self.layout().activate()
+        self._column.activate()
         available = self.screen().availableGeometry().height() - 40
-        self.resize(self.width(), max(self.height(), min(self.sizeHint().height() + 24, available)))
+        needed = max(self.sizeHint().height(), self._column.totalHeightForWidth(self.width()))
+        self.resize(self.width(), max(self.height(), min(needed, available)))
 
     def _shrink(self) -> None:
         """Give room back that the panel has left."""
         if not self.panel.isVisible() and not self.question.isVisible() and not self.failure.isVisible():
-            self.layout().activate()
+            self._column.activate()
             self.resize(self.width(), max(_HEIGHT, self.minimumSizeHint().height()))

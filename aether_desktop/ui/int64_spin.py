@@ -9,6 +9,8 @@ from PySide6.QtGui import QValidator
 from PySide6.QtWidgets import QAbstractSpinBox, QSizePolicy, QStyle, QStyleOptionSpinBox, QWidget
 
 INT64_MAX: Final = 2**63 - 1
+_TEXT_MARGIN: Final = 5
+_AROUND: Final = 44  # pixels for border, text margins, cursor and arrows; the style counts its paddings twice
 
 
 class Int64SpinBox(QAbstractSpinBox):
@@ -30,7 +32,7 @@ class Int64SpinBox(QAbstractSpinBox):
         self.setAccelerated(True)
         self.setCorrectionMode(QAbstractSpinBox.CorrectionMode.CorrectToPreviousValue)
         # The style leaves a styled spin box's text no room at the left.
-        self.lineEdit().setTextMargins(5, 0, 0, 0)
+        self.lineEdit().setTextMargins(_TEXT_MARGIN, 0, 0, 0)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.lineEdit().setText(str(self._value))
         self.lineEdit().textEdited.connect(self._typed)
@@ -101,11 +103,12 @@ class Int64SpinBox(QAbstractSpinBox):
         """Room for the number, and for one of four digits at least."""
         self.ensurePolished()
         digits = max(4, len(self.lineEdit().text()))
-        width = self.fontMetrics().horizontalAdvance("0" * digits) + 16
+        width = self.fontMetrics().horizontalAdvance("0" * digits)
         option = QStyleOptionSpinBox()
         self.initStyleOption(option)
-        height = self.lineEdit().sizeHint().height()
-        return self.style().sizeFromContents(QStyle.ContentsType.CT_SpinBox, option, QSize(width, height), self)
+        content = QSize(width, self.lineEdit().sizeHint().height())
+        height = self.style().sizeFromContents(QStyle.ContentsType.CT_SpinBox, option, content, self).height()
+        return QSize(width + _AROUND, height)
 
     def minimumSizeHint(self) -> QSize:
         """As `sizeHint`: less than that is of no use."""
