@@ -7,10 +7,13 @@ is still exact and leaves all explaining to `_explain`, which runs only for what
 from __future__ import annotations
 
 import json
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, NoReturn
+from json.encoder import encode_basestring
+from typing import Any, Final, NoReturn, Self
 
 import orjson
 
@@ -26,6 +29,8 @@ _OPTIONS: Final = (
 _RFC3339: Final = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt]([0-9]{2}:[0-9]{2}):([0-9]{2})(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
 )
+# A number that the fast decoder may round or respell. Finds a little too much (inside texts), never too little.
+_INEXACT: Final = re.compile(rb"(?:[:,\[]|^)[ \t\r\n]*-?(?:[0-9]+[.eE]|[0-9]{19}|(?<=-)0)")
 _EMPTY: Final[dict[str, Any]] = {}
 #: Wire name of each field of an event, in the order we write them.
 EVENT_FIELDS: Final = ("id", "eventType", "actorId", "commandId", "version", "data", "metadata", "timestamp")
@@ -69,12 +74,66 @@ def loads(raw: bytes | str) -> Any:
     return orjson.loads(raw)
 
 
+class ExactNumber(float):
+    """A JSON number that remembers how it was written: `1.10` and `1e2` are written and shown as that."""
+
+    __slots__ = ("text",)
+    text: str
+
+    def __new__(cls, text: str) -> Self:
+        number = super().__new__(cls, text)
+        number.text = text
+        return number
+
+    def __getnewargs__(self) -> tuple[str]:  # type: ignore[override]  # what copy and pickle call __new__ with
+        return (self.text,)
+
+    def __repr__(self) -> str:
+        return self.text
+
+    __str__ = __repr__
+
+
+def loads_exactly(raw: bytes) -> Any:
+    """Decode JSON so that every number survives as written; raises `ValueError`.
+
+    Integers of any size come out as `int`; decimals, and `-0`, as `ExactNumber`. Of duplicate keys the last
+    counts. `dumps` writes such values back as they were.
+    """
+    value = orjson.loads(raw)
+    if _INEXACT.search(raw) is None:
+        return value
+    try:
+        return json.loads(raw.decode(), parse_float=ExactNumber, parse_int=_exact_integer)
+    except RecursionError:
+        return _loads_level_by_level(raw)
+
+
+def with_exact_data(event: Event) -> Event:
+    """`event` with every number of its data as written; the same object where decoding lost nothing."""
+    raw = event._raw
+    if raw is None or _INEXACT.search(raw) is None:
+        return event
+    exact = replace(event, data=loads_exactly(raw).get("data") or {})
+    object.__setattr__(exact, "_raw", raw)
+    return exact
+
+
+def exact_state(snapshot: ActorSnapshot) -> dict[str, Any]:
+    """The state of `snapshot` with every number as written."""
+    raw = snapshot._raw
+    if raw is None or _INEXACT.search(raw) is None:
+        return snapshot.state
+    state: dict[str, Any] = loads_exactly(raw).get("state") or {}
+    return state
+
+
 def dumps(value: Any) -> bytes:
     """Encode a JSON value compactly; raises `ValueError` or `TypeError` for what JSON cannot hold exactly."""
     try:
         raw = orjson.dumps(value, option=_OPTIONS)
     except (TypeError, ValueError):
-        # Integers beyond 64 bits are legal JSON; the standard library writes them exactly.
+        # Integers beyond 64 bits, numbers as written and deep nesting are legal JSON too.
         return _dumps_exactly(value)
     # The library writes NaN and infinities as null, which would store something else than was given.
     return _dumps_exactly(value) if b"null" in raw else raw
@@ -254,24 +313,98 @@ def _encode(document: dict[str, Any], kind: str, free_field: str) -> bytes:
         raise InvalidEventError(free_field, f"cannot be written as JSON: {error}", kind=kind) from error
 
 
-def _dumps_exactly(value: Any) -> bytes:
-    _check_keys(value)
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return text.encode()
+def _exact_integer(text: str) -> int | ExactNumber:
+    return ExactNumber(text) if text == "-0" else int(text)
 
 
-def _check_keys(value: object) -> None:
-    """The standard library would turn keys of other types into text without a word."""
-    pending = [value]
+def _loads_level_by_level(raw: bytes) -> Any:
+    """As `loads_exactly`, for nesting that the standard library's decoder cannot follow."""
+    holder: list[Any] = [None]
+    pending: list[tuple[Any, Any, lossless.Span]] = [(holder, 0, lossless.scan_value(raw))]
     while pending:
-        item = pending.pop()
-        if isinstance(item, dict):
-            for key in item:
-                if not isinstance(key, str):
-                    raise TypeError(f"the key {excerpt(key)} is not text")
-            pending.extend(item.values())
-        elif isinstance(item, (list, tuple)):
-            pending.extend(item)
+        parent, place, span = pending.pop()
+        if span.kind not in (lossless.Kind.OBJECT, lossless.Kind.ARRAY):
+            text = raw[span.start : span.end].decode()
+            parent[place] = json.loads(text, parse_float=ExactNumber, parse_int=_exact_integer)
+            continue
+        members = lossless.scan_members(raw, span)
+        container: Any
+        if span.kind is lossless.Kind.ARRAY:
+            container = [None] * len(members)
+            pending.extend((container, index, member.value) for index, member in enumerate(members))
+        else:
+            spans = {member.key: member.value for member in members}
+            container = dict.fromkeys(spans)
+            pending.extend((container, key, value) for key, value in spans.items())
+        parent[place] = container
+    return holder[0]
+
+
+def _dumps_exactly(value: Any) -> bytes:
+    """Encode without any limit of depth or size; refuses what JSON cannot hold, and cycles."""
+    parts: list[str] = []
+    # Open containers, innermost last: what is still to be written of each, and its identity.
+    stack: list[tuple[Iterator[tuple[str, Any]], str, int]] = []
+    open_ids: set[int] = set()
+    separator, item = "", value
+    while True:
+        parts.append(separator)
+        if isinstance(item, (dict, list, tuple)):
+            if id(item) in open_ids:
+                raise ValueError("it contains itself")
+            open_ids.add(id(item))
+            if isinstance(item, dict):
+                parts.append("{")
+                stack.append((_members(item), "}", id(item)))
+            else:
+                parts.append("[")
+                stack.append((_items(item), "]", id(item)))
+        else:
+            parts.append(_scalar(item))
+        while stack:
+            rest, close, identity = stack[-1]
+            following = next(rest, None)
+            if following is not None:
+                separator, item = following
+                break
+            parts.append(close)
+            open_ids.discard(identity)
+            stack.pop()
+        else:
+            return "".join(parts).encode()
+
+
+def _members(container: dict[Any, Any]) -> Iterator[tuple[str, Any]]:
+    comma = ""
+    for key, item in container.items():
+        # The standard library would turn keys of other types into text without a word.
+        if not isinstance(key, str):
+            raise TypeError(f"the key {excerpt(key)} is not text")
+        yield f"{comma}{encode_basestring(key)}:", item
+        comma = ","
+
+
+def _items(container: list[Any] | tuple[Any, ...]) -> Iterator[tuple[str, Any]]:
+    comma = ""
+    for item in container:
+        yield comma, item
+        comma = ","
+
+
+def _scalar(item: object) -> str:
+    if item is None or isinstance(item, bool):
+        return {None: "null", True: "true", False: "false"}[item]
+    if isinstance(item, str):
+        return encode_basestring(item)
+    if isinstance(item, ExactNumber):
+        return item.text
+    if isinstance(item, int):
+        return int.__repr__(item)
+    if isinstance(item, float):
+        if not math.isfinite(item):
+            raise ValueError(f"{item} is not a JSON number")
+        return float.__repr__(item)
+    raise TypeError(f"{excerpt(item)} is {type(item).__name__}, which JSON cannot hold")
 
 
 def _check_event(event: Event) -> None:
