@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import platform
-import sqlite3
-
-from PySide6.QtCore import Qt, qVersion
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QMessageBox, QWidget
 
 from aether_desktop import __version__
+from aether_desktop.versions import versions
 
 
 def about_box(parent: QWidget) -> QMessageBox:
@@ -20,7 +18,7 @@ def about_box(parent: QWidget) -> QMessageBox:
     box.setText(f"Aether Desktop {__version__}")
     box.setInformativeText(
         "Read, replay and check event streams.\n\n"
-        f"Python {platform.python_version()}, Qt {qVersion()}, SQLite {sqlite3.sqlite_version}"
+        + "\n".join(f"{name} {version}" for name, version in versions().items())
     )
     box.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
     return box

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QLabel, QTabBar, QTabWidget, QWidget
 from aether_desktop.ui.icons import icon
 from aether_desktop.ui.links import icon_button
 from aether_desktop.ui.safe_text import plain_tooltip, visible
+from aether_desktop.ui.theme_qss import set_tab_role
 from aether_desktop.workspace import Place
 
 
@@ -32,6 +33,7 @@ class Documents(QTabWidget):
         self.setObjectName("documentTabs")
         self.setAccessibleName("Documents")
         self.setDocumentMode(True)
+        set_tab_role(self.tabBar(), "document")
         self.setMovable(True)
         self.setElideMode(Qt.TextElideMode.ElideMiddle)
         self.setUsesScrollButtons(True)

@@ -114,7 +114,7 @@ class StatusBar(QStatusBar):
     def show_connection(self, text: str | None, *, is_file: bool = True, read_only: bool = False) -> None:
         """Show what is connected, None for nothing."""
         self._icon.setVisible(text is not None)
-        self._icon.set_icon("file" if is_file else "chip")
+        self._icon.set_icon("file" if is_file else "memory")
         self._connection.set_text(text or "Not connected")
         self._connection.setMinimumWidth(min(self._connection.sizeHint().width(), 360))
         self.mode.setVisible(text is not None)
