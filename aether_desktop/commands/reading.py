@@ -8,6 +8,7 @@ from aether_desktop.commands.outcome import Exit, FindingError, UsageError
 from aether_desktop.commands.output import Output, damage_sentence, event_line, time_text, to_line
 from aether_desktop.commands.running import closing, existing_namespace, opened
 from aether_engine.event import ActorInfo, StoredEvent
+from aether_engine.replay import replay
 
 _PAGE = 1000
 
@@ -75,7 +76,7 @@ async def events(args: argparse.Namespace, output: Output) -> int:
             )
         else:
             if await store.get_latest_version(args.actor) == 0:
-                raise FindingError(f"Actor {args.actor!r} has no events in namespace {namespace!r}.")
+                raise _no_events(args.actor, namespace)
             stream = store.read_actor(args.actor, from_version=args.from_version or 0, batch_size=batch_size)
         async with closing(stream):
             async for batch in stream:
@@ -95,6 +96,28 @@ async def events(args: argparse.Namespace, output: Output) -> int:
                 if printed == args.limit:
                     break
     return Exit.FINDINGS if damaged else Exit.DONE
+
+
+async def state(args: argparse.Namespace, output: Output) -> int:
+    """Print what an actor's events add up to. Snapshots are left aside: the events are the truth."""
+    async with opened(args, output) as engine:
+        namespace = await existing_namespace(engine, args.namespace)
+        store = await engine.store(namespace)
+        latest = await store.get_latest_version(args.actor)
+        if latest == 0:
+            raise _no_events(args.actor, namespace)
+        replayed = await replay(store, args.actor, to_version=args.version, from_snapshot=False)
+        for error in replayed.errors:
+            output.say(damage_sentence(error.sequence_number, error.error))
+        if replayed.events_applied == 0:
+            readable = f"readable events up to version {args.version or latest}"
+            raise FindingError(f"Actor {args.actor!r} has no {readable} in namespace {namespace!r}.")
+        output.json({"actorId": args.actor, "version": replayed.version, "state": replayed.state})
+    return Exit.FINDINGS if replayed.errors else Exit.DONE
+
+
+def _no_events(actor_id: str, namespace: str) -> FindingError:
+    return FindingError(f"Actor {actor_id!r} has no events in namespace {namespace!r}.")
 
 
 def _is_in_range(args: argparse.Namespace, stored: StoredEvent) -> bool:

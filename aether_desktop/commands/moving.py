@@ -1,0 +1,1 @@
+"""The commands that move events between stores and NDJSON files, byte for byte."""
