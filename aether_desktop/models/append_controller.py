@@ -6,6 +6,7 @@ Nothing here is ever tried again by itself. Whatever goes wrong, the draft stays
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from enum import StrEnum
@@ -19,6 +20,8 @@ from aether_desktop.tasks import TaskOwner
 from aether_engine.errors import AetherError, OutcomeUnknownError, VersionConflictError
 from aether_engine.event import MAX_VERSION, Event, StoredEvent
 from aether_engine.store.protocols import Store
+
+log = logging.getLogger(__name__)
 
 #: Pause in typing an actor's id after which its version is looked up, in milliseconds.
 LOOK_UP_AFTER: Final = 150
@@ -243,7 +246,7 @@ class AppendController(QObject):
         """Back to typing, with everything as it was. What is already stored becomes a new event when edited."""
         if self._state is AppendState.SAVING or self._state is AppendState.DONE:
             return
-        if self.report is not None and self.report.is_duplicate:
+        if self._state is AppendState.CONFLICT and self.report is not None and self.report.is_duplicate:
             self._keep(self._draft.unstamped())
         self.error = None
         self._enter(AppendState.EDITING)
@@ -377,6 +380,7 @@ class AppendController(QObject):
 
     def _unexpected(self, error: Exception) -> None:
         """A bug, in a store or here: said where it happened, and a save may or may not have been done."""
+        log.error("appending failed unexpectedly", exc_info=error)
         if self._state is AppendState.SAVING:
             self._fail(AppendState.UNKNOWN, error)
         else:

@@ -75,7 +75,8 @@ class AppendDialog(QDialog):
         self.panel = ConflictPanel(controller)
         self.question = Banner(BannerKind.INFO, closable=False)
         self.question.setObjectName("appendCloseQuestion")
-        self.production_name = QLineEdit()
+        self.production_name = QLineEdit(self)
+        self.production_name.setVisible(production)
         self._production = self._production_row() if production else None
         self.reason = ToneLabel("", "text2", elide=Qt.TextElideMode.ElideRight)
         self.reason.setObjectName("appendReason")
