@@ -44,7 +44,7 @@ class AppendController(QObject):
     """Holds the draft of one event for `actor_id` (None: the actor's id is typed too) and saves it to `store`.
 
     `event_types` complete the type; `template` fills type, data and metadata from an existing event; `draft`
-    brings back one that was not appended. Call `start` once the loop runs, and `close` at the end.
+    brings back one that was not appended. The dialog calls `start` when it is shown; its opener calls `close`.
     """
 
     appended = Signal(object, object)
@@ -90,6 +90,7 @@ class AppendController(QObject):
         else:
             self._draft = AppendDraft(store.namespace, actor_id or "")
         self._version_typed = draft is not None
+        self._started = False
         self._first = self._draft
         self._state = AppendState.EDITING
         self.current_version: int | None = None
@@ -155,8 +156,10 @@ class AppendController(QObject):
     # -- typing --------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Look up the actor's version; needs a running event loop."""
-        self.refresh_version()
+        """Look up the actor's version, the first time this is called; needs a running event loop."""
+        if not self._started:
+            self._started = True
+            self.refresh_version()
 
     def set_actor_id(self, actor_id: str) -> None:
         """Another actor, while its id may be typed."""

@@ -119,6 +119,8 @@ class ConflictReport:
     def explanation(self) -> str:
         """What landed meanwhile, and that nothing was lost or retried."""
         untouched = "Yours is unchanged above, and nothing was retried."
+        if self.is_duplicate:
+            return "The same event was saved before. Nothing was stored a second time, and nothing was retried."
         if self.landed.problem:
             return f"What is stored there cannot be read now: {self.landed.problem} {untouched}"
         total = self.landed.total

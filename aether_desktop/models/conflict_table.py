@@ -77,7 +77,7 @@ class ConflictTableModel(QAbstractTableModel):
         if section == FIELD_COLUMN or self.report is None:
             return "Field"
         if section == YOURS_COLUMN:
-            return f"Yours, v{self.report.attempted}, not stored"
+            return f"Yours, v{self.report.attempted}" + ("" if self.report.is_duplicate else ", not stored")
         return self.report.column_title(section - FIRST_STORED_COLUMN)
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:

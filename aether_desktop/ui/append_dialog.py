@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QGuiApplication, QKeySequence, QShortcut
+from PySide6.QtGui import QGuiApplication, QKeySequence, QShortcut, QShowEvent
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
 from aether_desktop.models.append_controller import AppendController, AppendState
@@ -113,6 +113,11 @@ class AppendDialog(QDialog):
         controller.discarded.connect(self._leave)
         self._show_state()
         self.form.focus_first()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Let the controller look up the actor's version, which needs the event loop to run."""
+        super().showEvent(event)
+        self.controller.start()
 
     def reject(self) -> None:
         """Close, after asking inside the dialog if something typed would be lost."""

@@ -90,6 +90,10 @@ class ConflictPanel(QWidget):
         self._verdict = FactText()
         self.table = ConflictTable()
         self._amount = ToneLabel("", "text2")
+        self._amount_surface = Surface("base", top="line")
+        amount = QHBoxLayout(self._amount_surface)
+        amount.setContentsMargins(_MARGIN, 6, _MARGIN, 6)
+        amount.addWidget(self._amount)
         self._rebase_text = QLabel()
         self._caution = ToneLabel("", "gap", semibold=True)
         self.discard_button = DeliberateButton("Discard", "trash", "conflictDiscard")
@@ -104,7 +108,8 @@ class ConflictPanel(QWidget):
         for part in (self._head(), self._verdict_line()):
             column.addWidget(part)
         column.addWidget(self.table, 1)
-        for part in (self._rebase_line(), self._buttons()):
+        self._rebase_line = self._rebase_surface()
+        for part in (self._amount_surface, self._rebase_line, self._buttons()):
             column.addWidget(part)
 
         self.discard_button.clicked.connect(controller.discard)
@@ -125,8 +130,8 @@ class ConflictPanel(QWidget):
         self._verdict.set_text(report.verdict, report.reason)
         self.table.set_report(report)
         self._amount.set_text(_amount(report))
-        self._amount.setVisible(bool(self._amount.text()))
-        self._rebase_text.setVisible(not report.rebase_refusal)
+        self._amount_surface.setVisible(bool(self._amount.text()))
+        self._rebase_line.setVisible(not report.rebase_refusal)
         # Markup, and safe: nothing but our own words and two integers is in it.
         self._rebase_text.setText(
             f"Rebasing changes only <b>version {report.attempted} to {report.next_free}</b> in your event. "
@@ -207,20 +212,16 @@ class ConflictPanel(QWidget):
         row.addWidget(self._verdict, 1)
         return surface
 
-    def _rebase_line(self) -> QWidget:
+    def _rebase_surface(self) -> QWidget:
         surface = Surface("base", top="line")
         self._rebase_text.setTextFormat(Qt.TextFormat.RichText)
         self._rebase_text.setWordWrap(True)
-        column = QVBoxLayout(surface)
-        column.setContentsMargins(_MARGIN, 8, _MARGIN, 8)
-        column.setSpacing(4)
-        column.addWidget(self._amount)
-        row = QHBoxLayout()
+        row = QHBoxLayout(surface)
+        row.setContentsMargins(_MARGIN, 8, _MARGIN, 8)
         row.setSpacing(8)
         row.addWidget(IconLabel("rebase", "text2", 16))
         row.addWidget(self._rebase_text, 1)
         row.addWidget(self._caution)
-        column.addLayout(row)
         return surface
 
     def _buttons(self) -> QWidget:

@@ -76,7 +76,6 @@ async def open_dialog(store: InMemoryEventStore) -> AsyncIterator[Open]:
         controller = AppendController(store, actor_id, **options)
         dialog = AppendDialog(controller, production=production, keeps_drafts=keeps_drafts)
         opened.append(dialog)
-        controller.start()
         dialog.open()
         return dialog
 
@@ -271,6 +270,8 @@ async def test_a_duplicate_is_done(
     assert panel.verdict.startswith("Yours is already stored")
     assert panel.refusal == "Not offered: yours is already stored"
     assert not child(dialog, QAbstractButton, "conflictRebase").isEnabled()
+    assert panel.explanation.startswith("The same event was saved before.")
+    assert panel.table.model().headerData(1, Qt.Orientation.Horizontal) == "Yours, v6"
     press(dialog, "conflictDuplicate")
     assert await closed(dialog) == QDialog.DialogCode.Accepted
     assert await store.last_sequence() == 6
