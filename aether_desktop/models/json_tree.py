@@ -1,0 +1,426 @@
+"""A JSON document as a tree, exactly as written: numbers with all digits, escapes as escapes, duplicate keys both.
+
+The document stays the bytes it is. A node is a span of them; the members of a container are looked up when it is
+opened, in slices of a few milliseconds, so that neither 30 MB nor 900 levels hold the window up.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any, Final
+
+from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, QPersistentModelIndex, Qt, QTimer, Signal
+
+from aether_desktop.models.json_scan import Members, Steps, is_empty, scan_container, scan_document
+from aether_desktop.models.tree_roles import (
+    SHOWN_AT_ONCE,
+    Note,
+    TreeRole,
+    ValueKind,
+    child_path,
+    count_text,
+    preview,
+    written,
+)
+from aether_engine.lossless import Kind, ScanError, Span, string_value
+
+Index = QModelIndex | QPersistentModelIndex
+_NOWHERE: Final = QModelIndex()
+
+#: Seconds of scanning before the event loop gets its turn.
+_SLICE: Final = 0.006
+#: Bytes of a closed container up to which its members are counted for its summary.
+_COUNTED: Final = 1 << 14
+_ROOT: Final = 0
+_KINDS: Final = {
+    Kind.OBJECT: ValueKind.CONTAINER,
+    Kind.ARRAY: ValueKind.CONTAINER,
+    Kind.STRING: ValueKind.STRING,
+    Kind.NUMBER: ValueKind.NUMBER,
+    Kind.LITERAL: ValueKind.LITERAL,
+}
+
+
+@dataclass(slots=True, eq=False)
+class _Container:
+    """A container that was opened. Rows are its first `shown` members and, if `note` is set, one note."""
+
+    parent: int
+    row: int
+    span: Span
+    members: Members
+    steps: Steps | None
+    position: int = 0
+    limit: int = SHOWN_AT_ONCE
+    shown: int = 0
+    note: Note | None = None
+    problem: str = ""
+
+
+class JsonTreeModel(QAbstractItemModel):
+    """The document of `set_document`, with the columns Field and Value as stored.
+
+    An index carries the number of the opened container it is a row of; there is no object per row.
+    """
+
+    FIELD, VALUE = 0, 1
+
+    reading_changed = Signal(bool)
+    """True while some container is still being read."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._raw = b""
+        self._containers: list[_Container] = []
+        self._opened: dict[tuple[int, int], int] = {}
+        self._counts: dict[tuple[int, int], int] = {}
+        self._pending: list[int] = []
+        self._timer = QTimer(self)
+        self._timer.setInterval(0)
+        self._timer.timeout.connect(self._work)
+
+    @property
+    def raw(self) -> bytes:
+        """The bytes of the document."""
+        return self._raw
+
+    @property
+    def is_reading(self) -> bool:
+        """True while some container is still being read."""
+        return bool(self._pending)
+
+    def set_document(self, raw: bytes, *, problem: str = "") -> None:
+        """Show another document. `problem` says why it is not JSON at all; then it is the only row."""
+        was_reading = self.is_reading
+        self.beginResetModel()
+        self._raw = raw
+        self._opened.clear()
+        self._counts.clear()
+        self._pending.clear()
+        self._timer.stop()
+        members = Members()
+        root = _Container(-1, 0, Span(Kind.OBJECT, 0, len(raw)), members, None)
+        if problem:
+            root.problem = problem
+            root.note = Note.PROBLEM
+        elif raw:
+            root.steps = scan_document(raw, members)
+            self._advance(root, time.perf_counter() + _SLICE)
+            root.shown, root.note = self._wanted(root)
+            if root.steps is not None:
+                self._pending.append(_ROOT)
+        self._containers = [root]
+        self.endResetModel()
+        self._follow_up(was_reading)
+
+    def clear(self) -> None:
+        """Show nothing."""
+        self.set_document(b"")
+
+    # Structure
+
+    def index(self, row: int, column: int, parent: Index = _NOWHERE) -> QModelIndex:
+        if row < 0 or not 0 <= column < 2:
+            return QModelIndex()
+        number = self._number_of(parent)
+        if number is None or row >= self._rows(self._containers[number]):
+            return QModelIndex()
+        return self.createIndex(row, column, number)
+
+    def parent(self, index: Index = _NOWHERE) -> QModelIndex:  # type: ignore[override]
+        if not index.isValid() or index.internalId() == _ROOT:
+            return QModelIndex()
+        container = self._containers[index.internalId()]
+        return self.createIndex(container.row, 0, container.parent)
+
+    def rowCount(self, parent: Index = _NOWHERE) -> int:
+        if parent.column() > 0:
+            return 0
+        number = self._number_of(parent)
+        return 0 if number is None else self._rows(self._containers[number])
+
+    def columnCount(self, parent: Index = _NOWHERE) -> int:
+        return 2
+
+    def hasChildren(self, parent: Index = _NOWHERE) -> bool:
+        if not parent.isValid():
+            return self.rowCount() > 0
+        if parent.column() > 0:
+            return False
+        span = self._span(parent)
+        return span is not None and _is_container(span) and not is_empty(self._raw, span)
+
+    def canFetchMore(self, parent: Index) -> bool:
+        return parent.isValid() and self.hasChildren(parent) and self._number_of(parent) is None
+
+    def fetchMore(self, parent: Index) -> None:
+        if not self.canFetchMore(parent):
+            return
+        span = self._span(parent)
+        assert span is not None
+        members = Members()
+        steps = scan_container(self._raw, span.kind, span.start, members)
+        container = _Container(parent.internalId(), parent.row(), span, members, steps, span.start)
+        was_reading = self.is_reading
+        self._advance(container, time.perf_counter() + _SLICE)
+        shown, note = self._wanted(container)
+        # Opened before the rows come: the view asks for their parents while they are inserted.
+        number = len(self._containers)
+        self._containers.append(container)
+        self._opened[parent.internalId(), parent.row()] = number
+        self._insert(number, shown, note)
+        if container.steps is not None:
+            self._pending.append(number)
+        self._follow_up(was_reading)
+
+    # Content
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if not index.isValid():
+            return None
+        container = self._containers[index.internalId()]
+        row = index.row()
+        if row >= container.shown:
+            return self._note_data(container, index.column(), role)
+        if role == Qt.ItemDataRole.DisplayRole:
+            return self._field(container, row) if index.column() == self.FIELD else self._value_text(index)
+        span = container.members.value(row)
+        match role:
+            case TreeRole.KIND:
+                return _KINDS[span.kind]
+            case TreeRole.SPAN:
+                return span.start, span.end
+            case TreeRole.PATH:
+                return self._path(index)
+            case TreeRole.EXACT:
+                return self._raw[span.start : span.end]
+            case TreeRole.PLAIN:
+                text = self._raw[span.start : span.end]
+                return string_value(text) if span.kind is Kind.STRING else written(text)
+            case Qt.ItemDataRole.ToolTipRole:
+                return self._tooltip(index, span)
+        return None
+
+    def headerData(
+        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
+    ) -> Any:
+        if orientation is Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
+            return ("Field", "Value as stored")[section] if 0 <= section < 2 else None
+        return None
+
+    def flags(self, index: Index) -> Qt.ItemFlag:
+        if not index.isValid():
+            return Qt.ItemFlag.NoItemFlags
+        flags = Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemIsEnabled
+        return flags if self.hasChildren(index) else flags | Qt.ItemFlag.ItemNeverHasChildren
+
+    # Places
+
+    def index_at(self, offset: int) -> QModelIndex:
+        """The innermost node whose key or value holds the byte `offset`; opens what is on the way to it.
+
+        Stops above a container that takes longer to read: then the container is the answer.
+        """
+        found = QModelIndex()
+        number: int | None = _ROOT if self._containers else None
+        while number is not None:
+            container = self._containers[number]
+            row = container.members.at(offset)
+            if row < 0:
+                break
+            if row >= container.shown:
+                if container.steps is not None or row > SHOWN_AT_ONCE * 100:
+                    break
+                container.limit = max(container.limit, row + 1)
+                self._adjust(number)
+            found = self.createIndex(row, 0, number)
+            value = container.members.value(row)
+            if not value.start <= offset < value.end:
+                break
+            if self.canFetchMore(found):
+                self.fetchMore(found)
+            number = self._number_of(found)
+        return found
+
+    def load_all(self, note: Index) -> None:
+        """Show every member of the container that the note row `note` belongs to."""
+        if note.isValid() and note.data(TreeRole.NOTE) == Note.LOAD_ALL:
+            number = note.internalId()
+            self._containers[number].limit = 1 << 31
+            self._adjust(number)
+
+    # Reading in slices
+
+    def _work(self) -> None:
+        deadline = time.perf_counter() + _SLICE
+        while self._pending and time.perf_counter() < deadline:
+            number = self._pending[-1]
+            container = self._containers[number]
+            self._advance(container, deadline)
+            self._adjust(number)
+            if container.steps is None:
+                self._pending.remove(number)
+        self._follow_up(True)
+
+    def _follow_up(self, was_reading: bool) -> None:
+        if self._pending:
+            self._timer.start()
+        else:
+            self._timer.stop()
+        if was_reading is not self.is_reading:
+            self.reading_changed.emit(self.is_reading)
+
+    def _advance(self, container: _Container, deadline: float) -> None:
+        """Read on in a container until it is done, broken, or the time is over."""
+        if container.steps is None:
+            return
+        try:
+            for position in container.steps:
+                container.position = position
+                if time.perf_counter() > deadline:
+                    return
+        except ScanError as error:
+            container.problem = f"Not JSON at byte {error.offset:,}: {error.expected} expected"
+        container.steps = None
+
+    def _wanted(self, container: _Container) -> tuple[int, Note | None]:
+        shown = min(len(container.members), container.limit)
+        if container.steps is not None:
+            return shown, Note.READING
+        if shown < len(container.members):
+            return shown, Note.LOAD_ALL
+        return shown, Note.PROBLEM if container.problem else None
+
+    def _adjust(self, number: int) -> None:
+        container = self._containers[number]
+        shown, note = self._wanted(container)
+        parent = self._index_of(number)
+        if container.note is not None and note is None:
+            self.beginRemoveRows(parent, container.shown, container.shown)
+            container.note = None
+            self.endRemoveRows()
+        self._insert(number, shown, note)
+        if container.note is not None:
+            last = self.createIndex(container.shown, 0, number)
+            self.dataChanged.emit(last, last.siblingAtColumn(self.VALUE))
+
+    def _insert(self, number: int, shown: int, note: Note | None) -> None:
+        container = self._containers[number]
+        parent = self._index_of(number)
+        more = shown - container.shown
+        new_note = note is not None and container.note is None
+        if more or new_note:
+            # A note that is there already moves down: members are inserted in front of it.
+            self.beginInsertRows(parent, container.shown, container.shown + more - 1 + new_note)
+            container.shown = shown
+            container.note = note
+            self.endInsertRows()
+        container.note = note
+
+    # Answers
+
+    @staticmethod
+    def _rows(container: _Container) -> int:
+        return container.shown + (container.note is not None)
+
+    def _number_of(self, index: Index) -> int | None:
+        if not index.isValid():
+            return _ROOT if self._containers else None
+        return self._opened.get((index.internalId(), index.row()))
+
+    def _index_of(self, number: int) -> QModelIndex:
+        if number == _ROOT:
+            return QModelIndex()
+        container = self._containers[number]
+        return self.createIndex(container.row, 0, container.parent)
+
+    def _span(self, index: Index) -> Span | None:
+        container = self._containers[index.internalId()]
+        return container.members.value(index.row()) if index.row() < container.shown else None
+
+    def _key(self, container: _Container, row: int) -> str | int:
+        start, end = container.members.key(row)
+        return string_value(self._raw[start:end]) if end > start else row
+
+    def _field(self, container: _Container, row: int) -> str:
+        start, end = container.members.key(row)
+        if end > start:
+            text = preview(self._raw[start + 1 : end - 1])
+            # Quotes appear where the eye would miss something: an empty key, spaces at its ends.
+            return text if text and text == text.strip() else f'"{text}"'
+        return "(value)" if self._is_scalar_document(container) else f"[{row}]"
+
+    def _is_scalar_document(self, container: _Container) -> bool:
+        return container.parent < 0 and self._raw.lstrip(b" \t\r\n")[:1] not in (b"{", b"[")
+
+    def _value_text(self, index: Index) -> str:
+        span = self._span(index)
+        assert span is not None
+        if not _is_container(span):
+            return preview(self._raw[span.start : span.end])
+        is_object = span.kind is Kind.OBJECT
+        count = self._count(index, span)
+        if count is not None:
+            return count_text(count, is_object)
+        size = f"{span.end - span.start:,} bytes"
+        return f"{{ {size} }}" if is_object else f"[ {size} ]"
+
+    def _count(self, index: Index, span: Span) -> int | None:
+        number = self._number_of(index)
+        if number is not None:
+            opened = self._containers[number]
+            return len(opened.members) if opened.steps is None and not opened.problem else None
+        key = (index.internalId(), index.row())
+        if key not in self._counts:
+            if span.end - span.start > _COUNTED:
+                return None
+            members = Members()
+            try:
+                for _ in scan_container(self._raw, span.kind, span.start, members):
+                    pass
+            except ScanError:
+                return None
+            self._counts[key] = len(members)
+        return self._counts[key]
+
+    def _path(self, index: Index) -> str:
+        number, row = index.internalId(), index.row()
+        keys: list[str | int] = []
+        while number >= 0:
+            container = self._containers[number]
+            if not (number == _ROOT and self._is_scalar_document(container)):
+                keys.append(self._key(container, row))
+            number, row = container.parent, container.row
+        path = ""
+        for key in reversed(keys):
+            path = child_path(path, key)
+        return path
+
+    def _tooltip(self, index: Index, span: Span) -> str:
+        place = f"{self._path(index)}\nBytes {span.start:,} to {span.end - 1:,} ({span.end - span.start:,})"
+        if _is_container(span):
+            return place
+        return f"{preview(self._raw[span.start : span.end])}\n{place}"
+
+    def _note_data(self, container: _Container, column: int, role: int) -> Any:
+        if role == TreeRole.NOTE:
+            return container.note
+        if role == TreeRole.KIND:
+            return ValueKind.NOTE
+        if role not in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole):
+            return None
+        match container.note:
+            case Note.LOAD_ALL:
+                total = len(container.members)
+                texts = (f"{container.shown:,} of {total:,} shown", f"Load all {total:,}")
+            case Note.READING:
+                read = container.position - container.span.start
+                texts = ("Reading…", f"{read:,} of {container.span.end - container.span.start:,} bytes")
+            case _:
+                texts = ("Not JSON", container.problem)
+        return texts[column]
+
+
+def _is_container(span: Span) -> bool:
+    return span.kind is Kind.OBJECT or span.kind is Kind.ARRAY
