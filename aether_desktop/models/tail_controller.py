@@ -25,8 +25,8 @@ from aether_engine.patterns import check_namespace_pattern
 
 log = logging.getLogger(__name__)
 
-#: Milliseconds between two changes of the table.
-FRAME = 100
+#: Milliseconds between two changes of the table, and the most a slow view can ask for.
+FRAME, LONGEST_FRAME = 100, 400
 
 
 class TailController(QObject):
@@ -77,11 +77,6 @@ class TailController(QObject):
         self._seconds.timeout.connect(self.rate_changed)
 
     # -- looks -----------------------------------------------------------------------------------------------
-
-    @property
-    def engine(self) -> TailEngine:
-        """What is tailed."""
-        return self._engine
 
     @property
     def state(self) -> TailState:
@@ -251,6 +246,10 @@ class TailController(QObject):
         else:
             to_sequence = entry.item.after_sequence + entry.item.missed
         self._tasks.start(self._load_gap(entry, entry.item, to_sequence), "tail gap")
+
+    def set_frame(self, milliseconds: int) -> None:
+        """Change the table less often than every `FRAME`, because drawing it takes long; never more often."""
+        self._frame.setInterval(min(max(milliseconds, FRAME), LONGEST_FRAME))
 
     # -- reading ---------------------------------------------------------------------------------------------
 

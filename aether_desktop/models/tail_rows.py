@@ -20,24 +20,21 @@ class TailRow:
     `at` is when the store recorded the event; of an event from the bus, which does not say, when it arrived here.
     """
 
-    __slots__ = ("_made", "at", "item", "kind", "namespace")
+    __slots__ = ("_made", "at", "is_event", "item", "kind", "namespace")
 
     def __init__(self, kind: RowKind, namespace: str, item: TailEvent | Gap | RowBanner, at: datetime) -> None:
         self.kind = kind
         self.namespace = namespace
         self.item = item
         self.at = at
+        #: Whether this row is an event, damaged or not. Counted by the thousand, so it is no property.
+        self.is_event = kind is RowKind.EVENT or kind is RowKind.CORRUPTED
         self._made: str | EventCells | RowBanner | None = None
 
     @property
     def stored(self) -> TailEvent | None:
         """The event in this row, None in gaps and notes."""
         return self.item if isinstance(self.item, (StoredEvent, Published)) else None
-
-    @property
-    def is_event(self) -> bool:
-        """Whether this row is an event, damaged or not."""
-        return self.kind is RowKind.EVENT or self.kind is RowKind.CORRUPTED
 
     @property
     def event(self) -> Event | None:
@@ -48,6 +45,12 @@ class TailRow:
     def sequence(self) -> int | None:
         """The event's place in its namespace's log, None where it is not known."""
         return self.item.sequence if isinstance(self.item, (StoredEvent, Published)) else None
+
+    def as_stored(self) -> StoredEvent | None:
+        """The event as the log has it. From the bus: recorded on arrival, sequence 0 where unknown."""
+        if isinstance(self.item, Published):
+            return StoredEvent(self.item.sequence or 0, self.at, self.raw, self.item.event, None)
+        return self.item if isinstance(self.item, StoredEvent) else None
 
     @property
     def cells(self) -> EventCells | None:

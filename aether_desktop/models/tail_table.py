@@ -21,7 +21,15 @@ DEFAULT_CAPACITY = 10_000
 _DISPLAY = int(Qt.ItemDataRole.DisplayRole)
 _ACCESSIBLE = int(Qt.ItemDataRole.AccessibleTextRole)
 _TOOLTIP = int(Qt.ItemDataRole.ToolTipRole)
+# Plain integers: comparing with members of an enumeration is measurable at a thousand questions a frame.
 _KIND = int(Role.KIND)
+_NEW = int(Role.NEW)
+_ICON = int(Role.ICON)
+_DIMMED = int(Role.DIMMED)
+_MARKED = int(Role.MARKED)
+_SAME_DATE = int(Role.SAME_DATE)
+_FULL_TEXT = int(Role.FULL_TEXT)
+_COPY_TEXT = int(Role.COPY_TEXT)
 _BANNER = int(Role.BANNER)
 
 
@@ -58,6 +66,38 @@ _HINTS = (
     "What it happened to",
     "When the store recorded the event",
     "The payload exactly as stored; the whole of it is in the tooltip and in the Inspector",
+)
+
+
+def _version(row: TailRow) -> str | int:
+    event = row.event
+    return event.version if event is not None else row.cells.version if row.cells is not None else ""
+
+
+def _event_type(row: TailRow) -> str:
+    event = row.event
+    return event.event_type if event is not None else row.cells.event_type if row.cells is not None else ""
+
+
+def _actor(row: TailRow) -> str:
+    event = row.event
+    return event.actor_id if event is not None else row.cells.actor if row.cells is not None else ""
+
+
+def _data(row: TailRow) -> str:
+    return row.preview if row.kind is RowKind.EVENT else NOT_TRUSTED
+
+
+#: The text of each column of an event.
+_DISPLAYED: tuple[Callable[[TailRow], str | int | None], ...] = (
+    lambda _row: "",
+    lambda row: row.namespace,
+    lambda row: row.sequence,
+    _version,
+    _event_type,
+    _actor,
+    lambda row: row.time_text,
+    _data,
 )
 
 
@@ -202,24 +242,27 @@ class TailTableModel(QAbstractTableModel):
         return None
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        # Painting a frame asks a thousand times; the two roles that every cell asks for come first.
-        row = self._rows[index.row()] if index.isValid() else None
-        if row is None:
+        # Painting a frame asks a thousand times; what every cell is asked for comes first.
+        number = index.row()
+        if number < 0:
             return None
+        row = self._rows[number]
         if role == _KIND:
             return row.kind
         if not row.is_event:
             return self._banner_data(row, index.column(), role)
         if role == _DISPLAY:
-            return self._display(row, index.column())
-        if role == Role.MARKED:
+            return _DISPLAYED[index.column()](row)
+        if role in (_NEW, _ICON, _DIMMED):
+            return None
+        if role == _MARKED:
             return self._marked(row)
         column = index.column()
-        if role == Role.SAME_DATE:
-            return column == TailColumn.RECORDED and self._same_date(index.row())
+        if role == _SAME_DATE:
+            return column == TailColumn.RECORDED and self._same_date(number)
         if role == _TOOLTIP:
             return self._tooltip(row) if column == TailColumn.RECORDED else None
-        if role in (Role.FULL_TEXT, Role.COPY_TEXT):
+        if role in (_FULL_TEXT, _COPY_TEXT):
             return self._full_text(row, column)
         if role == _ACCESSIBLE:
             return self._accessible(row, column)
@@ -233,50 +276,18 @@ class TailTableModel(QAbstractTableModel):
             return f"{banner.title}. {banner.text}".strip()
         return None
 
-    def _display(self, row: TailRow, column: int) -> str | int | None:
-        cells = row.cells
-        match column:
-            case TailColumn.NAMESPACE:
-                return row.namespace
-            case TailColumn.SEQUENCE:
-                return row.sequence
-            case TailColumn.RECORDED:
-                return row.time_text
-            case TailColumn.GUTTER:
-                return ""
-        if cells is not None:
-            match column:
-                case TailColumn.VERSION:
-                    return cells.version
-                case TailColumn.EVENT_TYPE:
-                    return cells.event_type
-                case TailColumn.ACTOR:
-                    return cells.actor
-            return NOT_TRUSTED
-        event = row.event
-        if event is None:
-            return None
-        match column:
-            case TailColumn.VERSION:
-                return event.version
-            case TailColumn.EVENT_TYPE:
-                return event.event_type
-            case TailColumn.ACTOR:
-                return event.actor_id
-        return row.preview
-
     def _full_text(self, row: TailRow, column: int) -> str | None:
         """The cell in plain digits and stored text; of a damaged event's type the whole reason."""
         if column == TailColumn.DATA and row.kind is RowKind.EVENT:
             return row.payload
         if column == TailColumn.EVENT_TYPE and isinstance(row.item, StoredEvent) and row.item.error is not None:
             return str(row.item.error.error)
-        value = self._display(row, column)
+        value = _DISPLAYED[column](row)
         return None if value is None else str(value)
 
     def _accessible(self, row: TailRow, column: int) -> str | None:
         if column != TailColumn.GUTTER:
-            value = self._display(row, column)
+            value = _DISPLAYED[column](row)
             return None if value is None else str(value)
         said = ["corrupted"] if row.kind is RowKind.CORRUPTED else []
         if self._marked(row):

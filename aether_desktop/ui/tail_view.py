@@ -1,0 +1,396 @@
+"""A live tail as a document tab: controls, counters, the table that follows, and the rate below it."""
+
+from __future__ import annotations
+
+from time import perf_counter
+
+from PySide6.QtCore import QModelIndex, QSize, Qt, Signal
+from PySide6.QtGui import QFontMetrics, QKeyEvent, QPaintEvent, QPalette
+from PySide6.QtWidgets import (
+    QAbstractSlider,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QStackedLayout,
+    QTableView,
+    QVBoxLayout,
+    QWidget,
+)
+
+from aether_desktop.models.event_cells import number_text
+from aether_desktop.models.tail_controller import TailController
+from aether_desktop.models.tail_counters import TailState
+from aether_desktop.models.tail_feed import NOW, TailSource, TailStart
+from aether_desktop.models.tail_rows import moment_text
+from aether_desktop.models.tail_table import TailColumn
+from aether_desktop.ui.banner import Banner, BannerKind
+from aether_desktop.ui.empty_state import EmptyState
+from aether_desktop.ui.links import LinkButton, icon_button
+from aether_desktop.ui.rate_plot import RatePlot
+from aether_desktop.ui.safe_text import visible
+from aether_desktop.ui.table_setup import setup_table
+from aether_desktop.ui.tail_controls import TailControls
+from aether_desktop.ui.tail_status import PauseBar, TailStatus
+from aether_desktop.ui.theme import current_theme, theme_notifier, ui_font
+from aether_engine.errors import AetherError, NamespaceNameError
+from aether_engine.patterns import is_wildcard_pattern
+
+_ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+#: Widest usual texts, from which the columns get their first widths.
+_USUAL = {
+    TailColumn.NAMESPACE: "prod.tenant-a0",
+    TailColumn.SEQUENCE: "9,999,999",
+    TailColumn.VERSION: "Version00",
+    TailColumn.EVENT_TYPE: "0000PaymentAuthorized",
+    TailColumn.ACTOR: "shipment-104820",
+    TailColumn.RECORDED: "2025-11-23 14:01:11.132000 +00:00",
+}
+
+
+class TailTable(QTableView):
+    """The table; the keys of the tail are the view's, whoever in it has the focus."""
+
+    #: Seconds that drawing took lately.
+    cost = 0.0
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw, and remember how long it takes."""
+        begun = perf_counter()
+        super().paintEvent(event)
+        self.cost += (perf_counter() - begun - self.cost) / 4
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Leave Space, End and Enter to the view."""
+        plain = event.modifiers() in (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.KeypadModifier)
+        if plain and event.key() in (Qt.Key.Key_Space, Qt.Key.Key_End, *_ENTER):
+            event.ignore()
+            return
+        super().keyPressEvent(event)
+
+
+class TailView(QWidget):
+    """Shows a `TailController`, which belongs to whoever made it; closing the view does not close the tail.
+
+    While it follows, the newest row stays in view. Selecting a row or scrolling up ends that, End begins it again.
+    """
+
+    event_selected = Signal(object)
+    """(namespace, `StoredEvent`) of the selected row."""
+    state_requested = Signal(str, str, object)
+    """Namespace, actor and version whose state is to be shown."""
+
+    def __init__(self, controller: TailController, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.controller = controller
+        self._following = True
+        self.setAccessibleName("Live tail")
+        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        self.controls = TailControls(self)
+        self.status = TailStatus(self)
+        self.banner = Banner(BannerKind.DISCONNECTED, "", "", self)
+        self.banner.hide()
+        self.empty = EmptyState(parent=self)
+        self.pause_bar = PauseBar(self)
+        self.table = TailTable(self)
+        self._set_up_table()
+        self._rate = _RatePane(self)
+        self.rate_plot = self._rate.plot
+        self._lay_out()
+        self._connect()
+        self._show_state()
+        self._show_rate()
+
+    # -- commands --------------------------------------------------------------------------------------------
+
+    def start(self, pattern: str, source: TailSource = TailSource.LOG, start: TailStart = NOW) -> None:
+        """Fill the controls and start; what prevents it is shown here and nothing is raised."""
+        self.controls.set_request(pattern, source, start)
+        self._start(pattern, source, start)
+
+    def toggle_pause(self) -> None:
+        """Freeze the view, or go on."""
+        if self.controller.state is TailState.PAUSED:
+            self.controller.resume()
+        else:
+            self.controller.pause()
+
+    @property
+    def following(self) -> bool:
+        """Whether the newest row is kept in view."""
+        return self._following
+
+    def follow(self) -> None:
+        """Keep the newest row in view, from now on."""
+        self._set_following(True)
+        self.table.scrollToBottom()
+
+    def show_rate(self, shown: bool) -> None:
+        """Show or hide the plot of the rate."""
+        self._rate.setVisible(shown)
+        self._rate_link.setVisible(not shown)
+
+    # -- building --------------------------------------------------------------------------------------------
+
+    def _set_up_table(self) -> None:
+        table, model = self.table, self.controller.table
+        table.setObjectName("tailTable")
+        table.setAccessibleName("Events of the tail, newest last")
+        # Before the view itself hears of it: Qt would move the selection on to a row nobody has chosen.
+        model.rowsAboutToBeRemoved.connect(self._before_removal)
+        table.setModel(model)
+        self._delegate = setup_table(table)
+        self._delegate.bannerActivated.connect(lambda index: self.controller.load_gap(index.row()))
+        table.horizontalHeader().setSectionsClickable(False)
+        metrics = QFontMetrics(ui_font())
+        for column, usual in _USUAL.items():
+            table.setColumnWidth(column, metrics.horizontalAdvance(usual) + 16)
+        model.rowsInserted.connect(self._rows_inserted)
+        model.rowsRemoved.connect(self._rows_removed)
+        table.selectionModel().selectionChanged.connect(self._selection_changed)
+        table.verticalScrollBar().actionTriggered.connect(self._scrolled)
+        table.doubleClicked.connect(lambda index: self._request_state(index.row()))
+
+    def _lay_out(self) -> None:
+        self._stack = QStackedLayout()
+        self._stack.addWidget(self.table)
+        self._stack.addWidget(self.empty)
+        self._rate_link = LinkButton("Show the rate", self)
+        self._rate_link.setToolTip("Show the events per second of the last 2 minutes")
+        self._rate_link.hide()
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.controls)
+        column.addWidget(self.status)
+        column.addWidget(self.banner)
+        column.addLayout(self._stack, 1)
+        column.addWidget(self.pause_bar)
+        column.addWidget(self._rate)
+        column.addWidget(self._rate_link, 0, Qt.AlignmentFlag.AlignRight)
+
+    def _connect(self) -> None:
+        self.controls.start_requested.connect(self._start)
+        self.controls.stop_requested.connect(self.controller.stop)
+        self.controls.pause_requested.connect(self.toggle_pause)
+        self.controls.keep_changed.connect(self.controller.set_capacity)
+        self.pause_bar.show_requested.connect(self.controller.show_waiting)
+        self.pause_bar.follow_requested.connect(self.follow)
+        self.empty.activated.connect(self.controls.request_start)
+        self._rate.closed.connect(lambda: self.show_rate(False))
+        self._rate_link.clicked.connect(lambda: self.show_rate(True))
+        self.controller.state_changed.connect(self._show_state)
+        self.controller.counters_changed.connect(self._show_counters)
+        self.controller.rate_changed.connect(self._show_rate)
+
+    # -- following -------------------------------------------------------------------------------------------
+
+    def _set_following(self, following: bool) -> None:
+        if following != self._following:
+            self._following = following
+            self._show_pause_bar()
+
+    def _rows_inserted(self) -> None:
+        self._show_table()
+        if self._following:
+            self.table.scrollToBottom()
+
+    def _before_removal(self, _parent: QModelIndex, first: int, last: int) -> None:
+        if first <= self.table.currentIndex().row() <= last:
+            self.table.selectionModel().clear()
+
+    def _rows_removed(self, _parent: QModelIndex, first: int, last: int) -> None:
+        bar = self.table.verticalScrollBar()
+        if not self._following and first == 0:
+            # What the user looks at stays where it is while older rows leave above it.
+            bar.setValue(max(0, bar.value() - (last + 1)))
+
+    def _scrolled(self, action: int) -> None:
+        if action != QAbstractSlider.SliderAction.SliderNoAction.value:
+            bar = self.table.verticalScrollBar()
+            self._set_following(bar.sliderPosition() >= bar.maximum())
+
+    # -- selecting -------------------------------------------------------------------------------------------
+
+    def _selection_changed(self) -> None:
+        if not self.table.selectionModel().hasSelection():
+            return
+        self._set_following(False)
+        row = self.controller.table.row_at(self.table.currentIndex().row())
+        stored = row.as_stored() if row is not None else None
+        if row is not None and stored is not None:
+            self.event_selected.emit((row.namespace, stored))
+
+    def _request_state(self, row: int) -> None:
+        entry = self.controller.table.row_at(row)
+        if entry is not None and entry.event is not None:
+            self.state_requested.emit(entry.namespace, entry.event.actor_id, entry.event.version)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Space pauses and resumes, End follows, Enter goes to the state of the current row."""
+        key, row = event.key(), self.table.currentIndex().row()
+        if event.modifiers() not in (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.KeypadModifier):
+            super().keyPressEvent(event)
+        elif key == Qt.Key.Key_Space and self.controller.running:
+            self.toggle_pause()
+        elif key == Qt.Key.Key_End:
+            self.follow()
+        elif key in _ENTER and row >= 0:
+            entry = self.controller.table.row_at(row)
+            if entry is not None and entry.kind == "gap":
+                self.controller.load_gap(row)
+            else:
+                self._request_state(row)
+        else:
+            super().keyPressEvent(event)
+
+    # -- showing ---------------------------------------------------------------------------------------------
+
+    def _start(self, pattern: str, source: TailSource, start: TailStart) -> None:
+        try:
+            self.controller.start(pattern, source, start)
+        except NamespaceNameError:
+            self.controls.request_start()  # Marks the pattern and says why.
+        except AetherError as error:
+            self._show_trouble("The tail was not started.", str(error))
+        else:
+            self.follow()
+            # So that Space pauses at once; an empty table is hidden and cannot take the focus yet.
+            target = self.table if self.table.isVisible() else self
+            target.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _show_trouble(self, fact: str, text: str) -> None:
+        self.banner.set_message(BannerKind.DISCONNECTED, fact, visible(text))
+        self.banner.show()
+
+    def _show_state(self) -> None:
+        controller = self.controller
+        self.controls.show_state(controller.state)
+        self.status.show_state(
+            controller.state,
+            link_up=controller.link_up,
+            crosses=controller.running and is_wildcard_pattern(controller.pattern),
+        )
+        if controller.message:
+            ended = "That did not work." if controller.running else "The tail has ended."
+            self._show_trouble(ended, controller.message)
+        else:
+            self.banner.hide()
+        self._show_counters()
+
+    def _show_counters(self) -> None:
+        # A full window of new rows is drawn in tens of milliseconds; drawing gets a tenth of the time, not more.
+        self.controller.set_frame(round(self.table.cost * 10_000))
+        self.status.show_counters(self.controller.counters)
+        self._show_pause_bar()
+        if self.controller.table.rowCount():
+            self._show_table()
+        else:
+            self._show_empty()
+
+    def _show_pause_bar(self) -> None:
+        controller = self.controller
+        self.pause_bar.show_state(
+            paused=controller.state is TailState.PAUSED,
+            following=self._following or not controller.running,
+            new=controller.new_count,
+        )
+
+    def _show_table(self) -> None:
+        if self._stack.currentWidget() is not self.table:
+            self._stack.setCurrentWidget(self.table)
+            if self.hasFocus():
+                self.table.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _show_empty(self) -> None:
+        controller = self.controller
+        self._stack.setCurrentWidget(self.empty)
+        if not controller.running:
+            self.empty.set_words(
+                "No tail is running.",
+                "Name a namespace, or a pattern such as prod.> or *, and events appear here as they are stored.",
+                "Start" if controller.check_pattern(self.controls.pattern.text()) is None else "",
+            )
+            return
+        lost, since = controller.link_lost_at, controller.started_at
+        if lost is not None:
+            why = f"No link since {moment_text(lost)}."
+        else:
+            why = f"Link up, watching since {moment_text(since)}." if since is not None else ""
+        filtered = controller.counters.filtered
+        if filtered:
+            why += f" {number_text(filtered)} filtered out."
+        self.empty.set_words(f"Waiting for events in {controller.pattern}.", why)
+
+    def _show_rate(self) -> None:
+        self._rate.show_rate(self.controller)
+
+    def sizeHint(self) -> QSize:
+        """Return room for the columns of a tail."""
+        return QSize(1100, 700)
+
+
+class _RatePane(QWidget):
+    """The plot with its title and figures."""
+
+    closed = Signal()
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setAutoFillBackground(True)
+        self.title = QLabel("Rate", self)
+        self.about = QLabel("events per second, last 2 minutes, UTC", self)
+        self.plot = RatePlot(self)
+        self.plot.setObjectName("tailRate")
+        self._figures = [(QLabel(name, self), QLabel("", self)) for name in ("Now", "Sum", "Peak")]
+        self.close_button = icon_button("close", "Hide the rate", self)
+        self.close_button.clicked.connect(self.closed)
+        header = QHBoxLayout()
+        header.setContentsMargins(12, 2, 8, 0)
+        header.setSpacing(6)
+        header.addWidget(self.title)
+        header.addWidget(self.about)
+        header.addStretch(1)
+        for name, value in self._figures:
+            header.addSpacing(6)
+            header.addWidget(name)
+            header.addWidget(value)
+        header.addSpacing(6)
+        header.addWidget(self.close_button)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(_line(self))
+        column.addLayout(header)
+        column.addWidget(self.plot)
+        self._reload()
+        theme_notifier().changed.connect(self._reload)
+
+    def show_rate(self, controller: TailController) -> None:
+        """Show the last two minutes of a tail."""
+        figures = controller.rate.figures()
+        values = (
+            number_text(figures.now),
+            f"{number_text(figures.total)} in {figures.seconds} s",
+            number_text(figures.peak),
+        )
+        for (_, label), value in zip(self._figures, values, strict=True):
+            label.setText(value)
+        words = ", ".join(f"{name.text()} {value}" for (name, _), value in zip(self._figures, values, strict=True))
+        self.plot.set_samples(controller.rate.samples(), words)
+
+    def _reload(self) -> None:
+        self.title.setFont(ui_font(semibold=True))
+        palette = QPalette(self.palette())
+        palette.setColor(QPalette.ColorRole.WindowText, current_theme().text2)
+        for label in (self.about, *(name for name, _ in self._figures)):
+            label.setPalette(palette)
+        for _, value in self._figures:
+            value.setFont(ui_font(semibold=True))
+
+
+def _line(parent: QWidget) -> QFrame:
+    line = QFrame(parent)
+    line.setFixedHeight(1)
+    line.setAutoFillBackground(True)
+    line.setBackgroundRole(QPalette.ColorRole.Mid)
+    return line
