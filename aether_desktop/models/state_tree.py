@@ -1,4 +1,4 @@
-"""The state of an actor at a version as a tree: every value, which version last changed it, and what changed now."""
+"""The state of an actor at a version as a tree: every value, who last changed it, what changed now."""
 
 from __future__ import annotations
 
