@@ -51,9 +51,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     _check_display()
     os.environ["QT_API"] = "pyside6"
+    from PySide6.QtCore import qInstallMessageHandler
     from PySide6.QtWidgets import QApplication
     from qasync import QEventLoop
 
+    qInstallMessageHandler(_log_qt_message)
     app = QApplication(sys.argv[:1])
     app.setApplicationName("aether-desktop")
     app.setApplicationDisplayName("Aether Desktop")
@@ -151,6 +153,12 @@ def _check_display() -> None:
         raise SystemExit(
             "aether-desktop: there is no display. Set DISPLAY, or use --screenshot with QT_QPA_PLATFORM=offscreen."
         )
+
+
+def _log_qt_message(kind: Any, context: Any, message: str) -> None:
+    # The offscreen platform says this for every window it shows.
+    if "propagateSizeHints" not in message:
+        log.warning("Qt: %s", message)
 
 
 def _report_exception(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

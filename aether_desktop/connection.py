@@ -42,7 +42,7 @@ class Connection(QObject):
     async def start(self) -> None:
         """Read the namespaces, and go on doing so whenever something changes."""
         count = self.engine.change_count()
-        await self._refresh()
+        await self.refresh()
         self._tasks.start(self._follow(count), f"changes of {self.title}")
 
     async def close(self) -> None:
@@ -54,11 +54,12 @@ class Connection(QObject):
         while not self.engine.closed:
             await self.engine.wait_for_change(count)
             count = self.engine.change_count()
-            await self._refresh()
+            await self.refresh()
             self.changed.emit()
             await asyncio.sleep(REFRESH_INTERVAL)
 
-    async def _refresh(self) -> None:
+    async def refresh(self) -> None:
+        """Look at the namespaces now."""
         namespaces = await self.engine.namespaces()
         if namespaces != self.namespaces:
             self.namespaces = namespaces

@@ -11,6 +11,8 @@ from typing import Any
 
 from PySide6.QtCore import QObject, Signal
 
+from aether_engine.transfer import TransferProgress
+
 log = logging.getLogger(__name__)
 
 #: Jobs that are over sooner are not worth the attention of a progress bar, in seconds.
@@ -19,12 +21,16 @@ VISIBLE_AFTER = 0.2
 
 @dataclass(frozen=True, slots=True)
 class JobProgress:
-    """What a running job can say: how much is done, of how much (None = not known), of what."""
+    """What a running job can say: how much is done, of how much (None = not known), of what.
+
+    `fraction` (0 to 1) is how far a job is that knows its end only in other units, such as bytes of a file.
+    """
 
     name: str
     done: int
     total: int | None
     unit: str
+    fraction: float | None = None
 
 
 class Job(QObject):
@@ -36,10 +42,14 @@ class Job(QObject):
         self.started_at = monotonic()
         self.task: asyncio.Task[Any] | None = None
 
-    def report(self, done: int, total: int | None = None) -> None:
-        """So much is done."""
+    def report(self, done: int, total: int | None = None, *, fraction: float | None = None) -> None:
+        """So much is done; of a total if it is known, else perhaps a fraction of the whole."""
         known = total if total is not None else self.progress.total
-        self.progress = JobProgress(self.progress.name, done, known, self.progress.unit)
+        self.progress = JobProgress(self.progress.name, done, known, self.progress.unit, fraction)
+
+    def report_transfer(self, progress: TransferProgress) -> None:
+        """As `report`, for an import or export."""
+        self.report(progress.events, fraction=progress.fraction)
 
     def cancel(self) -> None:
         """Ask the job to end; what it wrote is taken back by whoever wrote it."""

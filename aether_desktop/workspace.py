@@ -82,9 +82,18 @@ class Workspace(QObject):
     # -- connections
 
     async def open(
-        self, url: str, *, read_only: bool = False, title: str = "", remember: bool = True
+        self,
+        url: str,
+        *,
+        read_only: bool = False,
+        title: str = "",
+        remember: bool = True,
+        announce: bool = True,
     ) -> Connection | None:
-        """Open a store by URL; a failure is told through `failed` and returns None."""
+        """Open a store by URL; a failure is told through `failed` and returns None.
+
+        `announce` False leaves it to the caller to emit `connection_opened`, after filling the store.
+        """
         for connection in self.connections:
             if connection.engine.url == url and connection.engine.read_only == read_only and url != "memory://":
                 self.connection_opened.emit(connection)
@@ -108,7 +117,8 @@ class Workspace(QObject):
         if connection.is_file and remember:
             self.settings.add_recent(engine.url)
         self.connections_changed.emit()
-        self.connection_opened.emit(connection)
+        if announce:
+            self.connection_opened.emit(connection)
         return connection
 
     async def open_path(
@@ -202,7 +212,7 @@ class Workspace(QObject):
 
         async def work(job: Job) -> None:
             store = await self.store(place)
-            result = await import_ndjson(store, path, progress=job.report)
+            result = await import_ndjson(store, path, progress=job.report_transfer)
             self.told.emit(f"Imported {result.events:,} events of {path.name} into {place.namespace}.")
 
         return self.jobs.start(f"Import {path.name}", work)
@@ -212,7 +222,9 @@ class Workspace(QObject):
 
         async def work(job: Job) -> None:
             store = await self.store(place)
-            result = await export_ndjson(store, path, actor_id=actor_id, overwrite=True, progress=job.report)
+            result = await export_ndjson(
+                store, path, actor_id=actor_id, overwrite=True, progress=job.report_transfer
+            )
             left_out = f"; {len(result.skipped):,} damaged events were left out" if result.skipped else ""
             self.told.emit(f"Exported {result.events:,} events to {path.name}{left_out}.")
 
@@ -239,7 +251,7 @@ class Workspace(QObject):
         return found[0] if found else None
 
     async def _open_ndjson(self, path: Path) -> Connection | None:
-        connection = await self.open("memory://", title=f"{path.name} (in memory)")
+        connection = await self.open("memory://", title=f"{path.name} (in memory)", announce=False)
         if connection is None:
             return None
         stem = path.name.split(".", 1)[0]
@@ -248,6 +260,8 @@ class Workspace(QObject):
         if not await self.jobs.wait(job):
             await self.close_connection(connection)
             return None
+        await connection.refresh()
+        self.connection_opened.emit(connection)
         return connection
 
     # -- telling

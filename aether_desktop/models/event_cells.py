@@ -83,7 +83,8 @@ def claimed_event(raw: bytes) -> Event | None:
 
 def number_text(number: int) -> str:
     """`number` with the locale's separators: for sequences, versions and counts, never for payload values."""
-    return QLocale().toString(number)
+    # QLocale.toString leaves the separators out in the C locale, and takes 64 bits only.
+    return f"{number:,}".replace(",", QLocale().groupSeparator())
 
 
 def timestamp_text(raw: bytes, moment: datetime) -> str:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from pathlib import Path
 
-from PySide6.QtCore import QByteArray, Qt, QTimer, Signal
+from PySide6.QtCore import QByteArray, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplication
 from PySide6.QtWidgets import (
     QComboBox,
@@ -73,8 +73,14 @@ class MainWindow(QMainWindow):
             self, workspace, self.desk, self.actors, self.state_controller, self.actions_by_name
         )
         self._connect()
+        self._docks = (self._navigator_dock, self._inspector_dock, self._state_dock)
         self._default_layout = self.saveState(_LAYOUT_VERSION)
-        self._restore_layout()
+        self._docks_shown = False
+        for dock in self._docks:
+            dock.hide()
+        geometry = self._saved_bytes("geometry")
+        if geometry is not None:
+            self.restoreGeometry(geometry)
         self._show_welcome()
         self._update_actions()
 
@@ -123,6 +129,7 @@ class MainWindow(QMainWindow):
         bar = QToolBar("Main")
         bar.setObjectName("toolBar")
         bar.setMovable(False)
+        bar.setIconSize(QSize(16, 16))
         bar.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
         actions = self.actions_by_name
         bar.addAction(actions["open_file"])
@@ -132,7 +139,7 @@ class MainWindow(QMainWindow):
         self.namespace_combo.setToolTip("Namespace shown")
         self.namespace_combo.setMinimumWidth(180)
         self.namespace_combo.activated.connect(self._namespace_picked)
-        bar.addWidget(self.namespace_combo)
+        self._namespace_action = bar.addWidget(self.namespace_combo)
         gap = QWidget()
         gap.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         bar.addWidget(gap)
@@ -141,7 +148,7 @@ class MainWindow(QMainWindow):
             button = bar.widgetForAction(actions[name])
             assert isinstance(button, QToolButton)
             button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-            button.setText(text)
+            actions[name].setIconText(text)
         bar.addSeparator()
         bar.addAction(actions["command_palette"])
         self.addToolBar(bar)
@@ -338,7 +345,7 @@ class MainWindow(QMainWindow):
                 combo.addItem(icon("braces"), info.name, Place(connection, info.name))
                 if self.workspace.place == Place(connection, info.name):
                     combo.setCurrentIndex(combo.count() - 1)
-        combo.setEnabled(combo.count() > 0)
+        self._namespace_action.setVisible(combo.count() > 0)
 
     def _namespace_picked(self, index: int) -> None:
         place = self.namespace_combo.itemData(index)
@@ -383,12 +390,22 @@ class MainWindow(QMainWindow):
         if empty:
             self.welcome.show_recent(self.workspace.settings.recent)
         self._centre.setCurrentWidget(self.welcome if empty else self.documents)
-        connected = bool(self.workspace.connections)
-        for dock in (self._navigator_dock, self._inspector_dock, self._state_dock):
-            if not connected:
-                dock.hide()
-            elif dock.isHidden() and not dock.property("closedByUser"):
-                dock.show()
+        self._show_docks(bool(self.workspace.connections))
+
+    def _show_docks(self, connected: bool) -> None:
+        """Without a connection there is nothing to dock; with the first one the user's layout comes back."""
+        if connected == self._docks_shown:
+            return
+        if not connected:
+            self._save_layout()
+        self._docks_shown = connected
+        for dock in self._docks:
+            dock.setVisible(connected)
+        if connected:
+            layout = self._saved_bytes("layout")
+            if layout is None or not self.restoreState(layout, _LAYOUT_VERSION):
+                # Docks can be sized only after they were laid out.
+                QTimer.singleShot(0, self, self._size_docks)
 
     def _update_actions(self) -> None:
         actions, selection = self.actions_by_name, self.workspace.selection
@@ -415,19 +432,12 @@ class MainWindow(QMainWindow):
         if isinstance(title, DockTitle):
             title.set_detail(text)
 
-    def _restore_layout(self) -> None:
-        settings = self.workspace.settings
-        for name, restore in (("geometry", self.restoreGeometry), ("layout", None)):
-            text = settings.get(name)
-            if isinstance(text, str):
-                state = QByteArray.fromBase64(text.encode("ascii", "ignore"))
-                if restore is not None:
-                    restore(state)
-                else:
-                    self.restoreState(state, _LAYOUT_VERSION)
+    def _saved_bytes(self, name: str) -> QByteArray | None:
+        text = self.workspace.settings.get(name)
+        return QByteArray.fromBase64(text.encode("ascii", "ignore")) if isinstance(text, str) else None
 
     def _save_layout(self) -> None:
-        if self.workspace.connections:
+        if self._docks_shown:
             settings = self.workspace.settings
             settings.set("geometry", self.saveGeometry().toBase64().toStdString())
             settings.set("layout", self.saveState(_LAYOUT_VERSION).toBase64().toStdString())

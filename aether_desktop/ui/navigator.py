@@ -160,7 +160,6 @@ class Navigator(QWidget):
         self._actors_title = QLabel("Actors")
         self._actors_title.setFont(ui_font(semibold=True))
         self._actors_count = QLabel()
-        self._actors_count.setForegroundRole(self._actors_count.foregroundRole())
         self.search = QLineEdit()
         self.search.setObjectName("actorSearch")
         self.search.setAccessibleName("Search actors")
@@ -203,6 +202,7 @@ class Navigator(QWidget):
     def _lay_out(self) -> None:
         title = QHBoxLayout()
         title.setContentsMargins(8, 8, 8, 0)
+        title.setSpacing(8)
         title.addWidget(self._actors_title)
         title.addWidget(self._actors_count)
         title.addStretch()

@@ -10,12 +10,13 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QS
 from aether_desktop.jobs import VISIBLE_AFTER, Job, Jobs
 from aether_desktop.models.event_cells import number_text
 from aether_desktop.ui.badge import Badge, BadgeKind
-from aether_desktop.ui.dock_title import ElidedLabel
 from aether_desktop.ui.links import IconLabel
-from aether_desktop.ui.safe_text import visible
+from aether_desktop.ui.safe_text import plain_tooltip, visible
 
 #: Progress is repainted at most so often, in milliseconds.
 REPAINT_INTERVAL = 100
+#: Longest name of a connection in the bar, in pixels; the tooltip has the whole.
+_CONNECTION_WIDTH = 400
 
 
 class JobsPanel(QWidget):
@@ -67,14 +68,13 @@ class JobsPanel(QWidget):
         progress = job.progress
         more = f" (1 of {len(self._jobs.running)} jobs)" if len(self._jobs.running) > 1 else ""
         self._name.setText(visible(progress.name) + more)
-        if progress.total:
-            # Counts pass 32 bits, a progress bar's range does not.
-            self._bar.setRange(0, 1000)
-            self._bar.setValue(min(1000, progress.done * 1000 // progress.total))
-            self._counts.setText(f"{number_text(progress.done)} of {number_text(progress.total)} {progress.unit}")
-        else:
-            self._bar.setRange(0, 0)
-            self._counts.setText(f"{number_text(progress.done)} {progress.unit}")
+        fraction = progress.done / progress.total if progress.total else progress.fraction
+        # Counts pass 32 bits, a progress bar's range does not.
+        self._bar.setRange(0, 0 if fraction is None else 1000)
+        if fraction is not None:
+            self._bar.setValue(min(1000, int(fraction * 1000)))
+        of_total = f" of {number_text(progress.total)}" if progress.total else ""
+        self._counts.setText(f"{number_text(progress.done)}{of_total} {progress.unit}")
 
     def _cancel_shown(self) -> None:
         job = self._shown_job()
@@ -89,7 +89,8 @@ class StatusBar(QStatusBar):
         super().__init__(parent)
         self.setSizeGripEnabled(False)
         self._icon = IconLabel("file")
-        self._connection = ElidedLabel("Not connected")
+        self._connection = QLabel("Not connected")
+        self._connection.setTextFormat(Qt.TextFormat.PlainText)
         self.mode = Badge(BadgeKind.READ_ONLY)
         self.mode.setObjectName("statusMode")
         self._events = QLabel()
@@ -115,8 +116,10 @@ class StatusBar(QStatusBar):
         """Show what is connected, None for nothing."""
         self._icon.setVisible(text is not None)
         self._icon.set_icon("file" if is_file else "memory")
-        self._connection.set_text(text or "Not connected")
-        self._connection.setMinimumWidth(min(self._connection.sizeHint().width(), 360))
+        shown = visible(text or "Not connected")
+        metrics = self._connection.fontMetrics()
+        self._connection.setText(metrics.elidedText(shown, Qt.TextElideMode.ElideMiddle, _CONNECTION_WIDTH))
+        self._connection.setToolTip(plain_tooltip(text or ""))
         self.mode.setVisible(text is not None)
         self.mode.set_kind(BadgeKind.READ_ONLY if read_only else BadgeKind.WRITABLE)
 

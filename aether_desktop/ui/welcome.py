@@ -7,11 +7,11 @@ from pathlib import Path
 from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QKeySequence, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import (
+    QAbstractButton,
     QHBoxLayout,
     QLabel,
     QListWidget,
     QListWidgetItem,
-    QPushButton,
     QVBoxLayout,
     QWidget,
 )
@@ -32,7 +32,7 @@ _KEYS = (
 )
 
 
-class StartButton(QPushButton):
+class StartButton(QAbstractButton):
     """A large button: icon, what it does, what that means, and its shortcut."""
 
     def __init__(self, icon_name: str, title: str, text: str, keys: str = "") -> None:
@@ -46,6 +46,7 @@ class StartButton(QPushButton):
         self.setToolTip(plain_tooltip(f"{title} ({self._keys})" if keys else title))
         self.setMinimumHeight(max(56, self.fontMetrics().height() * 2 + 24))
         self.setAttribute(Qt.WidgetAttribute.WA_Hover)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         theme_notifier().changed.connect(self.update)
 
     def sizeHint(self) -> QSize:
