@@ -126,6 +126,8 @@ async def open_asked(window: Any, arguments: argparse.Namespace) -> None:
     place = Place(connection, namespace)
     if arguments.namespace:
         window.show_place(place)
+    # Opening a connection opens its log; what was asked for comes to the front after it.
+    await workspace.idle()
     if arguments.actor:
         await window.desk.open_stream(place, arguments.actor, arguments.version)
     if arguments.tail:

@@ -37,6 +37,11 @@ class TaskOwner:
         task.add_done_callback(self._finished)
         return task
 
+    async def idle(self) -> None:
+        """Wait until none of the tasks runs any more; those of the caller's own chain must not be among them."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
     async def cancel_all(self) -> None:
         """Cancel every task, wait for their ends, and refuse new ones."""
         self._closed = True

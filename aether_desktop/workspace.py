@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aether_engine.transfer import export_ndjson, import_ndjson
 from PySide6.QtCore import QObject, Signal
 
 from aether_desktop.connection import Connection
@@ -19,6 +18,7 @@ from aether_engine.engine import open_engine, sqlite_url
 from aether_engine.event import Event, StoredEvent
 from aether_engine.patterns import sanitize_namespace
 from aether_engine.store.protocols import Store
+from aether_engine.transfer import export_ndjson, import_ndjson
 
 #: Positions of the selection that Alt+Left goes back through.
 HISTORY_LENGTH = 200
@@ -269,6 +269,10 @@ class Workspace(QObject):
     def start(self, coroutine: Coroutine[Any, Any, Any], name: str) -> None:
         """Run `coroutine` as a task of the workspace; its failure is told."""
         self._tasks.start(coroutine, name)
+
+    async def idle(self) -> None:
+        """Wait for everything that was started, such as the opening of documents."""
+        await self._tasks.idle()
 
     @property
     def busy(self) -> bool:

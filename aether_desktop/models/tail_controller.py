@@ -16,7 +16,7 @@ from aether_desktop.models.tail_counters import TailCounters, TailFilter, TailSt
 from aether_desktop.models.tail_feed import NOW, FeedBatch, TailEngine, TailFeed, TailSource, TailStart
 from aether_desktop.models.tail_gap import read_gap
 from aether_desktop.models.tail_rate import RateRecorder, RateState
-from aether_desktop.models.tail_rows import TailRow, events_text, note, row_of
+from aether_desktop.models.tail_rows import TailRow, events_text, note, reconnect_note, row_of
 from aether_desktop.models.tail_table import DEFAULT_CAPACITY, TailTableModel
 from aether_desktop.tasks import TaskOwner
 from aether_engine.errors import AetherError, NamespaceNameError
@@ -229,10 +229,7 @@ class TailController(QObject):
         elif self._link_lost_at is not None:
             lost, self._link_lost_at = self._link_lost_at, None
             if self.running:
-                away = f"{(now - lost).total_seconds():.3f} s without a link"
-                text = f"{away} to {place}." if place else f"{away}."
-                title = f"Connection lost at {_clock_text(lost)}, back at {_clock_text(now)}"
-                self._add([note(title, text, now, "reconnect")])
+                self._add([reconnect_note(lost, now, place)])
         self._mark_rate()
         self.state_changed.emit()
 
@@ -408,7 +405,3 @@ class TailController(QObject):
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock(), UTC)
-
-
-def _clock_text(moment: datetime) -> str:
-    return moment.strftime("%H:%M:%S.") + f"{moment.microsecond // 1000:03}"

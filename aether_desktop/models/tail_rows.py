@@ -113,6 +113,13 @@ def note(title: str, text: str, now: datetime, icon: str = "info") -> TailRow:
     return TailRow(RowKind.NOTE, "", RowBanner(title, text, icon=icon), now)
 
 
+def reconnect_note(lost: datetime, back: datetime, place: str) -> TailRow:
+    """A line about a link that was away."""
+    away = f"{(back - lost).total_seconds():.3f} s without a link"
+    text = f"{away} to {place}." if place else f"{away}."
+    return note(f"Connection lost at {_clock_text(lost)}, back at {_clock_text(back)}", text, back, "reconnect")
+
+
 def gap_banner(gap: Gap) -> RowBanner:
     """How a gap reads: how many events, why, and which."""
     if gap.missed is None:
@@ -141,3 +148,7 @@ def moment_text(moment: datetime) -> str:
     """A moment as `date time offset`; milliseconds, or microseconds where there are any."""
     text = moment.isoformat(sep=" ", timespec="microseconds" if moment.microsecond % 1000 else "milliseconds")
     return f"{text[:-6]} {text[-6:]}"
+
+
+def _clock_text(moment: datetime) -> str:
+    return moment.strftime("%H:%M:%S.") + f"{moment.microsecond // 1000:03}"

@@ -11,7 +11,6 @@ from PySide6.QtWidgets import (
     QLabel,
     QLineEdit,
     QMenu,
-    QPushButton,
     QSplitter,
     QTableView,
     QTreeView,
@@ -23,6 +22,7 @@ from aether_desktop.connection import Connection
 from aether_desktop.models.actor_table import COLUMN_KINDS, ActorTable
 from aether_desktop.models.event_cells import number_text
 from aether_desktop.ui.icons import icon
+from aether_desktop.ui.links import LinkButton
 from aether_desktop.ui.safe_text import plain_tooltip, visible
 from aether_desktop.ui.table_setup import setup_table
 from aether_desktop.ui.theme import ui_font
@@ -191,8 +191,7 @@ class Navigator(QWidget):
         self.search.returnPressed.connect(self.table.open_current)
 
         self._footer = QLabel("No actors")
-        self._more = QPushButton("Load more")
-        self._more.setFlat(True)
+        self._more = LinkButton("Load more")
         self._more.setAccessibleName("Load more actors")
         self._more.clicked.connect(actors.load_more)
         actors.counts_changed.connect(self._show_counts)

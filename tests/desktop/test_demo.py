@@ -202,7 +202,7 @@ async def test_the_shop_goes_on(busy: Busy) -> None:
     before = {each.name: each.event_count for each in await busy.engine.namespaces()}
     busy.simulator.start()
     busy.simulator.start()
-    assert busy.simulator.running
+    await until(lambda: busy.simulator.running, what="the simulator to run")
     await until(lambda: busy.simulator.written >= 60, what="60 events of the simulator")
     await busy.simulator.stop()
     assert not busy.simulator.running
