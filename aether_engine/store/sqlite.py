@@ -1,0 +1,310 @@
+"""The embedded store: one file, any number of processes, every acknowledged event durable.
+
+Each store has one writer thread (`sqlite_writer`) and a few reader threads (`sqlite_reader`); nothing of SQLite
+runs on the event loop. The file is described in `docs/file-format.md`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Sequence
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from aether_engine import codec
+from aether_engine.errors import InvalidEventError, ReadOnlyError, StoreUnavailableError
+from aether_engine.event import (
+    ActorInfo,
+    ActorSnapshot,
+    Event,
+    NamespaceInfo,
+    ReplayResult,
+    StoredEvent,
+    StoreWarning,
+)
+from aether_engine.patterns import check_namespace
+from aether_engine.store.protocols import MAX_BATCH, Publish
+from aether_engine.store.sqlite_append import Appender
+from aether_engine.store.sqlite_batches import Batches, Shielded, WatchedChanges
+from aether_engine.store.sqlite_bulk import BulkSave
+from aether_engine.store.sqlite_connections import ReadConnections
+from aether_engine.store.sqlite_file import FileState, RawFile
+from aether_engine.store.sqlite_reader import LogCursor, Reader, StreamCursor
+from aether_engine.store.sqlite_schema import MAX_RAW_LENGTH
+from aether_engine.store.sqlite_writer import Writer
+from aether_engine.store.tailing import LogTail
+
+T = TypeVar("T")
+
+_SYNCHRONOUS: Final = ("EXTRA", "FULL", "NORMAL", "OFF")
+
+
+class SQLiteBackend:
+    """One event file: its namespaces, and the threads that read and write it. Made by `open`."""
+
+    def __init__(self, raw: RawFile, url: str, *, read_only: bool, publish: Publish, appender: Appender) -> None:
+        self.url = url
+        self.read_only = read_only
+        self.warnings: list[StoreWarning] = []
+        self.connections = ReadConnections(raw, url, read_only=read_only)
+        self.reader = Reader(self.connections, raw, url)
+        self.changes = WatchedChanges(self.connections.change_token, self.connections.executor)
+        self.writer = None if read_only else Writer(appender, url, publish, self.changes.notify)
+        self._stores: dict[str, SQLiteEventStore] = {}
+        self._jobs: set[asyncio.Future[Any]] = set()
+        self._loads: set[BulkSave] = set()
+        self._closing: asyncio.Task[None] | None = None
+
+    @classmethod
+    async def open(
+        cls,
+        path: Path,
+        *,
+        url: str,
+        read_only: bool,
+        publish: Publish,
+        synchronous: str = "FULL",
+        max_pages: int | None = None,
+    ) -> SQLiteBackend:
+        """Open an event file, or the place where the first save will make one.
+
+        `synchronous` FULL survives a loss of power; NORMAL and OFF survive a killed process, and may lose the last
+        commits with the power. `max_pages` bounds the size of the file. Raises `StoreUnavailableError`,
+        `UnsupportedFormatError` or `CorruptStoreError`; what is refused is left as it is.
+        """
+        if synchronous.upper() not in _SYNCHRONOUS:
+            raise StoreUnavailableError(
+                url, f"synchronous is {synchronous!r}, not one of {', '.join(_SYNCHRONOUS)}"
+            )
+        raw = RawFile(path)
+        appender = Appender(raw, url, synchronous.upper(), max_pages=max_pages)
+        backend = cls(raw, url, read_only=read_only, publish=publish, appender=appender)
+        try:
+            await backend.run(lambda: backend._inspect(path))
+        except BaseException:
+            await backend.close()
+            raise
+        return backend
+
+    async def namespaces(self) -> list[NamespaceInfo]:
+        """Existing namespaces by name."""
+        return await self.run(self.reader.namespaces)
+
+    async def store(self, namespace: str) -> SQLiteEventStore:
+        """The store of a namespace, the same object each time. Raises `NamespaceNameError`."""
+        self.check_open()
+        check_namespace(namespace)
+        store = self._stores.get(namespace)
+        if store is None:
+            store = self._stores[namespace] = SQLiteEventStore(self, namespace)
+        return store
+
+    def change_count(self) -> int:
+        """A number that rises with every write that was noticed, also those of other processes."""
+        return self.changes.count
+
+    async def wait_for_change(self, count: int) -> None:
+        """Return once `change_count()` exceeds `count`, or when the store closes."""
+        await self.changes.wait_beyond(count)
+
+    async def close(self) -> None:
+        """Finish what was accepted, move it all into the file, end all threads. Idempotent."""
+        if self._closing is None:
+            self._closing = asyncio.get_running_loop().create_task(self._close())
+        await asyncio.shield(self._closing)
+
+    async def save_all(
+        self, namespace: str, batches: AsyncIterable[Sequence[Event]], progress: Callable[[int], None] | None
+    ) -> int:
+        """See `BulkWriter`; a load that is under way when the store closes is given up."""
+        load = BulkSave(self.check_writable(), self.url, namespace)
+        self._loads.add(load)
+        try:
+            return await load.run(batches, progress)
+        finally:
+            self._loads.discard(load)
+
+    def run(self, work: Callable[[], T]) -> asyncio.Future[T]:
+        """The result of `work`, done in a reader thread."""
+        self.check_open()
+        job = asyncio.get_running_loop().run_in_executor(self.connections.executor, work)
+        self._jobs.add(job)
+        job.add_done_callback(self._finish_job)
+        return job
+
+    def check_open(self) -> None:
+        """Raise `StoreUnavailableError` after `close`."""
+        if self._closing is not None:
+            raise StoreUnavailableError(self.url, "it was closed")
+
+    def check_writable(self) -> Writer:
+        """The writer, or `ReadOnlyError`."""
+        self.check_open()
+        if self.writer is None:
+            raise ReadOnlyError(self.url)
+        return self.writer
+
+    def _inspect(self, path: Path) -> None:
+        header = self.connections.check()
+        if header.state is FileState.ABSENT:
+            if self.read_only:
+                raise StoreUnavailableError(
+                    self.url, "there is no such file, or it is empty; it is made by the first event saved to it"
+                )
+            return
+        if header.state is FileState.TRUNCATED:
+            expected = header.page_count * header.page_size
+            self.warnings.append(
+                StoreWarning(
+                    "",
+                    "size",
+                    f"{self.url} is cut off: {path.stat().st_size:,} of {expected:,} bytes are left. "
+                    "What is left can be read; the rest is reported as lost.",
+                )
+            )
+        if not self.read_only and not os.access(path, os.W_OK):
+            raise StoreUnavailableError(self.url, "the file may not be written; open it read-only to look at it")
+
+    def _finish_job(self, job: asyncio.Future[Any]) -> None:
+        self._jobs.discard(job)
+        if not job.cancelled():
+            job.exception()  # An abandoned read hears no error.
+
+    async def _close(self) -> None:
+        loop = asyncio.get_running_loop()
+        for load in self._loads:
+            load.abort()
+        await self.changes.stop()
+        while self._jobs:
+            await asyncio.wait(self._jobs)
+        executor = self.connections.executor
+        # Readers first: the last connection of all clears the write-ahead log away, and only a writer can.
+        if self.writer is not None:
+            drained = self.writer.run(lambda: None)
+            await asyncio.wait({drained})
+        await loop.run_in_executor(executor, self.connections.close)
+        if self.writer is not None:
+            await self.writer.close()
+        self.connections.release()
+        executor.shutdown(wait=True)
+
+
+class SQLiteEventStore:
+    """The store of one namespace in an event file; see `aether_engine.store.protocols` for what it promises."""
+
+    def __init__(self, backend: SQLiteBackend, namespace: str) -> None:
+        self._backend = backend
+        self._namespace = namespace
+
+    @property
+    def namespace(self) -> str:
+        return self._namespace
+
+    async def save_event(self, event: Event) -> int:
+        """See `EventStore.save_event`."""
+        raw = _encode(event)
+        writer = self._backend.check_writable()
+        sequences = await asyncio.shield(writer.save(self._namespace, (event,), (raw,)))
+        return sequences[0]
+
+    async def save_events(self, events: Sequence[Event]) -> list[int]:
+        """See `EventLog.save_events`."""
+        batch = tuple(events)
+        if len(batch) > MAX_BATCH:
+            raise InvalidEventError(
+                "", f"is a batch of {len(batch):,}; at most {MAX_BATCH:,} events are saved at once"
+            )
+        raws = [_encode(event) for event in batch]
+        writer = self._backend.check_writable()
+        if not batch:
+            return []
+        return await asyncio.shield(writer.save(self._namespace, batch, raws))
+
+    async def save_all(
+        self, batches: AsyncIterable[Sequence[Event]], *, progress: Callable[[int], None] | None = None
+    ) -> int:
+        """See `BulkWriter.save_all`."""
+        return await self._backend.save_all(self._namespace, batches, progress)
+
+    async def get_latest_version(self, actor_id: str) -> int:
+        """See `EventStore.get_latest_version`."""
+        return await self._backend.run(lambda: self._backend.reader.latest_version(self._namespace, actor_id))
+
+    async def get_events(self, actor_id: str, from_version: int = 0) -> list[Event]:
+        """See `EventStore.get_events`."""
+        return (await self.get_events_with_errors(actor_id, from_version)).events
+
+    async def get_events_with_errors(self, actor_id: str, from_version: int = 0) -> ReplayResult:
+        """See `EventStoreWithErrors.get_events_with_errors`."""
+        result = ReplayResult([], [])
+        async for batch in self.read_actor(actor_id, from_version=from_version):
+            for stored in batch:
+                if stored.event is not None:
+                    result.events.append(stored.event)
+                elif stored.error is not None:
+                    result.errors.append(stored.error)
+        return result
+
+    async def last_sequence(self) -> int:
+        """See `EventLog.last_sequence`."""
+        return await self._backend.run(self._look_up_last_sequence)
+
+    def read(
+        self, *, from_sequence: int = 1, to_sequence: int | None = None, batch_size: int = 1000
+    ) -> AsyncIterator[list[StoredEvent]]:
+        """See `EventLog.read`."""
+        cursor = LogCursor(self._backend.reader, self._namespace, from_sequence, to_sequence, max(batch_size, 1))
+        return Batches(cursor, self._backend.run)
+
+    def read_actor(
+        self, actor_id: str, *, from_version: int = 0, batch_size: int = 1000
+    ) -> AsyncIterator[list[StoredEvent]]:
+        """See `EventLog.read_actor`."""
+        cursor = StreamCursor(self._backend.reader, self._namespace, actor_id, from_version, max(batch_size, 1))
+        return Batches(cursor, self._backend.run)
+
+    async def actors(self, *, prefix: str = "", after: str | None = None, limit: int = 1000) -> list[ActorInfo]:
+        """See `EventLog.actors`."""
+        return await self._backend.run(lambda: self._backend.reader.actors(self._namespace, prefix, after, limit))
+
+    def tail(self, *, after_sequence: int | None = None) -> AsyncIterator[list[StoredEvent]]:
+        """See `EventLog.tail`."""
+        backend = self._backend
+        backend.check_open()
+        if after_sequence is not None:
+            return LogTail(self, backend.changes, max(after_sequence, 0))
+        # Looked up in the writer's queue: behind every save accepted so far, before every one to come.
+        run = backend.run if backend.writer is None else backend.writer.run
+        return LogTail(self, backend.changes, Shielded(run(self._look_up_last_sequence)))
+
+    async def save_snapshot(self, snapshot: ActorSnapshot) -> None:
+        """See `SnapshotStore.save_snapshot`."""
+        raw = codec.encode_snapshot(snapshot)
+        writer = self._backend.check_writable()
+        await asyncio.shield(writer.save_snapshot(self._namespace, snapshot, raw))
+
+    async def get_latest_snapshot(self, actor_id: str) -> ActorSnapshot | None:
+        """See `SnapshotStore.get_latest_snapshot`."""
+        found = await self._backend.run(
+            lambda: self._backend.reader.snapshots(self._namespace, actor_id, latest_only=True)
+        )
+        return found[-1] if found else None
+
+    async def snapshots(self, actor_id: str) -> list[ActorSnapshot]:
+        """See `EventLog.snapshots`."""
+        return await self._backend.run(
+            lambda: self._backend.reader.snapshots(self._namespace, actor_id, latest_only=False)
+        )
+
+    def _look_up_last_sequence(self) -> int:
+        return self._backend.reader.last_sequence(self._namespace)
+
+
+def _encode(event: Event) -> bytes:
+    raw = codec.encode_event(event)
+    if len(raw) > MAX_RAW_LENGTH:
+        raise InvalidEventError(
+            "", f"has {len(raw):,} bytes; a file holds at most {MAX_RAW_LENGTH:,} of one event"
+        )
+    return raw

@@ -1,0 +1,413 @@
+"""Appending within a transaction: the checks, the counters, and the rows that go in together.
+
+Everything is staged in memory first, so that a refused save leaves no trace in the transaction it shares with
+others, and written in a few `executemany` when the transaction ends.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Final
+from zlib import crc32
+
+from aether_engine import codec
+from aether_engine.errors import CorruptStoreError, DuplicateEventError, InvalidEventError, VersionConflictError
+from aether_engine.event import ActorSnapshot, Event
+from aether_engine.store.sqlite_file import BUSY_TIMEOUT, FileState, RawFile, confine, connect, examine
+from aether_engine.store.sqlite_schema import (
+    FORMAT_VERSION,
+    MAX_NAMESPACE,
+    PAGE_SIZE,
+    SEQUENCE_MASK,
+    check_format,
+    check_schema,
+    create_schema,
+    first_position,
+    hash_event_id,
+)
+from aether_engine.store.sqlite_snapshots import SAVE as SAVE_SNAPSHOT
+
+_CACHED_ACTORS: Final = 200_000
+#: Pages of the write-ahead log after which a commit copies them into the file.
+_CHECKPOINT_PAGES: Final = 2000
+_INSERT_EVENT: Final = (
+    "INSERT INTO events(position, actor, version, event_type, id_hash, recorded_at, checksum, raw) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_INSERT_ACTOR: Final = (
+    "INSERT INTO actors(event_count, latest_version, last_sequence, namespace, actor_id, id) "
+    "VALUES (?, ?, ?, ?, ?, ?)"
+)
+_UPDATE_ACTOR: Final = "UPDATE actors SET event_count = ?, latest_version = ?, last_sequence = ? WHERE id = ?"
+_SAVE_NAMESPACE: Final = (
+    "INSERT INTO namespaces(id, name, last_sequence, size_bytes, first_recorded_at, last_recorded_at) "
+    "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT(id) DO UPDATE SET last_sequence = excluded.last_sequence, "
+    "size_bytes = excluded.size_bytes, first_recorded_at = excluded.first_recorded_at, "
+    "last_recorded_at = excluded.last_recorded_at"
+)
+_FIND_EVENT: Final = "SELECT position FROM events WHERE id_hash = ?"
+
+
+@dataclass(slots=True)
+class _Namespace:
+    number: int
+    name: str
+    last_sequence: int = 0
+    size_bytes: int = 0
+    first_recorded_at: int | None = None
+    last_recorded_at: int | None = None
+
+
+# What is known of an actor: number, event count, latest version, last sequence, and whether its row is yet to be
+# inserted. A list, because a load of a million events makes a million of them.
+_Actor = list[Any]
+_NUMBER, _COUNT, _VERSION, _LAST, _IS_NEW = range(5)
+_ActorKey = tuple[int, str]
+
+
+class Appender:
+    """The one writing connection of a store; belongs to the writer thread."""
+
+    def __init__(self, raw: RawFile, url: str, synchronous: str, *, max_pages: int | None = None) -> None:
+        self._raw = raw
+        self._url = url
+        self._synchronous = synchronous
+        self._max_pages = max_pages
+        self._connection: sqlite3.Connection | None = None
+        self._data_version = -1
+        self._now = 0
+        self._is_fresh = True
+        self._namespaces: dict[str, _Namespace] = {}
+        self._actors: dict[_ActorKey, _Actor] = {}
+        self._types: dict[str, int] = {}
+        self._next_actor = 0
+        self._rows: list[tuple[Any, ...]] = []
+        self._snapshots: list[tuple[Any, ...]] = []
+        self._staged_ids: dict[bytes, int] = {}
+        self._new_types: dict[str, int] = {}
+        self._dirty_actors: dict[_ActorKey, _Actor] = {}
+        self._dirty_namespaces: dict[str, _Namespace] = {}
+
+    def begin(self) -> None:
+        """Start a transaction; nothing can come between its checks and its commit. Raises `sqlite3.Error`."""
+        connection = self._connection or self._open()
+        connection.execute("BEGIN IMMEDIATE")
+        data_version = connection.execute("PRAGMA data_version").fetchone()[0]
+        if data_version != self._data_version:
+            self._forget()
+            self._data_version = data_version
+        self._now = time.time_ns() // 1000
+
+    def stage(self, name: str, events: Sequence[Event], raws: Sequence[bytes], *, careful: bool) -> list[int]:
+        """Check `events` and hold them ready; returns their sequences. Raises what `save_events` raises.
+
+        An id that is in the file already is found by the unique index on writing; only after that has happened
+        the ids are looked up one by one (`careful`) to tell which it was.
+        """
+        namespace = self._namespace(name)
+        number = namespace.number
+        base = first_position(number)
+        sequence = namespace.last_sequence
+        now = self._now
+        touched: dict[str, _Actor] = {}
+        new_actors = 0
+        new_types: dict[str, int] = {}
+        ids: dict[bytes, int] = {}
+        rows: list[tuple[Any, ...]] = []
+        size = 0
+        for event, raw in zip(events, raws, strict=True):
+            actor_id = event.actor_id
+            actor = touched.get(actor_id)
+            if actor is None:
+                known = self._actor(number, actor_id)
+                if known is None:
+                    actor = [self._next_actor + new_actors, 0, 0, 0, True]
+                    new_actors += 1
+                else:
+                    actor = known.copy()
+                touched[actor_id] = actor
+            version = event.version
+            if version <= actor[_VERSION]:
+                raise self._conflict(event, actor, rows)
+            id_hash = hash_event_id(number, event.id)
+            known_at = ids.get(id_hash) or self._staged_ids.get(id_hash)
+            if known_at is None and careful:
+                found = self._open_connection.execute(_FIND_EVENT, (id_hash,)).fetchone()
+                known_at = None if found is None else found[0] & SEQUENCE_MASK
+            if known_at is not None:
+                raise DuplicateEventError(event.id, known_at)
+            event_type = self._types.get(event.event_type)
+            if event_type is None:
+                event_type = new_types.get(event.event_type)
+                if event_type is None:
+                    event_type = new_types[event.event_type] = len(self._types) + len(new_types) + 1
+            sequence += 1
+            ids[id_hash] = sequence
+            position = base + sequence
+            mixed = position ^ now
+            checksum = crc32(raw, (mixed ^ mixed >> 32) & 0xFFFFFFFF)
+            rows.append((position, actor[_NUMBER], version, event_type, id_hash, now, checksum, raw))
+            actor[_COUNT] += 1
+            actor[_VERSION] = version
+            actor[_LAST] = sequence
+            size += len(raw)
+        # From here on nothing is refused.
+        first = namespace.last_sequence + 1
+        if rows:
+            self._rows += rows
+            self._staged_ids |= ids
+            for actor_id, actor in touched.items():
+                self._dirty_actors[number, actor_id] = actor
+            self._next_actor += new_actors
+            self._types |= new_types
+            self._new_types |= new_types
+            namespace.last_sequence = sequence
+            namespace.size_bytes += size
+            namespace.last_recorded_at = now
+            if namespace.first_recorded_at is None:
+                namespace.first_recorded_at = now
+            self._dirty_namespaces[name] = namespace
+        return list(range(first, sequence + 1))
+
+    def stage_snapshot(self, name: str, snapshot: ActorSnapshot, raw: bytes) -> None:
+        """Hold a snapshot ready; it replaces the one of the same version."""
+        namespace = self._namespace(name)
+        self._dirty_namespaces[name] = namespace
+        self._snapshots.append((namespace.number, snapshot.actor_id, snapshot.version, self._now, crc32(raw), raw))
+
+    def flush(self) -> None:
+        """Write what was staged into the open transaction. Raises `sqlite3.Error`."""
+        connection = self._open_connection
+        if self._dirty_namespaces:
+            connection.executemany(
+                _SAVE_NAMESPACE,
+                [
+                    (n.number, n.name, n.last_sequence, n.size_bytes, n.first_recorded_at, n.last_recorded_at)
+                    for n in self._dirty_namespaces.values()
+                ],
+            )
+            self._namespaces |= self._dirty_namespaces
+            self._dirty_namespaces = {}
+        if self._new_types:
+            connection.executemany(
+                "INSERT INTO event_types(name, id) VALUES (?, ?)", list(self._new_types.items())
+            )
+            self._new_types = {}
+        if self._dirty_actors:
+            inserts: list[tuple[Any, ...]] = []
+            updates: list[tuple[Any, ...]] = []
+            for (number, actor_id), actor in self._dirty_actors.items():
+                row = (actor[_COUNT], actor[_VERSION], actor[_LAST])
+                if actor[_IS_NEW]:
+                    actor[_IS_NEW] = False
+                    inserts.append((*row, number, actor_id, actor[_NUMBER]))
+                else:
+                    updates.append((*row, actor[_NUMBER]))
+            connection.executemany(_INSERT_ACTOR, inserts)
+            connection.executemany(_UPDATE_ACTOR, updates)
+            if len(self._actors) > _CACHED_ACTORS:
+                self._actors.clear()
+            self._actors |= self._dirty_actors
+            self._dirty_actors = {}
+        if self._rows:
+            connection.executemany(_INSERT_EVENT, self._rows)
+            self._rows = []
+            self._staged_ids = {}
+        if self._snapshots:
+            connection.executemany(SAVE_SNAPSHOT, self._snapshots)
+            self._snapshots = []
+
+    def flush_batch(self, name: str, events: Sequence[Event], raws: Sequence[bytes]) -> None:
+        """As `flush`, for the only save of the transaction so far that is still staged.
+
+        If the unique index finds an id that is stored already, the error says which.
+        """
+        connection = self._open_connection
+        connection.execute("SAVEPOINT batch")
+        try:
+            self.flush()
+        except sqlite3.IntegrityError:
+            connection.execute("ROLLBACK TO batch")
+            self._forget()
+            self.stage(name, events, raws, careful=True)
+            raise
+        connection.execute("RELEASE batch")
+
+    def commit(self) -> None:
+        """Make the transaction durable. Raises `sqlite3.Error`; then the outcome must be looked up."""
+        self._open_connection.execute("COMMIT")
+
+    def rollback(self) -> None:
+        """Forget the transaction and all that was learned in it."""
+        self._forget()
+        connection = self._connection
+        if connection is not None and connection.in_transaction:
+            try:
+                connection.execute("ROLLBACK")
+            except sqlite3.Error:
+                self.close()
+
+    def find(self, name: str, event: Event) -> int | None:
+        """The sequence of an event id, looked up with a new connection. Raises `sqlite3.Error`."""
+        self.close()
+        connection = self._open()
+        row = connection.execute("SELECT id FROM namespaces WHERE name = ?", (name,)).fetchone()
+        if row is None:
+            return None
+        found = connection.execute(_FIND_EVENT, (hash_event_id(row[0], event.id),)).fetchone()
+        return None if found is None else found[0] & SEQUENCE_MASK
+
+    def raw_range(self, name: str, first: int, last: int) -> list[tuple[int, bytes]]:
+        """Sequence and bytes of events that were just stored. Raises `sqlite3.Error`."""
+        base = first_position(self._namespaces[name].number)
+        return self._open_connection.execute(
+            "SELECT position - ?, raw FROM events WHERE position BETWEEN ? AND ? ORDER BY position",
+            (base, base + first, base + last),
+        ).fetchall()
+
+    def close(self) -> None:
+        """Let go of the connection; the last one of all processes clears the write-ahead log away."""
+        self._forget()
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    @property
+    def _open_connection(self) -> sqlite3.Connection:
+        assert self._connection is not None
+        return self._connection
+
+    def _forget(self) -> None:
+        self._namespaces = {}
+        self._actors = {}
+        self._types = {}
+        self._next_actor = 0
+        self._rows = []
+        self._snapshots = []
+        self._staged_ids = {}
+        self._new_types = {}
+        self._dirty_actors = {}
+        self._dirty_namespaces = {}
+        self._is_fresh = True
+
+    def _learn(self) -> None:
+        """What every save needs, once after every change by another process."""
+        connection = self._open_connection
+        for row in connection.execute(
+            "SELECT id, name, last_sequence, size_bytes, first_recorded_at, last_recorded_at FROM namespaces"
+        ):
+            self._namespaces[row[1]] = _Namespace(*row)
+        self._types = {name: number for number, name in connection.execute("SELECT id, name FROM event_types")}
+        self._next_actor = (connection.execute("SELECT max(id) FROM actors").fetchone()[0] or 0) + 1
+        self._is_fresh = False
+
+    def _namespace(self, name: str) -> _Namespace:
+        if self._is_fresh:
+            self._learn()
+        known = self._dirty_namespaces.get(name) or self._namespaces.get(name)
+        if known is None:
+            # Staged in the same order as taken, so that each gets a number of its own.
+            taken = [n.number for n in (*self._namespaces.values(), *self._dirty_namespaces.values())]
+            known = _Namespace(max(taken, default=0) + 1, name)
+            if known.number > MAX_NAMESPACE:
+                raise CorruptStoreError(self._url, "it has no numbers left for another namespace")
+        return known
+
+    def _actor(self, namespace: int, actor_id: str) -> _Actor | None:
+        key = (namespace, actor_id)
+        known = self._dirty_actors.get(key) or self._actors.get(key)
+        if known is None:
+            row = self._open_connection.execute(
+                "SELECT id, event_count, latest_version, last_sequence FROM actors "
+                "WHERE namespace = ? AND actor_id = ?",
+                key,
+            ).fetchone()
+            if row is not None:
+                known = self._actors[key] = [*row, False]
+        return known
+
+    def _conflict(self, event: Event, actor: _Actor, batch: list[tuple[Any, ...]]) -> VersionConflictError:
+        raw = None
+        if not actor[_IS_NEW]:
+            row = self._open_connection.execute(
+                "SELECT raw FROM events WHERE actor = ? AND version = ?", (actor[_NUMBER], event.version)
+            ).fetchone()
+            raw = None if row is None else row[0]
+        for staged in (*self._rows, *batch):
+            if staged[1] == actor[_NUMBER] and staged[2] == event.version:
+                raw = staged[7]
+        stored = None
+        with suppress(InvalidEventError, TypeError):
+            stored = None if raw is None else codec.decode_event(raw)
+        is_duplicate = stored is not None and stored.id == event.id
+        return VersionConflictError(
+            event.actor_id, event.version, actor[_VERSION], stored=stored, is_duplicate=is_duplicate
+        )
+
+    def _open(self) -> sqlite3.Connection:
+        header = examine(self._raw, self._url)
+        if header.state is FileState.TRUNCATED:
+            raise CorruptStoreError(self._url, "its end is cut off; open it read-only to read what is left")
+        absent = header.state is FileState.ABSENT
+        connection = connect(self._raw.path, mode="rwc" if absent else "rw")
+        try:
+            self._raw.open()
+            if absent:
+                self._create(connection)
+            self._enter_wal_mode(connection)
+            connection.execute(f"PRAGMA synchronous = {self._synchronous}")
+            connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}").close()
+            connection.execute("PRAGMA journal_size_limit = 67108864").close()
+            connection.execute("PRAGMA cache_size = -32768")
+            connection.execute("PRAGMA secure_delete = OFF").close()
+            if self._max_pages is not None:
+                connection.execute(f"PRAGMA max_page_count = {self._max_pages}").close()
+            confine(connection, writing=True)
+            check_schema(connection, self._url)
+        except BaseException:
+            connection.close()
+            raise
+        self._connection = connection
+        self._data_version = -1
+        return connection
+
+    def _create(self, connection: sqlite3.Connection) -> None:
+        connection.execute(f"PRAGMA page_size = {PAGE_SIZE}")
+        connection.execute("PRAGMA synchronous = EXTRA")
+        connection.execute("BEGIN EXCLUSIVE")
+        try:
+            # Another process may have made it while this one waited.
+            if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+                create_schema(connection)
+            else:
+                marks = [
+                    connection.execute(f"PRAGMA {m}").fetchone()[0] for m in ("application_id", "user_version")
+                ]
+                check_format(self._url, *marks)
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+
+    def _enter_wal_mode(self, connection: sqlite3.Connection) -> None:
+        # SQLite answers at once that the file is locked where waiting could end in a deadlock.
+        deadline = time.monotonic() + BUSY_TIMEOUT
+        while True:
+            try:
+                mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                    raise
+            else:
+                if mode == "wal":
+                    return
+                if time.monotonic() > deadline:
+                    raise sqlite3.OperationalError(
+                        f"format {FORMAT_VERSION} needs write-ahead logging, which the file system refuses"
+                    )
+            time.sleep(0.005)

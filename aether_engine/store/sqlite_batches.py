@@ -1,0 +1,102 @@
+"""Between worker threads and the event loop: batches that are read ahead, and writes of other processes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from concurrent.futures import Executor
+from typing import Any, Final, Protocol, TypeVar
+
+from aether_engine.errors import AetherError
+from aether_engine.event import StoredEvent
+from aether_engine.store.tailing import Changes
+
+T = TypeVar("T")
+
+#: How often other processes' writes are looked for while somebody waits for one, in seconds.
+POLL_INTERVAL: Final = 0.02
+
+
+class Cursor(Protocol):
+    """Something that reads batch by batch in a worker thread."""
+
+    done: bool
+
+    def next_batch(self) -> list[StoredEvent]: ...
+
+
+class Batches(AsyncIterator[list[StoredEvent]]):
+    """The batches of a cursor; from the second on, the next one is read while the caller looks at this one.
+
+    Holds no thread, transaction or lock between batches, so it can be dropped at any point.
+    """
+
+    def __init__(self, cursor: Cursor, run: Callable[[Callable[[], T]], asyncio.Future[T]]) -> None:
+        self._cursor = cursor
+        self._run: Callable[[Callable[[], Any]], asyncio.Future[Any]] = run
+        self._pending: asyncio.Future[tuple[list[StoredEvent], bool]] | None = None
+        self._done = False
+        self._is_first = True
+
+    async def __anext__(self) -> list[StoredEvent]:
+        while not self._done:
+            if self._pending is None:
+                self._pending = self._run(self._step)
+            try:
+                batch, self._done = await asyncio.shield(self._pending)
+            except AetherError:
+                self._pending, self._done = None, True
+                raise
+            self._pending = None
+            if not self._done and not self._is_first:
+                self._pending = self._run(self._step)
+            self._is_first = False
+            if batch:
+                return batch
+        raise StopAsyncIteration
+
+    def _step(self) -> tuple[list[StoredEvent], bool]:
+        batch = self._cursor.next_batch()
+        return batch, self._cursor.done
+
+
+class Shielded(Awaitable[T]):
+    """A future that survives the cancelling of whoever awaits it."""
+
+    def __init__(self, future: asyncio.Future[T]) -> None:
+        self._future = future
+
+    def __await__(self) -> Generator[Any, None, T]:
+        return asyncio.shield(self._future).__await__()
+
+
+class WatchedChanges(Changes):
+    """Changes that are also looked for from outside, but only while somebody waits."""
+
+    def __init__(self, look: Callable[[], object], executor: Executor) -> None:
+        super().__init__()
+        self._look = look
+        self._executor = executor
+        self._token: object = object()
+        self._watcher: asyncio.Task[None] | None = None
+
+    async def wait_beyond(self, count: int) -> None:
+        if not self.closed and (self._watcher is None or self._watcher.done()):
+            self._watcher = asyncio.get_running_loop().create_task(self._watch())
+        await super().wait_beyond(count)
+
+    async def stop(self) -> None:
+        """Let every waiter go and end the watching."""
+        self.close()
+        if self._watcher is not None:
+            self._watcher.cancel()
+            await asyncio.wait({self._watcher})
+
+    async def _watch(self) -> None:
+        loop = asyncio.get_running_loop()
+        while self.has_waiters and not self.closed:
+            token = await loop.run_in_executor(self._executor, self._look)
+            if token != self._token:
+                self._token = token
+                self.notify()
+            await asyncio.sleep(POLL_INTERVAL)

@@ -1,0 +1,135 @@
+"""From rows to `StoredEvent`: every event is checked against its checksum and its place before it is believed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from typing import Any, Final
+from zlib import crc32
+
+from aether_engine import codec
+from aether_engine.errors import (
+    ChecksumMismatchError,
+    EventLostError,
+    InvalidEventError,
+    MisplacedEventError,
+)
+from aether_engine.event import Event, ReplayError, StoredEvent
+from aether_engine.store.sqlite_schema import SEQUENCE_MASK, checksum_seed
+
+#: The columns of `events` that a `Row` holds, in this order.
+COLUMNS: Final = "position, actor, version, recorded_at, checksum, raw"
+Row = tuple[Any, ...]
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+LOST: Final = "the part of the file that held it is damaged"
+
+
+class _StoredDraft:
+    """A `StoredEvent` before it is frozen; see `codec._EventDraft`."""
+
+    __slots__ = StoredEvent.__slots__
+
+    sequence: int
+    recorded_at: datetime
+    raw: bytes
+    event: Event | None
+    error: ReplayError | None
+
+
+def moment_of(microseconds: object) -> datetime:
+    """A `recorded_at` column as a time; what cannot be one is the epoch."""
+    try:
+        return codec.utc_from_microseconds(microseconds)  # type: ignore[arg-type]
+    except (OverflowError, TypeError):
+        return EPOCH
+
+
+def decode_rows(rows: Iterable[Row], actor_name: Callable[[int], str | None]) -> list[StoredEvent]:
+    """The events of `rows`. `actor_name` tells the id of an actor's number, None if that is not known.
+
+    One loop without calls that can be spared: replays, scans and audits spend their time here.
+    """
+    stored: list[StoredEvent] = []
+    append = stored.append
+    decode = codec.decode_event
+    new = _StoredDraft
+    recorded_before: object = None
+    moment = EPOCH
+    for row in rows:
+        position, actor, version, recorded_at, checksum, raw = row
+        try:
+            mixed = position ^ recorded_at
+            if crc32(raw, (mixed ^ mixed >> 32) & 0xFFFFFFFF) != checksum or type(raw) is not bytes:
+                append(explain_row(row, actor_name))
+                continue
+            event = decode(raw)
+            if event.version != version or event.actor_id != actor_name(actor):
+                append(explain_row(row, actor_name))
+                continue
+        except (TypeError, InvalidEventError):
+            append(explain_row(row, actor_name))
+            continue
+        if recorded_at != recorded_before:
+            moment = moment_of(recorded_at)
+            recorded_before = recorded_at
+        draft = new()
+        draft.sequence = position & SEQUENCE_MASK
+        draft.recorded_at = moment
+        draft.raw = raw
+        draft.event = event
+        draft.error = None
+        draft.__class__ = StoredEvent  # type: ignore[assignment]  # same layout, see codec._EventDraft
+        append(draft)  # type: ignore[arg-type]
+    return stored
+
+
+def explain_row(row: Row, actor_name: Callable[[int], str | None]) -> StoredEvent:
+    """One row, slowly: an event, or what is wrong with it."""
+    position, actor, version, recorded_at, checksum, raw = row
+    sequence = position & SEQUENCE_MASK
+    if type(raw) is not bytes:
+        problem = InvalidEventError("", f"is stored as {type(raw).__name__}, not as bytes")
+        return _damaged(sequence, moment_of(recorded_at), str(raw).encode("utf-8", "replace"), problem)
+    error: Exception | None
+    event = None
+    try:
+        computed = crc32(raw, checksum_seed(position, recorded_at))
+        if computed != checksum:
+            error = ChecksumMismatchError(checksum, computed)
+        else:
+            event = codec.decode_event(raw)
+            error = _misplacement(event, version, actor_name(actor))
+    except InvalidEventError as problem:
+        error = problem.with_traceback(None)
+    except (TypeError, ValueError):
+        error = InvalidEventError("", "has a row whose numbers are not numbers")
+    if error is None:
+        return StoredEvent(sequence, moment_of(recorded_at), raw, event, None)
+    return _damaged(sequence, moment_of(recorded_at), raw, error)
+
+
+def is_intact(row: Row) -> bool:
+    """Whether the row's checksum vouches for its bytes and its place."""
+    position, _, _, recorded_at, checksum, raw = row
+    try:
+        return bool(crc32(raw, checksum_seed(position, recorded_at)) == checksum)
+    except TypeError:
+        return False
+
+
+def lost_event(sequence: int, recorded_at: datetime) -> StoredEvent:
+    """The place of an event that cannot be read at all."""
+    return _damaged(sequence, recorded_at, b"", EventLostError(sequence, LOST))
+
+
+def _misplacement(event: Event, version: object, actor_id: str | None) -> MisplacedEventError | None:
+    if event.version != version:
+        return MisplacedEventError("version", version, event.version)
+    if actor_id is not None and event.actor_id != actor_id:
+        return MisplacedEventError("actorId", actor_id, event.actor_id)
+    return None
+
+
+def _damaged(sequence: int, recorded_at: datetime, raw: bytes, error: Exception) -> StoredEvent:
+    return StoredEvent(sequence, recorded_at, raw, None, ReplayError(sequence, raw, error))

@@ -1,0 +1,110 @@
+"""File format 1 of an event file: its marks, its tables, and how a place in the log becomes a row id.
+
+`docs/file-format.md` describes the same for people who read such a file without this library.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from hashlib import blake2b
+from typing import Final
+
+from aether_engine.errors import CorruptStoreError, UnsupportedFormatError
+
+#: "AETH": tells an event file from every other SQLite database.
+APPLICATION_ID: Final = 0x41455448
+#: `user_version` of the files this program makes, and the newest it reads.
+FORMAT_VERSION: Final = 1
+PAGE_SIZE: Final = 4096
+
+#: A row id is `namespace << SEQUENCE_BITS | sequence`, so that each namespace's log lies together in order.
+SEQUENCE_BITS: Final = 40
+SEQUENCE_MASK: Final = (1 << SEQUENCE_BITS) - 1
+#: Namespace numbers that keep a row id within int64.
+MAX_NAMESPACE: Final = (1 << (63 - SEQUENCE_BITS)) - 1
+#: SQLite's limit for one value; the rest of a row needs far less than the difference.
+MAX_RAW_LENGTH: Final = 1_000_000_000 - 1024
+
+TABLES: Final = {
+    "namespaces": (
+        "CREATE TABLE namespaces(id INTEGER PRIMARY KEY, name TEXT NOT NULL, last_sequence INTEGER NOT NULL, "
+        "size_bytes INTEGER NOT NULL, first_recorded_at INTEGER, last_recorded_at INTEGER)"
+    ),
+    "event_types": "CREATE TABLE event_types(id INTEGER PRIMARY KEY, name TEXT NOT NULL)",
+    "actors": (
+        "CREATE TABLE actors(id INTEGER PRIMARY KEY, namespace INTEGER NOT NULL, actor_id TEXT NOT NULL, "
+        "event_count INTEGER NOT NULL, latest_version INTEGER NOT NULL, last_sequence INTEGER NOT NULL)"
+    ),
+    "events": (
+        "CREATE TABLE events(position INTEGER PRIMARY KEY, actor INTEGER NOT NULL, version INTEGER NOT NULL, "
+        "event_type INTEGER NOT NULL, id_hash BLOB NOT NULL, recorded_at INTEGER NOT NULL, "
+        "checksum INTEGER NOT NULL, raw BLOB NOT NULL)"
+    ),
+    "snapshots": (
+        "CREATE TABLE snapshots(namespace INTEGER NOT NULL, actor_id TEXT NOT NULL, version INTEGER NOT NULL, "
+        "recorded_at INTEGER NOT NULL, checksum INTEGER NOT NULL, raw BLOB NOT NULL)"
+    ),
+}
+INDEXES: Final = {
+    "namespaces_by_name": "CREATE UNIQUE INDEX namespaces_by_name ON namespaces(name)",
+    "event_types_by_name": "CREATE UNIQUE INDEX event_types_by_name ON event_types(name)",
+    "actors_by_name": "CREATE UNIQUE INDEX actors_by_name ON actors(namespace, actor_id)",
+    "events_by_actor": "CREATE UNIQUE INDEX events_by_actor ON events(actor, version)",
+    "events_by_id": "CREATE UNIQUE INDEX events_by_id ON events(id_hash)",
+    "snapshots_by_actor": "CREATE UNIQUE INDEX snapshots_by_actor ON snapshots(namespace, actor_id, version)",
+}
+_EXPECTED: Final = {name: ("table", name, sql) for name, sql in TABLES.items()} | {
+    name: ("index", sql.partition(" ON ")[2].partition("(")[0], sql) for name, sql in INDEXES.items()
+}
+_SUPPORTED: Final = f"event files of format {FORMAT_VERSION}"
+
+
+def first_position(namespace: int) -> int:
+    """The row id in front of the first event of a namespace."""
+    return namespace << SEQUENCE_BITS
+
+
+def checksum_seed(position: int, recorded_at: int) -> int:
+    """What the CRC-32 of an event starts from, so that it also vouches for the row's place and time."""
+    mixed = position ^ recorded_at
+    return (mixed ^ mixed >> 32) & 0xFFFFFFFF
+
+
+def hash_event_id(namespace: int, event_id: str) -> bytes:
+    """What stands for an event id in the file: half the size of a UUID's text, unique per namespace."""
+    return blake2b(b"%d:%b" % (namespace, event_id.encode()), digest_size=16).digest()
+
+
+def create_schema(connection: sqlite3.Connection) -> None:
+    """Make format 1 in an empty database; belongs into a transaction."""
+    for sql in (*TABLES.values(), *INDEXES.values()):
+        connection.execute(sql)
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
+
+
+def check_schema(connection: sqlite3.Connection, url: str) -> None:
+    """Refuse a file whose tables are not exactly ours: a foreign trigger or view could act in our name."""
+    found: dict[object, tuple[object, ...]] = {}
+    for kind, name, table, sql in connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_master"):
+        found[name] = (kind, table, sql)
+    if not found:
+        raise CorruptStoreError(url, "it has the mark of an event file and no tables; restore it from a copy")
+    for name in found.keys() | _EXPECTED.keys():
+        if found.get(name) != _EXPECTED.get(str(name)):
+            what = (
+                "without" if name not in found else "with a foreign" if name not in _EXPECTED else "with another"
+            )
+            raise UnsupportedFormatError(
+                url, f"an event file {what} {(found.get(name) or _EXPECTED[str(name)])[0]} {name!r}", _SUPPORTED
+            )
+
+
+def check_format(url: str, application_id: int, user_version: int) -> None:
+    """Refuse by name what is not an event file, or one of a format that this program does not know."""
+    if application_id != APPLICATION_ID:
+        raise UnsupportedFormatError(url, "an SQLite database of another application", _SUPPORTED)
+    if user_version != FORMAT_VERSION:
+        raise UnsupportedFormatError(
+            url, f"an event file of format {user_version}", f"{_SUPPORTED}; a newer program may read it"
+        )
