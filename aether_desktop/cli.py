@@ -50,7 +50,7 @@ def _main(argv: Sequence[str]) -> int:
 
 def _run(args: argparse.Namespace) -> int:
     # From here on it takes an event loop and a store, whose modules help and mistakes need not wait for.
-    from aether_desktop.commands.output import Interrupted, Output, ReaderGone
+    from aether_desktop.commands.output import Output, ReaderGone
     from aether_desktop.commands.running import run_command
 
     output = Output()
@@ -59,9 +59,6 @@ def _run(args: argparse.Namespace) -> int:
     except ReaderGone:
         output.give_up()
         return Exit.DONE
-    except Interrupted:
-        output.give_up()
-        return Exit.DONE if getattr(args, "ends_by_signal", False) else Exit.INTERRUPTED
     except Exception as error:  # noqa: BLE001 (a user is never shown a traceback he did not ask for)
         if args.debug:
             import traceback

@@ -33,11 +33,14 @@ async def _supervise(args: argparse.Namespace, output: Output) -> int:
     with _signals_cancel(task, output) as arrived, _reader_watched(task, output) as gone:
         try:
             return await task
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, Interrupted) as end:
             if gone:
                 raise ReaderGone from None
             if not arrived:
                 raise
+            if isinstance(end, Interrupted):
+                # What is still buffered would block again at exit.
+                output.give_up()
             if getattr(args, "ends_by_signal", False):
                 return Exit.DONE
             output.say("Stopped before it was done.")
@@ -55,7 +58,8 @@ def _signals_cancel(task: asyncio.Task[int], output: Output) -> Iterator[list[in
 
     def handle(number: int, _frame: FrameType | None) -> None:
         arrived.append(number)
-        if output.is_writing:
+        output.stopping = True
+        if output.is_blocking:
             raise Interrupted
         if len(arrived) > 1:
             raise KeyboardInterrupt
