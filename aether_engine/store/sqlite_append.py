@@ -108,6 +108,15 @@ class Appender:
         An id that is in the file already is found by the unique index on writing; only after that has happened
         the ids are looked up one by one (`careful`) to tell which it was.
         """
+        try:
+            return self._stage(name, events, raws, careful=careful)
+        except (VersionConflictError, DuplicateEventError):
+            if careful or len(events) == 1:
+                raise
+            # An earlier event of the batch may hold a stored id, and the first one at fault is named.
+            return self._stage(name, events, raws, careful=True)
+
+    def _stage(self, name: str, events: Sequence[Event], raws: Sequence[bytes], *, careful: bool) -> list[int]:
         namespace = self._namespace(name)
         number = namespace.number
         base = first_position(number)
