@@ -55,6 +55,7 @@ from aether_engine.store.protocols import (
     SnapshotStore,
     Store,
 )
+from aether_engine.store.sqlite import SQLiteEventStore
 
 __all__ = [
     "ActorInfo",
@@ -86,6 +87,7 @@ __all__ = [
     "ReducerError",
     "ReplayError",
     "ReplayResult",
+    "SQLiteEventStore",
     "SnapshotStore",
     "Store",
     "StoreUnavailableError",

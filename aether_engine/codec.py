@@ -29,6 +29,8 @@ _OPTIONS: Final = (
 _RFC3339: Final = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt]([0-9]{2}:[0-9]{2}):([0-9]{2})(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
 )
+# The decoder follows no deeper nesting, and what is written must be readable.
+_MAX_DEPTH: Final = 1024
 # A number that the fast decoder may round or respell. Finds a little too much (inside texts), never too little.
 _INEXACT: Final = re.compile(rb"(?:[:,\[]|^)[ \t\r\n]*-?(?:[0-9]+[.eE]|[0-9]{19}|(?<=-)0)")
 _EMPTY: Final[dict[str, Any]] = {}
@@ -277,6 +279,7 @@ def parse_timestamp(text: str) -> datetime:
         and text[7] == "-"
         and ((text[-1] == "Z" and len(text) <= 30) or (text[-6] in "+-" and text[-3] == ":" and len(text) <= 35))
         and text[19] in ".Z+-"
+        and (text[19] != "." or text[20].isdigit())
     ):
         return moment
     return _parse_unusual_timestamp(text)
@@ -341,7 +344,7 @@ def _loads_level_by_level(raw: bytes) -> Any:
 
 
 def _dumps_exactly(value: Any) -> bytes:
-    """Encode without any limit of depth or size; refuses what JSON cannot hold, and cycles."""
+    """Encode all that can be decoded again, numbers as written; refuses what JSON cannot hold, and cycles."""
     parts: list[str] = []
     # Open containers, innermost last: what is still to be written of each, and its identity.
     stack: list[tuple[Iterator[tuple[str, Any]], str, int]] = []
@@ -353,6 +356,8 @@ def _dumps_exactly(value: Any) -> bytes:
             if id(item) in open_ids:
                 raise ValueError("it contains itself")
             open_ids.add(id(item))
+            if len(open_ids) > _MAX_DEPTH:
+                raise ValueError(f"it is nested deeper than {_MAX_DEPTH:,} levels")
             if isinstance(item, dict):
                 parts.append("{")
                 stack.append((_members(item), "}", id(item)))
@@ -396,14 +401,16 @@ def _scalar(item: object) -> str:
         return {None: "null", True: "true", False: "false"}[item]
     if isinstance(item, str):
         return encode_basestring(item)
-    if isinstance(item, ExactNumber):
-        return item.text
     if isinstance(item, int):
+        try:
+            float(item)
+        except OverflowError:
+            raise ValueError(f"a number of {item.bit_length():,} bits is too large to be read back") from None
         return int.__repr__(item)
     if isinstance(item, float):
         if not math.isfinite(item):
             raise ValueError(f"{item} is not a JSON number")
-        return float.__repr__(item)
+        return item.text if isinstance(item, ExactNumber) else float.__repr__(item)
     raise TypeError(f"{excerpt(item)} is {type(item).__name__}, which JSON cannot hold")
 
 

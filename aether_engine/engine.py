@@ -24,6 +24,7 @@ from aether_engine.patterns import (
 )
 from aether_engine.store.memory import MEMORY_URL, MemoryBackend
 from aether_engine.store.protocols import Backend, Publish, Store
+from aether_engine.store.sqlite import SQLiteBackend
 
 # How many batches (of up to 1,000 events) wait for the reader of a tail before its logs are read no further.
 _WAITING_BATCHES: Final = 8
@@ -397,16 +398,13 @@ async def _open_memory(url: str, read_only: bool, publish: Publish, options: Map
 
 
 async def _open_sqlite(url: str, read_only: bool, publish: Publish, options: Mapping[str, object]) -> Backend:
-    from aether_engine.store.sqlite import SQLiteBackend  # type: ignore[import-not-found,unused-ignore]
-
-    backend: Backend = await SQLiteBackend.open(
+    return await SQLiteBackend.open(
         sqlite_path(url),
         url=url,
         read_only=read_only,
         publish=publish,
         synchronous=str(options.get("synchronous", "FULL")),
     )
-    return backend
 
 
 _SCHEMES: Final[dict[str, _Scheme]] = {
