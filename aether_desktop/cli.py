@@ -22,10 +22,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run `aether` with `argv` (default: the process's own arguments) and return its exit code."""
     arguments = sys.argv[1:] if argv is None else argv
     try:
-        return _main(arguments)
+        return int(_main(arguments))
     except KeyboardInterrupt:
         # Before the command has its own handling, while modules are still being imported.
-        return Exit.INTERRUPTED
+        return int(Exit.INTERRUPTED)
 
 
 def _main(argv: Sequence[str]) -> int:

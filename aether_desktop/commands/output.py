@@ -41,6 +41,8 @@ class Output:
         self.is_blocking = False
         #: Whether a signal asked for the end; worker threads that read or write look at it.
         self.stopping = False
+        #: Whether the store itself, rather than an event in it, turned out to be damaged.
+        self.found_damage = False
 
     def lines(self, lines: Iterable[bytes]) -> None:
         """Write lines, each without its line end, and hand them on at once."""

@@ -84,6 +84,11 @@ def test_half_a_file_is_read_as_far_as_it_goes(aether: Aether, tmp_path: Path) -
     assert ran.code in (1, 3)
     assert ran.err.startswith("aether: ")
     assert "Traceback" not in ran.err
+    # Neither may what is left of a list pass for all of it.
+    for command in ("namespaces", "actors"):
+        ran = aether(command, path)
+        assert ran.code in (1, 3)
+        assert "half.aether" in ran.err
     assert path.read_bytes() == before
     assert [each.name for each in tmp_path.iterdir()] == ["half.aether"]
 
