@@ -280,7 +280,8 @@ class MainWindow(QMainWindow):
                 event.version,
             )
             self._show_previous()
-        self.workspace.start(self.desk.show(selection), "show selection")
+        if not self.desk.selecting:
+            self.workspace.start(self.desk.show(selection), "show selection")
         self._update_actions()
 
     def _stream_loaded(self) -> None:
