@@ -6,14 +6,14 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from aether_desktop.models.tail_counters import TailCounters, TailFilter, TailState, by_subscription
-from aether_desktop.models.tail_feed import NOW, FeedBatch, TailEngine, TailFeed, TailSource, TailStart
+from aether_desktop.models.tail_feed import NOW, FeedItem, TailEngine, TailFeed, TailSource, TailStart
 from aether_desktop.models.tail_gap import read_gap
 from aether_desktop.models.tail_rate import RateRecorder, RateState
 from aether_desktop.models.tail_rows import TailRow, events_text, note, reconnect_note, row_of
@@ -244,6 +244,11 @@ class TailController(QObject):
             to_sequence = entry.item.after_sequence + entry.item.missed
         self._tasks.start(self._load_gap(entry, entry.item, to_sequence), "tail gap")
 
+    @property
+    def frame(self) -> int:
+        """Milliseconds between two changes of the table."""
+        return self._frame.interval()
+
     def set_frame(self, milliseconds: int) -> None:
         """Change the table less often than every `FRAME`, because drawing it takes long; never more often."""
         self._frame.setInterval(min(max(milliseconds, FRAME), LONGEST_FRAME))
@@ -254,7 +259,7 @@ class TailController(QObject):
         try:
             async with aclosing(feed.batches()) as batches:
                 async for batch in batches:
-                    self._take(batch)
+                    self.take(batch.items, live=batch.live)
                     # The store may have the next batch at hand; the window comes first.
                     await asyncio.sleep(0)
         except Exception as error:
@@ -268,12 +273,13 @@ class TailController(QObject):
                 self._message = "The connection was closed."
                 self._end(TailState.STOPPED)
 
-    def _take(self, batch: FeedBatch) -> None:
+    def take(self, items: Sequence[FeedItem], *, live: bool = True) -> None:
+        """Filter, count and queue what a source delivered; `live` is False for what was stored before."""
         now = self._now()
         wanted = self._filter
         rows: list[TailRow] = []
         events = filtered = 0
-        for item in batch.items:
+        for item in items:
             if isinstance(item, Gap):
                 self._count_gap(item)
             else:
@@ -286,7 +292,7 @@ class TailController(QObject):
             rows.append(row_of(item, now))
         self._received += events
         self._filtered += filtered
-        if batch.live:
+        if live:
             self.rate.add(events)
         self._add(rows)
 
