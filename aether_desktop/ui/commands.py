@@ -8,6 +8,7 @@ from PySide6.QtCore import QObject, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QFileDialog, QMainWindow
 
+from aether_desktop.demo import DRIFTED_ACTOR, TENANT_A
 from aether_desktop.demo_session import DemoSession
 from aether_desktop.models.actor_table import ActorTable
 from aether_desktop.models.append_controller import AppendController
@@ -145,8 +146,12 @@ class Commands(QObject):
         self._workspace.start(self.start_demo(), "demo")
 
     async def start_demo(self, *, simulate: bool = True) -> None:
-        """As `open_demo`, and wait until it is open."""
-        await self._demo.open(self._workspace, simulate=simulate)
+        """As `open_demo`, and wait until a stream with snapshots is in front."""
+        connection = await self._demo.open(self._workspace, simulate=simulate)
+        if connection is not None:
+            place = Place(connection, TENANT_A)
+            await self._desk.open_log(place)
+            await self._desk.open_stream(place, DRIFTED_ACTOR)
 
     def remove_demo_files(self) -> None:
         """Remove the demo's file, after its connection is closed."""

@@ -89,10 +89,11 @@ class EventView(QWidget):
             row += by
 
     def _fit_columns(self) -> None:
-        metrics = self.table.fontMetrics()
+        metrics, header = self.table.fontMetrics(), self.table.horizontalHeader()
         for index, column in enumerate(self.model.columns):
             if column.characters:
-                self.table.setColumnWidth(index, metrics.averageCharWidth() * column.characters + 2 * PADDING)
+                usual = metrics.averageCharWidth() * column.characters + 2 * PADDING
+                self.table.setColumnWidth(index, max(usual, header.sectionSizeHint(index)))
 
     def _show_table(self) -> None:
         self._stack.setCurrentWidget(self.table if self.model.rowCount() else self.empty)

@@ -103,6 +103,7 @@ class MainWindow(QMainWindow):
 
     def _build_docks(self) -> None:
         self.navigator = Navigator(self.actors)
+        self.navigator.setMinimumWidth(200)
         self.inspector = Inspector()
         self.state_panel = StatePanel(self.state_controller)
         left, right = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea

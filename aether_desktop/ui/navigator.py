@@ -183,9 +183,8 @@ class Navigator(QWidget):
         header.setSortIndicatorShown(True)
         header.setStretchLastSection(False)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        width = self.table.fontMetrics().averageCharWidth() * 9
-        self.table.setColumnWidth(1, width)
-        self.table.setColumnWidth(2, width)
+        for column in (1, 2):
+            self.table.setColumnWidth(column, header.sectionSizeHint(column))
         self.table.actor_opened.connect(self.actor_opened)
         self.table.clicked.connect(lambda: self.table.open_current())
         self.search.returnPressed.connect(self.table.open_current)
