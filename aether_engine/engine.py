@@ -378,7 +378,7 @@ def sqlite_path(url: str) -> Path:
     if "?" in address:
         raise StoreUnavailableError(url, "options behind '?' are not used; a '?' in a name is written %3F")
     name = os.fsdecode(unquote_to_bytes(address[1:]))
-    if not name or "\0" in name:
+    if not Path(name).name or "\0" in name:
         raise StoreUnavailableError(url, "it names no file")
     return Path(name)
 
