@@ -167,8 +167,9 @@ class JsonView(QTreeView):
     """The bytes of the row the user has gone to, `(start, end)`; None where it has none."""
 
     def __init__(
-        self, name: str, accessible: str, parent: QWidget | None = None, *, diff_tints: bool = False
+        self, name: str, accessible: str, parent: QWidget | None = None, *, colours_sides: bool = False
     ) -> None:
+        """`colours_sides` gives the values of a difference the colour of their side in place of their kind's."""
         super().__init__(parent)
         self.setObjectName(name)
         self.setAccessibleName(accessible)
@@ -370,7 +371,7 @@ class JsonView(QTreeView):
         """Draw the cells without the panel that the style would put behind a selected row."""
         rect: QRect = option.rect
         header = self.header()
-        first = self.visualRect(QModelIndex(index))
+        first = self.visualRect(index)
         self.drawBranches(painter, QRect(first.x() - _INDENT, rect.y(), _INDENT, rect.height()), index)
         is_heading = bool(index.data(TreeRole.HEADING))
         width = self.viewport().width()
