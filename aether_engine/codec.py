@@ -34,6 +34,8 @@ _MAX_DEPTH: Final = 1024
 # A number that the fast decoder may round or respell. Finds a little too much (inside texts), never too little.
 _INEXACT: Final = re.compile(rb"(?:[:,\[]|^)[ \t\r\n]*-?(?:[0-9]+[.eE]|[0-9]{19}|(?<=-)0)")
 _EMPTY: Final[dict[str, Any]] = {}
+_loads: Final = orjson.loads
+_from_iso_format: Final = datetime.fromisoformat
 #: Wire name of each field of an event, in the order we write them.
 EVENT_FIELDS: Final = ("id", "eventType", "actorId", "commandId", "version", "data", "metadata", "timestamp")
 
@@ -42,33 +44,21 @@ class _EventDraft:
     """An `Event` before it is frozen.
 
     A frozen dataclass pays `object.__setattr__` for every field. A draft has the same slots in the same order,
-    so that it can be filled by plain assignment and then become an `Event` by a change of class, three times as
-    fast; `decode_event` spends most of its own time here.
+    so that it can be filled by plain assignment and then become an `Event` by a change of class, several times
+    as fast; `decode_event` fills it without even a call.
     """
 
     __slots__ = Event.__slots__
 
-    def __init__(
-        self,
-        id: str,  # noqa: A002 (the wire name)
-        event_type: str,
-        actor_id: str,
-        version: int,
-        data: dict[str, Any],
-        metadata: dict[str, str],
-        timestamp: datetime,
-        command_id: str,
-        raw: bytes,
-    ) -> None:
-        self.id = id
-        self.event_type = event_type
-        self.actor_id = actor_id
-        self.version = version
-        self.data = data
-        self.metadata = metadata
-        self.timestamp = timestamp
-        self.command_id = command_id
-        self._raw = raw
+    id: str
+    event_type: str
+    actor_id: str
+    version: int
+    data: dict[str, Any]
+    metadata: dict[str, str]
+    timestamp: datetime
+    command_id: str
+    _raw: bytes
 
 
 def loads(raw: bytes | str) -> Any:
@@ -146,42 +136,60 @@ def decode_event(raw: bytes) -> Event:
 
     Raises `InvalidEventError` naming the field and what was found.
     """
+    draft = _EventDraft()
     try:
-        document = orjson.loads(raw)
-        event_id = document["id"]
-        event_type = document["eventType"]
-        actor_id = document["actorId"]
-        version = document["version"]
-        data = document.get("data")
-        metadata = document.get("metadata")
-        command_id = document.get("commandId", "")
-        timestamp = parse_timestamp(document["timestamp"])
-    except (ValueError, KeyError, TypeError, AttributeError):
+        document = _loads(raw)
+        draft.id = event_id = document["id"]
+        draft.event_type = event_type = document["eventType"]
+        draft.actor_id = actor_id = document["actorId"]
+        draft.version = version = document["version"]
+        text = document["timestamp"]
+        # The tests of parse_timestamp, in place, for the form that nearly every event has.
+        if (
+            text[-1] == "Z"
+            and text[10] == "T"
+            and text[16] == ":"
+            and text[7] == "-"
+            and (text[19] == "Z" or (text[19] == "." and text[20] != "Z"))
+            and len(text) <= 30
+        ):
+            try:
+                draft.timestamp = _from_iso_format(text)
+            except ValueError:
+                draft.timestamp = parse_timestamp(text)
+        else:
+            draft.timestamp = parse_timestamp(text)
+        get = document.get
+        data = get("data")
+        metadata = get("metadata")
+        command_id = get("commandId")
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError):
         _explain(raw, "event")
     if metadata is None:
         metadata = {}
-    if data is None:
-        data = {}
-    if command_id is None:
-        command_id = ""
+    else:
+        if type(metadata) is not dict:
+            _explain(raw, "event")
+        for value in metadata.values():
+            if type(value) is not str:
+                _explain(raw, "event")
     if (
         type(event_id) is not str
         or type(event_type) is not str
         or type(actor_id) is not str
         or type(version) is not int
-        or type(data) is not dict
-        or type(metadata) is not dict
-        or type(command_id) is not str
         or not event_id
         or not event_type
         or not actor_id
         or not 0 < version <= MAX_VERSION
+        or (data is not None and type(data) is not dict)
+        or (command_id is not None and type(command_id) is not str)
     ):
         _explain(raw, "event")
-    for value in metadata.values():
-        if type(value) is not str:
-            _explain(raw, "event")
-    draft = _EventDraft(event_id, event_type, actor_id, version, data, metadata, timestamp, command_id, bytes(raw))
+    draft.data = {} if data is None else data
+    draft.metadata = metadata
+    draft.command_id = command_id or ""
+    draft._raw = raw if type(raw) is bytes else bytes(raw)
     draft.__class__ = Event  # type: ignore[assignment]  # same layout, see _EventDraft
     return draft  # type: ignore[return-value]
 
