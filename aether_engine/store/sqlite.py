@@ -281,7 +281,6 @@ class SQLiteEventStore:
     async def save_snapshot(self, snapshot: ActorSnapshot) -> None:
         """See `SnapshotStore.save_snapshot`."""
         raw = codec.encode_snapshot(snapshot)
-        codec.decode_snapshot(raw)
         writer = self._backend.check_writable()
         await asyncio.shield(writer.save_snapshot(self._namespace, snapshot, raw))
 

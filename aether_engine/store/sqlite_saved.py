@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
-from typing import Final, overload
+from typing import overload
 
 from aether_engine import codec
 from aether_engine.errors import InvalidEventError
 from aether_engine.event import Event
 from aether_engine.store.sqlite_schema import MAX_RAW_LENGTH
 
-# The only thing that can be written as JSON and not be read again: an integer beyond every float.
-_HUGE_INTEGER: Final = re.compile(rb"[0-9]{309}")
-
 
 def encode_checked(event: Event) -> bytes:
-    """The bytes to store, which can be read back; raises `InvalidEventError`."""
+    """The bytes to store; raises `InvalidEventError`."""
     raw = codec.encode_event(event)
-    if len(raw) > 309 and event._raw is None and _HUGE_INTEGER.search(raw):
-        codec.decode_event(raw)
     if len(raw) > MAX_RAW_LENGTH:
         raise InvalidEventError(
             "", f"has {len(raw):,} bytes; a file holds at most {MAX_RAW_LENGTH:,} of one event"
