@@ -1,0 +1,158 @@
+"""The row over a state: which reducer, moving and playing along the versions, and the version as a number."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from PySide6.QtCore import QSize, Signal
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QSizePolicy, QWidget
+
+from aether_desktop.ui.icons import icon
+from aether_desktop.ui.int64_spin import Int64SpinBox
+from aether_desktop.ui.links import icon_button
+from aether_desktop.ui.safe_text import plain_tooltip
+from aether_desktop.ui.tinted import ToneLabel
+
+_MARGIN: Final = 8
+_GAP: Final = 6
+
+
+class VersionSpinBox(Int64SpinBox):
+    """A spin box whose steps lead to the next stored version, which need not be the next number."""
+
+    step_requested = Signal(int)
+    """So many versions forward, or back."""
+
+    def stepBy(self, steps: int) -> None:
+        """Leave to the owner what the next version is."""
+        self.step_requested.emit(steps)
+        self.selectAll()
+
+
+class StateControls(QWidget):
+    """Reducer, five buttons and the version, in one row or, in a narrow panel, in two."""
+
+    reducer_chosen = Signal(str)
+    first_requested = Signal()
+    last_requested = Signal()
+    step_requested = Signal(int)
+    play_requested = Signal(bool)
+    version_typed = Signal(object)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.reducer = QComboBox(self)
+        self.reducer.setObjectName("reducerCombo")
+        self.reducer.setAccessibleName("Reducer")
+        self.reducer.setToolTip(plain_tooltip("How the events become a state"))
+        self.reducer.activated.connect(lambda _index: self.reducer_chosen.emit(self.reducer.currentData()))
+        self._buttons = QWidget(self)
+        row = QHBoxLayout(self._buttons)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(0)
+        self.first = icon_button("first", "Restart: go to the first version", self._buttons)
+        self.previous = icon_button("previous", "One version back (←)", self._buttons)
+        self.play = icon_button("play", "Play the versions", self._buttons)
+        self.next = icon_button("next", "One version forward (→)", self._buttons)
+        self.last = icon_button("last", "Go to the last version", self._buttons)
+        for button in (self.first, self.previous, self.play, self.next, self.last):
+            row.addWidget(button)
+        self.first.clicked.connect(self.first_requested)
+        self.previous.clicked.connect(lambda: self.step_requested.emit(-1))
+        self.play.clicked.connect(lambda: self.play_requested.emit(not self._playing))
+        self.next.clicked.connect(lambda: self.step_requested.emit(1))
+        self.last.clicked.connect(self.last_requested)
+        self._place = QWidget(self)
+        numbers = QHBoxLayout(self._place)
+        numbers.setContentsMargins(0, 0, 0, 0)
+        numbers.setSpacing(4)
+        title = ToneLabel("Version", parent=self._place)
+        self.spin = VersionSpinBox(parent=self._place)
+        self.spin.setObjectName("versionSpin")
+        self.spin.setAccessibleName("Version")
+        self.spin.setToolTip(plain_tooltip("Version to show (← → one version)"))
+        title.setBuddy(self.spin)
+        self._of = ToneLabel(parent=self._place)
+        numbers.addWidget(title)
+        numbers.addWidget(self.spin)
+        numbers.addWidget(self._of)
+        self.spin.step_requested.connect(self.step_requested)
+        self.spin.editingFinished.connect(lambda: self.version_typed.emit(self.spin.value()))
+        self._playing = False
+        self._first_version = self._last_version = 0
+        self._arrange()
+
+    def set_reducers(self, reducers: Sequence[tuple[str, str]], current: str) -> None:
+        """Offer these reducers: key and name."""
+        self.reducer.clear()
+        for key, name in reducers:
+            self.reducer.addItem(name, key)
+        self.reducer.setCurrentIndex(self.reducer.findData(current))
+        self._arrange()
+
+    def set_limits(self, first: int, last: int) -> None:
+        """Let versions from `first` to `last` be chosen."""
+        self._first_version, self._last_version = first, last
+        blocked = self.spin.blockSignals(True)
+        self.spin.setRange(first, max(last, first))
+        self.spin.blockSignals(blocked)
+        self._of.set_text(f"of {last:,}" if last < 10**15 else f"of {last}")
+        self._arrange()
+
+    def set_version(self, version: int) -> None:
+        """Show a version, and offer only what leads somewhere from it."""
+        blocked = self.spin.blockSignals(True)
+        self.spin.setValue(version)
+        self.spin.blockSignals(blocked)
+        for button in (self.first, self.previous):
+            button.setEnabled(version > self._first_version)
+        for button in (self.next, self.last, self.play):
+            button.setEnabled(version < self._last_version or (button is self.play and self._playing))
+        self._arrange()
+
+    def set_playing(self, playing: bool) -> None:
+        """Show the button to pause while versions are played."""
+        if playing == self._playing:
+            return
+        self._playing = playing
+        words = "Pause" if playing else "Play the versions"
+        self.play.setIcon(icon("pause" if playing else "play"))
+        self.play.setToolTip(plain_tooltip(words))
+        self.play.setAccessibleName(words)
+
+    def sizeHint(self) -> QSize:
+        """Return the size of one row."""
+        return QSize(380, self.height())
+
+    def minimumSizeHint(self) -> QSize:
+        """Need no more width than the widest part."""
+        return QSize(160, self.height())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Put the parts where they fit."""
+        super().resizeEvent(event)
+        self._arrange()
+
+    def _arrange(self) -> None:
+        x, y = _MARGIN, 4
+        line = 0
+        room = max(self.width() - _MARGIN, 1)
+        for part in (self.reducer, self._buttons, self._place):
+            hint = part.sizeHint()
+            width = min(hint.width(), room - _MARGIN)
+            if x > _MARGIN and x + width > room:
+                x, y, line = _MARGIN, y + line + 4, 0
+            line = max(line, hint.height())
+            part.setGeometry(x, y, width, hint.height())
+            x += width + _GAP
+        for part in (self.reducer, self._buttons, self._place):
+            # Parts of one line stand on its middle.
+            same = [
+                each for each in (self.reducer, self._buttons, self._place) if each.y() // 20 == part.y() // 20
+            ]
+            height = max(each.height() for each in same)
+            part.move(part.x(), min(each.y() for each in same) + (height - part.height()) // 2)
+        self.setFixedHeight(y + line + 2)
