@@ -121,6 +121,9 @@ class EngineTail(AsyncIterator[list[Tailed | Gap]]):
         error = task.exception()
         if error is not None and self._error is None and not self._ended:
             self._error = error
+            # No more is read, so that the reader comes to the error behind what waits already.
+            for other in self._tasks:
+                other.cancel()
             self._readable.set()
 
     def _follow(self, namespace: str, store: Store, *, was_open: bool) -> None:
