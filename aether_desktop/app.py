@@ -101,7 +101,7 @@ async def _run(app: Any, arguments: argparse.Namespace) -> int:
             async with asyncio.timeout(CLOSE_TIMEOUT):
                 await window.close_documents()
                 await workspace.close()
-                window.commands.remove_demo_files()
+                window.panels.commands.remove_demo_files()
         except TimeoutError:
             log.warning("closing took longer than %s seconds and was given up", CLOSE_TIMEOUT)
         window.deleteLater()
@@ -113,7 +113,7 @@ async def open_asked(window: Any, arguments: argparse.Namespace) -> None:
 
     workspace = window.workspace
     if arguments.demo:
-        await window.commands.start_demo(simulate=arguments.screenshot is None)
+        await window.panels.commands.start_demo(simulate=arguments.screenshot is None)
     elif arguments.url is not None:
         if "://" in arguments.url:
             await workspace.open(arguments.url, read_only=arguments.read_only)
@@ -125,13 +125,13 @@ async def open_asked(window: Any, arguments: argparse.Namespace) -> None:
     namespace = arguments.namespace or (connection.namespaces[0].name if connection.namespaces else "default")
     place = Place(connection, namespace)
     if arguments.namespace:
-        window.show_place(place)
+        window.panels.show_place(place)
     # Opening a connection opens its log; what was asked for comes to the front after it.
     await workspace.idle()
     if arguments.actor:
-        await window.desk.open_stream(place, arguments.actor, arguments.version)
+        await window.panels.desk.open_stream(place, arguments.actor, arguments.version)
     if arguments.tail:
-        window.commands.new_tail(arguments.tail)
+        window.panels.commands.new_tail(arguments.tail)
 
 
 async def _take_screenshot(window: Any, path: Path, failures: list[object]) -> int:

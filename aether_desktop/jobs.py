@@ -7,11 +7,12 @@ import logging
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Signal
 
-from aether_engine.transfer import TransferProgress
+if TYPE_CHECKING:
+    from aether_engine.transfer import TransferProgress
 
 log = logging.getLogger(__name__)
 

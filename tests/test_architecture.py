@@ -112,7 +112,7 @@ class Tree:
         """Where a package's `__init__` has a name from: importing it there is importing its module."""
         if not self._is_package(package):
             return None
-        for node in ast.parse(self.files[package].read_text(encoding="utf-8")).body:
+        for node in ast.walk(ast.parse(self.files[package].read_text(encoding="utf-8"))):
             if isinstance(node, ast.ImportFrom):
                 for alias in node.names:
                     if (alias.asname or alias.name) == name:

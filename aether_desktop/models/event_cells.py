@@ -6,8 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 
-from PySide6.QtCore import QLocale
-
+from aether_desktop.numbers import number_text
 from aether_engine import lossless
 from aether_engine.codec import decode_event, format_timestamp, parse_timestamp
 from aether_engine.errors import (
@@ -79,12 +78,6 @@ def claimed_event(raw: bytes) -> Event | None:
         return decode_event(raw)
     except InvalidEventError:
         return None
-
-
-def number_text(number: int) -> str:
-    """`number` with the locale's separators: for sequences, versions and counts, never for payload values."""
-    # QLocale.toString leaves the separators out in the C locale, and takes 64 bits only.
-    return f"{number:,}".replace(",", QLocale().groupSeparator())
 
 
 def timestamp_text(raw: bytes, moment: datetime) -> str:

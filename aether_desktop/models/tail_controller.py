@@ -26,7 +26,7 @@ from aether_engine.patterns import check_namespace_pattern
 log = logging.getLogger(__name__)
 
 #: Milliseconds between two changes of the table, and the most a slow view can ask for.
-FRAME, LONGEST_FRAME = 100, 400
+FRAME, LONGEST_FRAME = 100, 250
 
 
 class TailController(QObject):

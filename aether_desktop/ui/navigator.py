@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 
 from aether_desktop.connection import Connection
 from aether_desktop.models.actor_table import COLUMN_KINDS, ActorTable
-from aether_desktop.models.event_cells import number_text
+from aether_desktop.numbers import number_text
 from aether_desktop.ui.icons import icon
 from aether_desktop.ui.links import LinkButton
 from aether_desktop.ui.safe_text import plain_tooltip, visible

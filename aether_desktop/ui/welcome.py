@@ -16,8 +16,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from aether_desktop.connection import file_of, title_of
-from aether_desktop.models.event_cells import number_text
+from aether_desktop.numbers import number_text
 from aether_desktop.ui.empty_state import plain_label
 from aether_desktop.ui.icons import app_icon, icon, pixmap
 from aether_desktop.ui.safe_text import plain_tooltip, visible
@@ -112,6 +111,9 @@ class WelcomePage(QWidget):
 
     def show_recent(self, urls: list[str]) -> None:
         """List files opened lately; those that are gone say so."""
+        # The engine knows URLs; it is not loaded for a first start, which has none.
+        if urls:
+            from aether_desktop.connection import file_of, title_of
         self.recent.clear()
         self._recent_title.setText(f"Recent  {len(urls)}")
         for url in urls:

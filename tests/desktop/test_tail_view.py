@@ -19,11 +19,11 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 
-from aether_desktop.models.event_cells import number_text
 from aether_desktop.models.tail_controller import LONGEST_FRAME, TailController
 from aether_desktop.models.tail_counters import TailState
 from aether_desktop.models.tail_feed import TailSource, TailStart
 from aether_desktop.models.tail_rate import RateSample, RateState
+from aether_desktop.numbers import number_text
 from aether_desktop.ui.badge import BadgeKind
 from aether_desktop.ui.rate_plot import RatePlot
 from aether_desktop.ui.tail_view import TailView
@@ -320,6 +320,25 @@ async def test_the_rate_is_drawn_and_told(view: TailView, qapp: QApplication, sc
 
 
 async def test_a_slow_view_gets_fewer_frames(engine: Engine, view: TailView) -> None:
-    view.table.cost = 10.0
     view.start("*")
-    assert view.controller.frame == LONGEST_FRAME
+    await stored(engine, 1, 1)
+    await rows(view, 1)
+    assert view.controller.frame < LONGEST_FRAME
+    view.table._row_cost = 1.0
+    await stored(engine, 2, 2)
+    await until(lambda: view.controller.frame == LONGEST_FRAME)
+
+
+async def test_a_flood_is_drawn_in_bands_and_completely(engine: Engine, view: TailView) -> None:
+    view.start("*")
+    await stored(engine, 1, 1)
+    await rows(view, 1)
+    drawn: list[int] = []
+    paint = view.table.itemDelegate().paint
+    view.table.itemDelegate().paint = lambda *what: (drawn.append(what[2].row()), paint(*what))[1]  # type: ignore[method-assign, func-returns-value]
+    view.table._row_cost = 1.0  # so that a band is as small as it gets
+    await stored(engine, 2, 500)
+    await rows(view, 500)
+    last = view.table.model().rowCount() - 1
+    await until(lambda: last in drawn, what="the last band")
+    assert set(range(view.table.rowAt(0), last + 1)) <= set(drawn)
