@@ -363,7 +363,7 @@ class JsonView(QTreeView):
         if mark is not None:
             painter.setFont(self._signs.font)
             painter.setPen(_mark_meaning(theme, mark).text)
-            painter.drawText(4, self._signs.baseline(rect.y(), rect.height()), str(mark))
+            painter.drawText(3, self._signs.baseline(rect.y(), rect.height()), str(mark))
         if selected:
             painter.fillRect(0, row.y(), _BAR, row.height(), theme.accent if active else theme.text3)
 
@@ -372,7 +372,9 @@ class JsonView(QTreeView):
         rect: QRect = option.rect
         header = self.header()
         first = self.visualRect(index)
-        self.drawBranches(painter, QRect(first.x() - _INDENT, rect.y(), _INDENT, rect.height()), index)
+        self.drawBranches(
+            painter, QRect(first.x() - self.indentation(), rect.y(), self.indentation(), rect.height()), index
+        )
         is_heading = bool(index.data(TreeRole.HEADING))
         width = self.viewport().width()
         for column in range(header.count()):

@@ -17,6 +17,7 @@ from aether_desktop.ui.tinted import ToneLabel
 
 _MARGIN: Final = 8
 _GAP: Final = 6
+_NARROWEST_REDUCER: Final = 100
 
 
 class VersionSpinBox(Int64SpinBox):
@@ -43,6 +44,8 @@ class StateControls(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._playing = False
+        self._first_version = self._last_version = 0
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.reducer = QComboBox(self)
         self.reducer.setObjectName("reducerCombo")
@@ -81,8 +84,6 @@ class StateControls(QWidget):
         numbers.addWidget(self._of)
         self.spin.step_requested.connect(self.step_requested)
         self.spin.editingFinished.connect(lambda: self.version_typed.emit(self.spin.value()))
-        self._playing = False
-        self._first_version = self._last_version = 0
         self._arrange()
 
     def set_reducers(self, reducers: Sequence[tuple[str, str]], current: str) -> None:
@@ -137,22 +138,28 @@ class StateControls(QWidget):
         self._arrange()
 
     def _arrange(self) -> None:
-        x, y = _MARGIN, 4
-        line = 0
-        room = max(self.width() - _MARGIN, 1)
-        for part in (self.reducer, self._buttons, self._place):
-            hint = part.sizeHint()
-            width = min(hint.width(), room - _MARGIN)
-            if x > _MARGIN and x + width > room:
-                x, y, line = _MARGIN, y + line + 4, 0
-            line = max(line, hint.height())
-            part.setGeometry(x, y, width, hint.height())
-            x += width + _GAP
-        for part in (self.reducer, self._buttons, self._place):
-            # Parts of one line stand on its middle.
-            same = [
-                each for each in (self.reducer, self._buttons, self._place) if each.y() // 20 == part.y() // 20
-            ]
-            height = max(each.height() for each in same)
-            part.move(part.x(), min(each.y() for each in same) + (height - part.height()) // 2)
-        self.setFixedHeight(y + line + 2)
+        parts = (self.reducer, self._buttons, self._place)
+        widths = [part.sizeHint().width() for part in parts]
+        room = max(self.width() - 2 * _MARGIN, 1)
+        # The reducer's name gives way a little before the row is broken.
+        missing = sum(widths) + 2 * _GAP - room
+        if 0 < missing <= widths[0] - _NARROWEST_REDUCER:
+            widths[0] -= missing
+        rows: list[list[tuple[QWidget, int]]] = [[]]
+        used = 0
+        for part, width in zip(parts, widths, strict=True):
+            if rows[-1] and used + width > room:
+                rows.append([])
+                used = 0
+            rows[-1].append((part, width))
+            used += width + _GAP
+        y = 4
+        for row in rows:
+            height = max(part.sizeHint().height() for part, _ in row)
+            x = _MARGIN
+            for part, width in row:
+                part_height = part.sizeHint().height()
+                part.setGeometry(x, y + (height - part_height) // 2, min(width, room), part_height)
+                x += width + _GAP
+            y += height + 4
+        self.setFixedHeight(y - 2)

@@ -16,6 +16,7 @@ from aether_desktop.ui.banner import Banner, BannerKind
 from aether_desktop.ui.empty_state import EmptyState
 from aether_desktop.ui.json_view import JsonView
 from aether_desktop.ui.links import LinkButton
+from aether_desktop.ui.safe_text import plain_tooltip
 from aether_desktop.ui.state_controls import StateControls
 from aether_desktop.ui.theme import grown
 from aether_desktop.ui.theme_qss import set_tab_role
@@ -27,6 +28,8 @@ _PLAY_STEP: Final = 400
 _LOOK: Final = 60
 #: Marks of damaged events that are drawn.
 _MARKS: Final = 500
+#: Damaged events that a tooltip names.
+_LISTED: Final = 12
 
 
 class StatePanel(QWidget):
@@ -90,6 +93,8 @@ class StatePanel(QWidget):
         self.banner.hide()
         self.tree = JsonView("stateTree", "State", self)
         self.tree.setModel(self._tree_model)
+        # Room for sign and chevron beside one another.
+        self.tree.setIndentation(22)
         self.diff = JsonView("stateDiff", "What this version changed", self, colours_sides=True)
         self.diff.setModel(self._diff_model)
         for view in (self.tree, self.diff):
@@ -112,20 +117,22 @@ class StatePanel(QWidget):
         row.addStretch(1)
         self._unchanged_row = unchanged
         diff_page = QWidget()
-        column = QVBoxLayout(diff_page)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addWidget(self.diff, 1)
-        column.addWidget(unchanged)
+        page = QVBoxLayout(diff_page)
+        page.setContentsMargins(0, 0, 0, 0)
+        page.setSpacing(0)
+        page.addWidget(self.diff, 1)
+        page.addWidget(unchanged)
         self.tabs.addTab(self.tree, "State")
         self.tabs.addTab(diff_page, "Diff")
         footer = Surface("window", top="line", parent=self)
         self._origin = ToneLabel(elide=Qt.TextElideMode.ElideRight, parent=footer)
+        self._left_out = ToneLabel("", "corrupted", semibold=True, parent=footer)
         self._changed = LinkButton("", footer)
         line = QHBoxLayout(footer)
         line.setContentsMargins(12, 0, 8, 0)
-        line.setSpacing(2)
+        line.setSpacing(4)
         line.addWidget(self._origin)
+        line.addWidget(self._left_out)
         line.addWidget(self._changed)
         line.addStretch(1)
         footer.setFixedHeight(grown(32))
@@ -279,10 +286,13 @@ class StatePanel(QWidget):
             parts.append("There is no event to fold.")
         if controller.is_loading:
             parts.append(f"Reading, {total:,} so far…")
-        left_out = len(controller.troubles)
-        if left_out:
-            parts.append(f"{left_out:,} damaged left out.")
-        self._origin.set_text(" ".join(parts), "corrupted" if left_out else "text2")
+        self._origin.set_text(" ".join(parts))
+        troubles = controller.troubles
+        self._left_out.setVisible(bool(troubles))
+        self._left_out.set_text(f"{len(troubles):,} left out")
+        self._left_out.setToolTip(
+            plain_tooltip("\n".join(f"#{one.sequence:,}: {one.reason}" for one in troubles[:_LISTED]))
+        )
         self._changed.setVisible(view is not None)
         if view is not None:
             count = len(view.changes)
