@@ -57,6 +57,8 @@ class TailController(QObject):
         self._tasks = TaskOwner(self._failed)
         self._feed: TailFeed | None = None
         self._task: asyncio.Task[None] | None = None
+        self._stopped: set[TailFeed] = set()
+        self._closed = False
         self._state = TailState.STOPPED
         self._pattern = ""
         self._source = TailSource.LOG
@@ -156,6 +158,8 @@ class TailController(QObject):
         """Begin anew with an empty table. Raises `NamespaceNameError` and, if the engine is closed,
         `StoreUnavailableError`; then everything stays as it was."""
         check_namespace_pattern(pattern)
+        if self._closed:
+            return
         feed = TailFeed(self._engine, pattern, source, start)
         self.stop()
         self.table.clear()
@@ -177,12 +181,16 @@ class TailController(QObject):
         if self._task is not None and self._feed is not None:
             self._task.cancel()
             # A task that is cancelled before its first step never comes to close what it was given.
-            self._tasks.start(self._feed.close(), "tail end")
+            self._stopped.add(self._feed)
+            self._tasks.start(self._let_go(self._feed), "tail end")
         self._end(TailState.STOPPED)
 
     async def close(self) -> None:
-        """Stop, and return when nothing of this tail is running any more."""
+        """Stop, and return when nothing of this tail is running any more; it cannot be started again."""
+        self._closed = True
         self.stop()
+        for feed in list(self._stopped):
+            await feed.close()
         await self._tasks.cancel_all()
 
     def pause(self) -> None:
@@ -272,6 +280,10 @@ class TailController(QObject):
             if feed is self._feed:
                 self._message = "The connection was closed."
                 self._end(TailState.STOPPED)
+
+    async def _let_go(self, feed: TailFeed) -> None:
+        await feed.close()
+        self._stopped.discard(feed)
 
     def take(self, items: Sequence[FeedItem], *, live: bool = True) -> None:
         """Filter, count and queue what a source delivered; `live` is False for what was stored before."""

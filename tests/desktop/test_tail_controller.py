@@ -263,6 +263,20 @@ async def test_stop_ends_the_tasks_and_keeps_the_rows(engine: Engine, tail: Tail
     assert tail.table.rowCount() == 1
 
 
+async def test_closing_at_once_leaves_nothing(engine: Engine) -> None:
+    before = asyncio.all_tasks()
+    for source in TailSource:
+        tail = TailController(engine)
+        tail.start("shop", source)
+        tail.stop()
+        tail.start("*", source)
+        await tail.close()
+        assert not tail.running
+        tail.start("shop", source)
+        assert not tail.running
+    assert asyncio.all_tasks() == before
+
+
 async def test_a_start_that_fails_changes_nothing(engine: Engine, tail: TailController) -> None:
     store = await engine.store("shop")
     tail.start("shop")
