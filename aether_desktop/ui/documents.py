@@ -42,7 +42,7 @@ class Documents(QTabWidget):
         self.setUsesScrollButtons(True)
         self._documents: dict[QWidget, Document] = {}
         self._order = QLabel()
-        self._order.setContentsMargins(8, 0, 12, 0)
+        self._order.setContentsMargins(8, 0, 12, 8)
         self.setCornerWidget(self._order, Qt.Corner.TopRightCorner)
 
     def add(self, document: Document, view: QWidget, *, icon_name: str, title: str, tooltip: str) -> None:

@@ -73,8 +73,8 @@ class MainWindow(QMainWindow):
         geometry = self.saved_bytes("geometry")
         if geometry is not None:
             self.restoreGeometry(geometry)
+        self._fill_namespaces()
         self._show_centre()
-        self.update_actions()
 
     @property
     def panels(self) -> Panels:

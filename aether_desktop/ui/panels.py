@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from aether_desktop.ui.main_window import MainWindow
 
 _LAYOUT_VERSION = 1
+#: Least and first widths of the docks at the left and at the right, in pixels.
+_NAVIGATOR_WIDTH = (210, 230)
+_INSPECTOR_WIDTH = (300, 430)
 #: Namespace that is offered where there is none yet.
 _FIRST_NAMESPACE = "default"
 
@@ -41,9 +44,11 @@ class Panels(QObject):
         self.state = StateController(self)
         self.desk = Desk(self._workspace, self._documents, self)
         self.navigator = Navigator(self.actors)
-        self.navigator.setMinimumWidth(200)
+        self.navigator.setMinimumWidth(_NAVIGATOR_WIDTH[0])
         self.inspector = Inspector()
+        self.inspector.setMinimumWidth(_INSPECTOR_WIDTH[0])
         self.state_panel = StatePanel(self.state)
+        self.state_panel.setMinimumWidth(_INSPECTOR_WIDTH[0])
         left, right = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea
         self._navigator_dock = self._dock("Navigator", self.navigator, left)
         self._inspector_dock = self._dock("Inspector", self.inspector, right)
@@ -105,7 +110,7 @@ class Panels(QObject):
 
     def _size_docks(self) -> None:
         sides = [self._navigator_dock, self._inspector_dock]
-        self._window.resizeDocks(sides, [210, 430], Qt.Orientation.Horizontal)
+        self._window.resizeDocks(sides, [_NAVIGATOR_WIDTH[1], _INSPECTOR_WIDTH[1]], Qt.Orientation.Horizontal)
         self._window.resizeDocks([self._inspector_dock, self._state_dock], [440, 400], Qt.Orientation.Vertical)
 
     def reset_layout(self) -> None:

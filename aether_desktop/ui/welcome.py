@@ -12,6 +12,7 @@ from PySide6.QtWidgets import (
     QLabel,
     QListWidget,
     QListWidgetItem,
+    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
@@ -77,7 +78,7 @@ class StartButton(QAbstractButton):
         painter.end()
 
 
-class WelcomePage(QWidget):
+class WelcomePage(QScrollArea):
     """What one can begin with; files can also be dropped anywhere on the window."""
 
     open_file = Signal()
@@ -102,12 +103,17 @@ class WelcomePage(QWidget):
             lambda item: self.recent_chosen.emit(item.data(Qt.ItemDataRole.UserRole))
         )
         self.recent.itemClicked.connect(lambda item: self.recent_chosen.emit(item.data(Qt.ItemDataRole.UserRole)))
-        row = QHBoxLayout(self)
+        page = QWidget()
+        row = QHBoxLayout(page)
         row.setSpacing(56)
         row.addStretch(1)
         row.addLayout(self._left(), 0)
         row.addLayout(self._right(), 0)
         row.addStretch(1)
+        # A page that scrolls leaves the window free to be small.
+        self.setFrameShape(QScrollArea.Shape.NoFrame)
+        self.setWidgetResizable(True)
+        self.setWidget(page)
 
     def show_recent(self, urls: list[str]) -> None:
         """List files opened lately; those that are gone say so."""
