@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
@@ -86,6 +87,40 @@ async def test_last_n_and_then_everything_once(engine: Engine, tail: TailControl
     assert tail.counters.received == 11
     # What was stored before did not arrive at a rate.
     assert tail.rate.figures().total == 1
+
+
+@pytest.mark.parametrize("source", list(TailSource))
+async def test_last_n_has_no_gap_while_others_write(tmp_path: Path, source: TailSource) -> None:
+    async with open_engine(f"sqlite:///{tmp_path}/race.aether", synchronous="OFF") as engine:
+        stores = [await engine.store(f"prod.n{number}") for number in range(2)]
+        written = [0, 0]
+        stopping = False
+
+        async def write(which: int) -> None:
+            while not stopping:
+                start = written[which] + 1
+                await stores[which].save_events([event(start + offset, id_of=str(which)) for offset in range(5)])
+                written[which] += 5
+
+        writers = [asyncio.create_task(write(which)) for which in range(2)]
+        await until(lambda: min(written) > 50)
+        for _ in range(8):
+            tail = TailController(engine)
+            tail.start("prod.*", source, TailStart(last=20))
+            await until(lambda tail=tail: tail.counters.received > 100)  # type: ignore[misc]
+            tail.stop()
+            found: dict[object, list[object]] = {}
+            for namespace, sequence in zip(
+                column(tail, TailColumn.NAMESPACE), column(tail, TailColumn.SEQUENCE), strict=True
+            ):
+                found.setdefault(namespace, []).append(sequence)
+            for sequences in found.values():
+                first = sequences[0]
+                assert isinstance(first, int)
+                assert sequences == list(range(first, first + len(sequences)))
+            await tail.close()
+        stopping = True
+        await asyncio.gather(*writers)
 
 
 @pytest.mark.parametrize("source", list(TailSource))
