@@ -151,6 +151,7 @@ def _wire_forms(draw: st.DrawFn) -> bytes:
     return text.encode()
 
 
+@settings(max_examples=60)
 @given(_wire_forms())
 def test_any_decoded_bytes_encode_to_themselves(raw: bytes) -> None:
     try:
@@ -163,6 +164,7 @@ def test_any_decoded_bytes_encode_to_themselves(raw: bytes) -> None:
     assert event.version == json.loads(raw)["version"]
 
 
+@settings(max_examples=60)
 @given(
     data=st.dictionaries(_texts, _json),
     metadata=st.dictionaries(_texts, _texts),

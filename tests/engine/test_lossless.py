@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aether_engine.lossless import Kind, ScanError, find_member, scan_members, scan_value, string_value
@@ -54,11 +54,13 @@ def _scanned(raw: bytes, offset: int = 0) -> Any:
     return json.loads(text)
 
 
+@settings(max_examples=50)
 @given(_documents())
 def test_agrees_with_the_decoder(raw: bytes) -> None:
     assert _scanned(raw) == json.loads(raw, object_pairs_hook=_Pairs)
 
 
+@settings(max_examples=50)
 @given(_documents())
 def test_spans_are_exact(raw: bytes) -> None:
     span = scan_value(raw)
