@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import logging
 import os
 import signal
@@ -11,15 +10,25 @@ import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+from time import monotonic
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aether_desktop import __version__
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from PySide6.QtWidgets import QApplication
+
+    from aether_desktop.ui.main_window import MainWindow
 
 log = logging.getLogger("aether_desktop")
 
 #: Longest wait for connections to close at the end, in seconds; a server may never answer.
 CLOSE_TIMEOUT = 5.0
+#: Longest wait for the first paint, in seconds; a window that starts minimised is never painted.
+PAINT_TIMEOUT = 0.5
 
 
 def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -50,10 +59,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parse_arguments(argv)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     _check_display()
+    app = _make_application()
+    window = _make_window(app, arguments.theme)
+    window.show()
+    _paint_first(app, window)
     os.environ["QT_API"] = "pyside6"
+    import asyncio
+
+    from qasync import QEventLoop
+
+    with asyncio.Runner(loop_factory=lambda: QEventLoop(app)) as runner:
+        return runner.run(_run(window, arguments))
+
+
+def _make_application() -> QApplication:
     from PySide6.QtCore import qInstallMessageHandler
     from PySide6.QtWidgets import QApplication
-    from qasync import QEventLoop
 
     qInstallMessageHandler(_log_qt_message)
     app = QApplication(sys.argv[:1])
@@ -64,15 +85,30 @@ def main(argv: Sequence[str] | None = None) -> int:
     # The main coroutine ends the application, after everything is closed.
     app.setQuitOnLastWindowClosed(False)
     sys.excepthook = _report_exception
-    with asyncio.Runner(loop_factory=lambda: QEventLoop(app)) as runner:
-        return runner.run(_run(app, arguments))
+    return app
 
 
-async def _run(app: Any, arguments: argparse.Namespace) -> int:
+def _paint_first(app: QApplication, window: MainWindow) -> None:
+    """Have the window painted before the event loop and the engine are even loaded."""
+    deadline = monotonic() + PAINT_TIMEOUT
+    while not window.painted and monotonic() < deadline:
+        app.processEvents()
+
+
+def _make_window(app: QApplication, theme: str | None) -> MainWindow:
     from aether_desktop.settings import Settings
     from aether_desktop.ui.main_window import MainWindow
-    from aether_desktop.ui.theme import apply_theme
+    from aether_desktop.ui.theme import Scheme, apply_theme
     from aether_desktop.workspace import Workspace
+
+    settings = Settings()
+    schemes: dict[object, Scheme] = {"light": "light", "dark": "dark"}
+    apply_theme(app, schemes.get(theme or settings.get("theme"), "system"))
+    return MainWindow(Workspace(settings))
+
+
+async def _run(window: MainWindow, arguments: argparse.Namespace) -> int:
+    import asyncio
 
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(_report_loop_exception)
@@ -80,16 +116,13 @@ async def _run(app: Any, arguments: argparse.Namespace) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         if threading.current_thread() is threading.main_thread() and sys.platform != "win32":
             loop.add_signal_handler(number, ended.set)
-    settings = Settings()
-    scheme = arguments.theme or settings.get("theme", "system")
-    apply_theme(app, scheme if scheme in ("system", "light", "dark") else "system")
-    workspace = Workspace(settings)
-    window = MainWindow(workspace)
+    workspace = window.workspace
     window.close_asked.connect(ended.set)
     failures: list[object] = []
     workspace.failed.connect(failures.append)
     try:
-        window.show()
+        if window.close_was_asked:
+            return 0
         await open_asked(window, arguments)
         if arguments.screenshot is not None:
             return await _take_screenshot(window, arguments.screenshot, failures)
@@ -101,13 +134,13 @@ async def _run(app: Any, arguments: argparse.Namespace) -> int:
             async with asyncio.timeout(CLOSE_TIMEOUT):
                 await window.close_documents()
                 await workspace.close()
-                window.panels.commands.remove_demo_files()
+                window.remove_leftovers()
         except TimeoutError:
             log.warning("closing took longer than %s seconds and was given up", CLOSE_TIMEOUT)
         window.deleteLater()
 
 
-async def open_asked(window: Any, arguments: argparse.Namespace) -> None:
+async def open_asked(window: MainWindow, arguments: argparse.Namespace) -> None:
     """Open what the command line asks for; what fails is shown in the window."""
     from aether_desktop.workspace import Place
 
@@ -134,7 +167,7 @@ async def open_asked(window: Any, arguments: argparse.Namespace) -> None:
         window.panels.commands.new_tail(arguments.tail)
 
 
-async def _take_screenshot(window: Any, path: Path, failures: list[object]) -> int:
+async def _take_screenshot(window: MainWindow, path: Path, failures: list[object]) -> int:
     await window.settle()
     pixmap = window.grab()
     if not pixmap.save(str(path)):

@@ -6,6 +6,7 @@ opened, in slices of a few milliseconds, so that neither 30 MB nor 900 levels ho
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 from typing import Any, Final
@@ -30,6 +31,8 @@ _NOWHERE: Final = QModelIndex()
 
 #: Seconds of scanning before the event loop gets its turn.
 _SLICE: Final = 0.006
+#: Bytes of a container that is read in one go, whatever else the machine is doing: a few milliseconds of work.
+_AT_ONCE: Final = 1 << 16
 #: Bytes of a closed container up to which its members are counted for its summary.
 _COUNTED: Final = 1 << 14
 _ROOT: Final = 0
@@ -66,6 +69,8 @@ class JsonTreeModel(QAbstractItemModel):
 
     FIELD, VALUE = 0, 1
 
+    filled = Signal()
+    """Another document is shown and may be opened; follows `modelReset`."""
     reading_changed = Signal(bool)
     """True while some container is still being read."""
 
@@ -76,6 +81,7 @@ class JsonTreeModel(QAbstractItemModel):
         self._opened: dict[tuple[int, int], int] = {}
         self._counts: dict[tuple[int, int], int] = {}
         self._pending: list[int] = []
+        self._changing = False
         self._timer = QTimer(self)
         self._timer.setInterval(0)
         self._timer.timeout.connect(self._work)
@@ -106,12 +112,16 @@ class JsonTreeModel(QAbstractItemModel):
             root.note = Note.PROBLEM
         elif raw:
             root.steps = scan_document(raw, members)
-            self._advance(root, time.perf_counter() + _SLICE)
+            self._advance(root, _deadline(len(raw)))
             root.shown, root.note = self._wanted(root)
             if root.steps is not None:
                 self._pending.append(_ROOT)
         self._containers = [root]
+        # Nothing is opened while views are still hearing of a change: the next change would come inside it.
+        self._changing = True
         self.endResetModel()
+        self._changing = False
+        self.filled.emit()
         self._follow_up(was_reading)
 
     def clear(self) -> None:
@@ -152,7 +162,9 @@ class JsonTreeModel(QAbstractItemModel):
         return span is not None and _is_container(span) and not is_empty(self._raw, span)
 
     def canFetchMore(self, parent: Index) -> bool:
-        return parent.isValid() and self.hasChildren(parent) and self._number_of(parent) is None
+        if self._changing or not parent.isValid():
+            return False
+        return self.hasChildren(parent) and self._number_of(parent) is None
 
     def fetchMore(self, parent: Index) -> None:
         if not self.canFetchMore(parent):
@@ -163,7 +175,7 @@ class JsonTreeModel(QAbstractItemModel):
         steps = scan_container(self._raw, span.kind, span.start, members)
         container = _Container(parent.internalId(), parent.row(), span, members, steps, span.start)
         was_reading = self.is_reading
-        self._advance(container, time.perf_counter() + _SLICE)
+        self._advance(container, _deadline(span.end - span.start))
         shown, note = self._wanted(container)
         # Opened before the rows come: the view asks for their parents while they are inserted.
         number = len(self._containers)
@@ -296,10 +308,13 @@ class JsonTreeModel(QAbstractItemModel):
         container = self._containers[number]
         shown, note = self._wanted(container)
         parent = self._index_of(number)
-        if container.note is not None and note is None:
+        if container.note is not None and (note is None or shown > container.shown):
+            # It is the last row and its words change with the rows above it.
+            self._changing = True
             self.beginRemoveRows(parent, container.shown, container.shown)
             container.note = None
             self.endRemoveRows()
+            self._changing = False
         self._insert(number, shown, note)
         if container.note is not None:
             last = self.createIndex(container.shown, 0, number)
@@ -311,11 +326,12 @@ class JsonTreeModel(QAbstractItemModel):
         more = shown - container.shown
         new_note = note is not None and container.note is None
         if more or new_note:
-            # A note that is there already moves down: members are inserted in front of it.
+            self._changing = True
             self.beginInsertRows(parent, container.shown, container.shown + more - 1 + new_note)
             container.shown = shown
             container.note = note
             self.endInsertRows()
+            self._changing = False
         container.note = note
 
     # Answers
@@ -420,6 +436,10 @@ class JsonTreeModel(QAbstractItemModel):
             case _:
                 texts = ("Not JSON", container.problem)
         return texts[column]
+
+
+def _deadline(size: int) -> float:
+    return math.inf if size <= _AT_ONCE else time.perf_counter() + _SLICE
 
 
 def _is_container(span: Span) -> bool:

@@ -197,7 +197,8 @@ class JsonView(QTreeView):
         super().setModel(model)
         if model is not None:
             model.modelAboutToBeReset.connect(self._keep)
-            model.modelReset.connect(self._restore)
+            # A model that reads its rows on demand says when it is ready to.
+            getattr(model, "filled", model.modelReset).connect(self._restore)
             self._restore()
 
     def go_to(self, index: Index) -> None:

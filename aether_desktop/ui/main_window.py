@@ -5,13 +5,12 @@ What is imported here is what the first paint waits for; `panels` brings the res
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QByteArray, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplication, QShowEvent
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplication, QPaintEvent, QShowEvent
 from PySide6.QtWidgets import (
     QComboBox,
     QMainWindow,
@@ -61,6 +60,10 @@ class MainWindow(QMainWindow):
         self.workspace = workspace
         self.actions_by_name = Actions(self)
         self._panels: Panels | None = None
+        #: Set with the first turn of the event loop after the first paint.
+        self.painted = False
+        #: Set from the moment the user closes the window, also before anybody listens to `close_asked`.
+        self.close_was_asked = False
         self._prepare = QTimer(self, singleShot=True, interval=_PREPARE_AFTER)
         self._prepare.timeout.connect(lambda: self.panels)
         self._build_centre()
@@ -87,11 +90,18 @@ class MainWindow(QMainWindow):
 
     async def settle(self) -> None:
         """Wait until everything asked for is loaded and painted; for screenshots and tests."""
+        from asyncio import sleep
+
         quiet = 0
         while quiet < 3:
             busy = self.workspace.busy or (self._panels is not None and self._panels.busy)
             quiet = 0 if busy else quiet + 1
-            await asyncio.sleep(0.02)
+            await sleep(0.02)
+
+    def remove_leftovers(self) -> None:
+        """Remove the files of the demo, after everything is closed."""
+        if self._panels is not None:
+            self._panels.commands.remove_demo_files()
 
     async def close_documents(self) -> None:
         """End what tabs, panels and the demo still do, before the workspace closes."""
@@ -275,9 +285,18 @@ class MainWindow(QMainWindow):
         if self._panels is None:
             self._prepare.start()
 
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        if not self.painted:
+            QTimer.singleShot(0, self, self._note_painted)
+
+    def _note_painted(self) -> None:
+        self.painted = True
+
     def closeEvent(self, event: QCloseEvent) -> None:
         # The event loop must go on until everything is closed; so the window only hides.
         event.ignore()
+        self.close_was_asked = True
         self.save_bytes("geometry", self.saveGeometry())
         if self._panels is not None:
             self._panels.save_layout()

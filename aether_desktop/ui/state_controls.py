@@ -16,8 +16,9 @@ from aether_desktop.ui.safe_text import plain_tooltip
 from aether_desktop.ui.tinted import ToneLabel
 
 _MARGIN: Final = 8
-_GAP: Final = 6
-_NARROWEST_REDUCER: Final = 100
+_GAP: Final = 4
+#: Pixels that the reducer can do without.
+_SPARE: Final = 6
 
 
 class VersionSpinBox(Int64SpinBox):
@@ -62,6 +63,7 @@ class StateControls(QWidget):
         self.next = icon_button("next", "One version forward (→)", self._buttons)
         self.last = icon_button("last", "Go to the last version", self._buttons)
         for button in (self.first, self.previous, self.play, self.next, self.last):
+            button.setFixedWidth(24)
             row.addWidget(button)
         self.first.clicked.connect(self.first_requested)
         self.previous.clicked.connect(lambda: self.step_requested.emit(-1))
@@ -143,7 +145,7 @@ class StateControls(QWidget):
         room = max(self.width() - 2 * _MARGIN, 1)
         # The reducer's name gives way a little before the row is broken.
         missing = sum(widths) + 2 * _GAP - room
-        if 0 < missing <= widths[0] - _NARROWEST_REDUCER:
+        if 0 < missing <= _SPARE:
             widths[0] -= missing
         rows: list[list[tuple[QWidget, int]]] = [[]]
         used = 0

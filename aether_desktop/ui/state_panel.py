@@ -93,17 +93,18 @@ class StatePanel(QWidget):
         self.banner.hide()
         self.tree = JsonView("stateTree", "State", self)
         self.tree.setModel(self._tree_model)
-        # Room for sign and chevron beside one another.
-        self.tree.setIndentation(22)
         self.diff = JsonView("stateDiff", "What this version changed", self, colours_sides=True)
         self.diff.setModel(self._diff_model)
         for view in (self.tree, self.diff):
             header = view.header()
             header.setStretchLastSection(False)
-            for column, width in ((0, 116), (2, 64)):
-                header.resizeSection(column, width)
+            header.resizeSection(0, 116)
+            header.resizeSection(2, 64)
             header.setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
             view.installEventFilter(self)
+        # Room for sign and chevron beside one another.
+        self.tree.setIndentation(22)
+        self.tree.header().resizeSection(0, 132)
         self.tabs = QTabWidget(self)
         set_tab_role(self.tabs.tabBar(), "panel")
         self.tabs.tabBar().setAccessibleName("Views of the state")
