@@ -216,6 +216,10 @@ class HexView(QAbstractScrollArea):
             if offset is not None and offset != self._cursor:
                 self._move_to(offset, keep_anchor=True)
 
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        """End the selection; there is nothing else to do."""
+        event.accept()
+
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Move the cursor byte by byte, by rows and pages; copy."""
         if event.matches(QKeySequence.StandardKey.Copy):
