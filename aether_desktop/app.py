@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import os
 import signal
@@ -56,6 +57,8 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the application; returns the exit status: 0 done, 3 when what was asked for could not be shown."""
+    # Start-up makes much that stays; looking through it for garbage again and again only takes time.
+    gc.disable()
     arguments = parse_arguments(argv)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     _check_display()
@@ -63,6 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     window = _make_window(app, arguments.theme)
     window.show()
     _paint_first(app, window)
+    _tame_garbage_collector()
     os.environ["QT_API"] = "pyside6"
     import asyncio
 
@@ -93,6 +97,13 @@ def _paint_first(app: QApplication, window: MainWindow) -> None:
     deadline = monotonic() + PAINT_TIMEOUT
     while not window.painted and monotonic() < deadline:
         app.processEvents()
+
+
+def _tame_garbage_collector() -> None:
+    """Let full collections be rare: each one stops the window for as long as looking at every object takes."""
+    gc.freeze()
+    gc.set_threshold(5_000, 20, 100)
+    gc.enable()
 
 
 def _make_window(app: QApplication, theme: str | None) -> MainWindow:
