@@ -205,7 +205,9 @@ class Inspector(QWidget):
         self._mark(span, self.tree)
 
     def _fill(self) -> None:
-        """Give the bytes to the view that is looked at, if it has not got them yet."""
+        """Give what it shows to the view that is looked at, if it has not got it yet."""
+        if self.tabs.currentWidget() is self._diff_page:
+            self._compare()
         for view in (self.raw, self.hex):
             if self.tabs.currentWidget() is view.parentWidget():
                 self._fill_bytes(view)
@@ -234,10 +236,21 @@ class Inspector(QWidget):
             else:
                 self.tabs.setTabVisible(place, False)
             self._difference.clear()
+            self._stale.discard(self.diff)
             return
         self.tabs.setTabText(place, f"Diff to v{previous.event.version}")
         self.tabs.setTabVisible(place, True)
-        self._difference.compare(previous.raw, stored.raw, previous.event.version, stored.event.version)
+        self._stale.add(self.diff)
+        if len(previous.raw) + len(stored.raw) <= _EAGER or self.tabs.currentIndex() == place:
+            self._compare()
+
+    def _compare(self) -> None:
+        stored, previous = self._stored, self._previous
+        if self.diff not in self._stale or stored is None or previous is None:
+            return
+        self._stale.discard(self.diff)
+        if stored.event is not None and previous.event is not None:
+            self._difference.compare(previous.raw, stored.raw, previous.event.version, stored.event.version)
 
     def _make_detail(self) -> str:
         if self._stored is None:

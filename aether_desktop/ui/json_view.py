@@ -189,7 +189,7 @@ class JsonView(QTreeView):
         self.header().setSectionsClickable(False)
         self.expanded.connect(self._was_expanded)
         self.collapsed.connect(self._was_collapsed)
-        self.clicked.connect(self._clicked)
+        self.clicked.connect(self._load_all)
         theme_notifier().changed.connect(self._reload)
 
     def setModel(self, model: QAbstractItemModel | None) -> None:
@@ -282,9 +282,6 @@ class JsonView(QTreeView):
         super().selectionChanged(selected, deselected)
         if not self._restoring and self.currentIndex().isValid():
             self.span_selected.emit(self.currentIndex().data(TreeRole.SPAN))
-
-    def _clicked(self, index: QModelIndex) -> None:
-        self._load_all(index)
 
     def _load_all(self, index: QModelIndex) -> bool:
         if index.data(TreeRole.NOTE) != Note.LOAD_ALL:

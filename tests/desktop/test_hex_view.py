@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from PySide6.QtCore import QPoint, Qt
+from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from aether_desktop.ui.hex_view import HexView
@@ -40,14 +41,14 @@ def test_the_keyboard_moves_and_selects(qtbot: QtBot) -> None:
     view = hex_view(qtbot, bytes(range(256)), width=900)
     told: list[object] = []
     view.span_selected.connect(told.append)
-    qtbot.keyClick(view, Qt.Key.Key_Right)
-    qtbot.keyClick(view, Qt.Key.Key_Down)
+    QTest.keyClick(view, Qt.Key.Key_Right)
+    QTest.keyClick(view, Qt.Key.Key_Down)
     assert view.cursor_offset() == 17
     assert told[-1] == (17, 18)
-    qtbot.keyClick(view, Qt.Key.Key_Right, Qt.KeyboardModifier.ShiftModifier)
+    QTest.keyClick(view, Qt.Key.Key_Right, Qt.KeyboardModifier.ShiftModifier)
     assert view.selected_span() == (17, 19)
     assert view.hex_text() == "11 12"
-    qtbot.keyClick(view, Qt.Key.Key_End, Qt.KeyboardModifier.ControlModifier)
+    QTest.keyClick(view, Qt.Key.Key_End, Qt.KeyboardModifier.ControlModifier)
     assert view.cursor_offset() == 255
     assert view.verticalScrollBar().value() == view.verticalScrollBar().maximum()
 
@@ -61,9 +62,9 @@ def test_the_mouse_finds_the_byte_under_it_and_selects(qtbot: QtBot) -> None:
         if (offset := view.byte_at(point := QPoint(x, y))) is not None
     }
     assert set(range(64)) <= set(found)
-    qtbot.mousePress(view.viewport(), Qt.MouseButton.LeftButton, pos=found[3])
-    qtbot.mouseRelease(view.viewport(), Qt.MouseButton.LeftButton, pos=found[3])
-    qtbot.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.ShiftModifier, pos=found[20])
+    QTest.mousePress(view.viewport(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, found[3])
+    QTest.mouseRelease(view.viewport(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, found[3])
+    QTest.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.ShiftModifier, found[20])
     assert view.selected_span() == (3, 21)
 
 
@@ -72,7 +73,7 @@ def test_copying_asks_for_the_selected_bytes(qtbot: QtBot) -> None:
     copied: list[object] = []
     view.copy_requested.connect(copied.append)
     view.select(1, 3)
-    qtbot.keyClick(view, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
+    QTest.keyClick(view, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
     assert copied == ["FF 7B"]
 
 
@@ -89,7 +90,7 @@ def test_thirty_megabytes_are_shown_and_painted_at_once(qtbot: QtBot) -> None:
 
 def test_nothing_to_show_is_no_trouble(qtbot: QtBot) -> None:
     view = hex_view(qtbot, b"")
-    qtbot.keyClick(view, Qt.Key.Key_Right)
+    QTest.keyClick(view, Qt.Key.Key_Right)
     view.grab()
     assert view.selected_span() is None
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QAbstractSpinBox, QComboBox, QSlider, QTreeView, QWidget
 from pytestqt.qtbot import QtBot
 
@@ -13,6 +14,7 @@ from aether_desktop.models.state_controller import StateController
 from aether_desktop.models.tree_roles import Mark, TreeRole
 from aether_desktop.ui.state_panel import StatePanel
 from aether_desktop.ui.version_slider import SliderMark, VersionSlider
+from aether_engine.event import StoredEvent
 from tests.desktop.test_state_controller import damaged, loader, stored
 from tests.waiting import until
 
@@ -94,12 +96,12 @@ async def test_arrows_move_one_stored_version(panel: StatePanel, qtbot: QtBot) -
     await show(panel, 2)
     moved: list[object] = []
     panel.version_changed.connect(moved.append)
-    qtbot.keyClick(panel, Qt.Key.Key_Right)
+    QTest.keyClick(panel, Qt.Key.Key_Right)
     assert panel.version == 5
-    qtbot.keyClick(panel.tree, Qt.Key.Key_Right)
+    QTest.keyClick(panel.tree, Qt.Key.Key_Right)
     assert panel.version == 6
-    qtbot.keyClick(panel.tree, Qt.Key.Key_Right)
-    qtbot.keyClick(panel, Qt.Key.Key_Left)
+    QTest.keyClick(panel.tree, Qt.Key.Key_Right)
+    QTest.keyClick(panel, Qt.Key.Key_Left)
     assert panel.version == 5
     assert moved == [5, 6, 5]
     panel.show_version(1)
@@ -111,16 +113,16 @@ async def test_buttons_spin_box_and_slider_agree(panel: StatePanel, qtbot: QtBot
     await show(panel, 1)
     controls = panel.controls
     assert not controls.previous.isEnabled()
-    qtbot.mouseClick(controls.next, Qt.MouseButton.LeftButton)
+    QTest.mouseClick(controls.next, Qt.MouseButton.LeftButton)
     assert (panel.version, controls.spin.value(), panel.slider.value()) == (2, 2, 1)
-    qtbot.mouseClick(controls.last, Qt.MouseButton.LeftButton)
+    QTest.mouseClick(controls.last, Qt.MouseButton.LeftButton)
     assert (panel.version, controls.spin.value(), panel.slider.value()) == (6, 6, 3)
     assert not controls.next.isEnabled()
     controls.spin.stepBy(-1)
     assert (panel.version, controls.spin.value(), panel.slider.value()) == (5, 5, 2)
     panel.slider.setValue(0)
     assert (panel.version, controls.spin.value()) == (1, 1)
-    qtbot.keyClick(panel.slider, Qt.Key.Key_End)
+    QTest.keyClick(panel.slider, Qt.Key.Key_End)
     assert panel.version == 6
 
 
@@ -129,8 +131,8 @@ async def test_typing_a_missing_version_shows_the_one_below(panel: StatePanel, q
     spin = panel.controls.spin
     spin.setFocus()
     spin.selectAll()
-    qtbot.keyClicks(spin, "4")
-    qtbot.keyClick(spin, Qt.Key.Key_Return)
+    QTest.keyClicks(spin, "4")
+    QTest.keyClick(spin, Qt.Key.Key_Return)
     assert panel.version == 2
     assert spin.value() == 2
 
@@ -138,7 +140,7 @@ async def test_typing_a_missing_version_shows_the_one_below(panel: StatePanel, q
 async def test_playing_goes_to_the_end_and_stops(panel: StatePanel, qtbot: QtBot) -> None:
     await show(panel, 1)
     panel._play.setInterval(1)
-    qtbot.mouseClick(panel.controls.play, Qt.MouseButton.LeftButton)
+    QTest.mouseClick(panel.controls.play, Qt.MouseButton.LeftButton)
     assert panel.controls.play.accessibleName() == "Pause"
     await until(lambda: panel.version == 6 and not panel._play.isActive())
     assert panel.controls.play.accessibleName() == "Play the versions"
@@ -173,7 +175,7 @@ def test_the_slider_takes_versions_of_64_bits(qtbot: QtBot) -> None:
     slider.set_version(2**41)
     assert slider.version() == 2**40
     assert slider.accessibleDescription() == f"Version {2**40} of {2**63 - 1}"
-    qtbot.mouseClick(slider, Qt.MouseButton.LeftButton, pos=slider.rect().center())
+    QTest.mouseClick(slider, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, slider.rect().center())
     assert slider.version() == 2**40
     slider.grab()
 
@@ -188,11 +190,11 @@ async def test_the_spin_box_takes_versions_of_64_bits(panel: StatePanel) -> None
 
 
 async def test_errors_are_shown_in_the_panel(panel: StatePanel) -> None:
-    async def read(_actor: str) -> AsyncIterator[list[object]]:
-        raise ValueError("the link is broken")
+    async def read(_actor: str) -> AsyncIterator[list[StoredEvent]]:
         yield []
+        raise ValueError("the link is broken")
 
-    panel._controller.show("k", "a", read)  # type: ignore[arg-type]
+    panel._controller.show("k", "a", read)
     await until(lambda: panel.banner.isVisible())
     assert "the link is broken" in panel.banner.plain_text()
 
