@@ -14,9 +14,9 @@ from aether_engine.store.sqlite_schema import (
     INDEXES,
     PAGE_SIZE,
     SEQUENCE_BITS,
+    EventIdHash,
     checksum_seed,
     create_schema,
-    hash_event_id,
 )
 from tests.benchmarks.events import SEED
 
@@ -63,6 +63,7 @@ def generate(path: Path, count: int, actors: int, *, namespace: str = "benchmark
 
 def _rows(count: int, actors: int, sizes: list[int]) -> Iterator[tuple[Any, ...]]:
     random_bits = random.Random(SEED).getrandbits
+    hash_of = EventIdHash(1).digest
     base = 1 << SEQUENCE_BITS
     for number in range(count):
         actor = number % actors
@@ -92,7 +93,7 @@ def _rows(count: int, actors: int, sizes: list[int]) -> Iterator[tuple[Any, ...]
         ).encode()
         sizes[0] += len(raw)
         checksum = crc32(raw, checksum_seed(position, recorded_at))
-        id_hash = hash_event_id(1, event_id)
+        id_hash = hash_of(event_id)
         yield (position, actor + 1, version, event_type + 1, id_hash, recorded_at, checksum, raw)
 
 

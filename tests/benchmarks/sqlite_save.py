@@ -26,14 +26,14 @@ def run(quick: bool) -> list[Row]:
     """Measure; events per second."""
     folder = Path(tempfile.mkdtemp(prefix="aether-benchmark-"))
     try:
-        return _load(folder, 20_000 if quick else 200_000, 3) + _single(folder, 100 if quick else 400, 5)
+        return _load(folder, 100_000 if quick else 200_000, 3) + _single(folder, 100 if quick else 400, 5)
     finally:
         shutil.rmtree(folder)
 
 
 def _load(folder: Path, count: int, repeats: int) -> list[Row]:
     # Decoded once, so that each side starts from what it stores: bytes.
-    events = [Event.from_json(event.to_json()) for event in make_events(count, count // 10)]
+    events = [Event.from_json(event.to_json()) for event in make_events(count)]
     batches = [events[start : start + _BATCH] for start in range(0, count, _BATCH)]
     rows, columns = asyncio.run(_stored_rows(folder, batches))
 
@@ -80,7 +80,7 @@ def _load(folder: Path, count: int, repeats: int) -> list[Row]:
 
 
 def _single(folder: Path, count: int, repeats: int) -> list[Row]:
-    events = [Event.from_json(event.to_json()) for event in make_events(count, count)]
+    events = [Event.from_json(event.to_json()) for event in make_events(count)]
 
     def one_by_one() -> float:
         return asyncio.run(_save_singly(_fresh(folder / "single.aether"), events))
