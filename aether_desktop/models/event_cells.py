@@ -24,7 +24,8 @@ PREVIEW_LENGTH = 400
 HUGE = 1 << 16
 _TIMESTAMP = re.compile(rb'"timestamp"\s*:\s*"([0-9Tt:.+Zz-]{20,35})"')
 _DATA = re.compile(rb'"data"\s*:\s*')
-_WHITE_SPACE = re.compile(r"\s+")
+# Inside a JSON string stand neither raw line breaks nor tabs: what a run of spaces holds there is content.
+_LAYOUT = re.compile(r"[ \t\r\n]*[\t\r\n][ \t\r\n]*")
 NOT_TRUSTED = "not trusted"
 
 
@@ -123,7 +124,7 @@ def data_preview(raw: bytes) -> str:
         text = raw[start.end() if start else 0 :][: 4 * PREVIEW_LENGTH].decode("utf-8", "replace")
     else:
         text = data_text(raw)
-    return _WHITE_SPACE.sub(" ", text[:PREVIEW_LENGTH])
+    return _LAYOUT.sub(" ", text[:PREVIEW_LENGTH])
 
 
 def short_reason(error: Exception) -> str:
