@@ -25,7 +25,6 @@ from PySide6.QtWidgets import (
 from aether_desktop.jobs import Job
 from aether_desktop.numbers import number_text
 from aether_desktop.ui.actions import MENUS, Actions
-from aether_desktop.ui.banner import Banner, BannerKind
 from aether_desktop.ui.documents import Documents
 from aether_desktop.ui.icons import app_icon, icon
 from aether_desktop.ui.status_bar import StatusBar
@@ -33,6 +32,7 @@ from aether_desktop.ui.welcome import WelcomePage
 from aether_desktop.workspace import Failure, Place, Workspace
 
 if TYPE_CHECKING:
+    from aether_desktop.ui.banner import Banner
     from aether_desktop.ui.panels import Panels
 
 log = logging.getLogger(__name__)
@@ -54,7 +54,6 @@ class MainWindow(QMainWindow):
         super().__init__()
         self.setObjectName("mainWindow")
         self.setWindowTitle("Aether Desktop")
-        self.setWindowIcon(app_icon())
         self.setAcceptDrops(True)
         self.resize(*_DEFAULT_SIZE)
         self.workspace = workspace
@@ -112,20 +111,29 @@ class MainWindow(QMainWindow):
     # -- building
 
     def _build_centre(self) -> None:
-        self.banner = Banner(BannerKind.INFO)
-        self.banner.hide()
+        self._banner: Banner | None = None
         self.welcome = WelcomePage()
         self.documents = Documents()
         self._centre = QStackedWidget()
         self._centre.addWidget(self.welcome)
         self._centre.addWidget(self.documents)
         central = QWidget()
-        layout = QVBoxLayout(central)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(0)
-        layout.addWidget(self.banner)
-        layout.addWidget(self._centre, 1)
+        self._column = QVBoxLayout(central)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(0)
+        self._column.addWidget(self._centre, 1)
         self.setCentralWidget(central)
+
+    @property
+    def banner(self) -> Banner:
+        """The line above the documents, hidden until there is something to say."""
+        if self._banner is None:
+            from aether_desktop.ui.banner import Banner
+
+            self._banner = Banner()
+            self._banner.hide()
+            self._column.insertWidget(0, self._banner)
+        return self._banner
 
     def _build_tool_bar(self) -> None:
         bar = QToolBar("Main")
@@ -163,7 +171,7 @@ class MainWindow(QMainWindow):
         workspace.selection_changed.connect(lambda _selection: self.update_actions())
         workspace.history_changed.connect(self.update_actions)
         workspace.failed.connect(self._show_failure)
-        workspace.told.connect(lambda text: self.tell(BannerKind.INFO, text))
+        workspace.told.connect(lambda text: self.tell("info", text))
         workspace.jobs.finished.connect(self._job_finished)
         self.documents.currentChanged.connect(lambda _index: self._show_centre())
         self.welcome.open_file.connect(lambda: self.panels.commands.run("open_file"))
@@ -249,7 +257,7 @@ class MainWindow(QMainWindow):
 
     # -- telling
 
-    def tell(self, kind: BannerKind, fact: str, text: str = "") -> None:
+    def tell(self, kind: str, fact: str, text: str = "") -> None:
         """Say something in the line above the documents; it stays until closed or replaced."""
         self.banner.clear_actions()
         self.banner.set_message(kind, fact, text)
@@ -257,7 +265,7 @@ class MainWindow(QMainWindow):
 
     def _show_failure(self, failure: Failure) -> None:
         log.info("%s: %s", failure.what, type(failure.error).__name__)
-        self.tell(BannerKind.CORRUPTED, f"{failure.what}.", failure.why)
+        self.tell("corrupted", f"{failure.what}.", failure.why)
         details = f"{failure.what}: {failure.why}"
         self.banner.add_action("Copy details", lambda: QGuiApplication.clipboard().setText(details))
 
@@ -267,7 +275,7 @@ class MainWindow(QMainWindow):
             self._show_failure(Failure(f"{progress.name} failed", str(error), error))
         elif error is not None:
             done = f"{number_text(progress.done)} {progress.unit}"
-            self.tell(BannerKind.INFO, f"{progress.name} was cancelled after {done}.")
+            self.tell("info", f"{progress.name} was cancelled after {done}.")
 
     # -- layout and events
 
@@ -292,6 +300,8 @@ class MainWindow(QMainWindow):
 
     def _note_painted(self) -> None:
         self.painted = True
+        # Drawn in every size a window manager may want: not before the window itself.
+        self.setWindowIcon(app_icon())
 
     def closeEvent(self, event: QCloseEvent) -> None:
         # The event loop must go on until everything is closed; so the window only hides.
