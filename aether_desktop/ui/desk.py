@@ -53,6 +53,7 @@ class Desk(QObject):
             f"No events in {place.namespace} yet.", "Append one with Ctrl+N, or import NDJSON from the File menu."
         )
         await model.refresh()
+        view.table.setFocus()
         self.counts_changed.emit()
         return view
 
@@ -75,6 +76,7 @@ class Desk(QObject):
             view.select_row(stream.row_of_version(version))
         elif view.current_row < 0 and stream.rowCount():
             view.select_row(max(stream.row_of_version(stream.latest_version), 0))
+        view.table.setFocus()
         self.counts_changed.emit()
         return view
 

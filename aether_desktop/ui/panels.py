@@ -19,6 +19,7 @@ from aether_desktop.ui.event_view import EventView
 from aether_desktop.ui.inspector import Inspector
 from aether_desktop.ui.navigator import Navigator
 from aether_desktop.ui.state_panel import StatePanel
+from aether_desktop.ui.version_slider import SliderMark
 from aether_desktop.workspace import Place, Selection, Workspace
 
 if TYPE_CHECKING:
@@ -152,7 +153,7 @@ class Panels(QObject):
         self.inspector.copy_requested.connect(lambda text: QGuiApplication.clipboard().setText(str(text)))
         self.inspector.title_changed.connect(lambda text: _set_detail(self._inspector_dock, text))
         self.state_panel.title_changed.connect(lambda text: _set_detail(self._state_dock, text))
-        self.state.loaded.connect(self._show_previous)
+        self.state.loaded.connect(self._stream_loaded)
         self.state.failed.connect(lambda error: workspace.fail("The state could not be folded", error))
         self.state_panel.version_changed.connect(self._state_version_changed)
 
@@ -215,6 +216,21 @@ class Panels(QObject):
             self._show_previous()
         if not self.desk.selecting:
             self._workspace.start(self.desk.show(selection), "show selection")
+
+    def _stream_loaded(self) -> None:
+        self._show_previous()
+        selection = self._workspace.selection
+        if selection is not None:
+            showing = self._show_snapshots(selection.place, self.state.actor_id)
+            self._workspace.start(showing, "snapshots of the actor")
+
+    async def _show_snapshots(self, place: Place, actor_id: str) -> None:
+        snapshots = await (await self._workspace.store(place)).snapshots(actor_id)
+        # Another actor may be shown by now.
+        if self.state.actor_id == actor_id:
+            self.state_panel.set_snapshots(
+                [SliderMark(snapshot.version, f"Snapshot v{snapshot.version}") for snapshot in snapshots]
+            )
 
     def _show_previous(self) -> None:
         """Give the inspector the event before the selected one, once the actor's stream is there."""
