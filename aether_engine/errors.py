@@ -25,7 +25,20 @@ def excerpt(value: object) -> str:
 
 
 class AetherError(Exception):
-    """Root of all errors of the engine; `str(error)` is a sentence for people."""
+    """Root of all errors of the engine; `str(error)` is a sentence for people.
+
+    Copies and pickles, so that it reaches the parent of a worker process with its fields.
+    """
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # An exception is rebuilt from its `args`, which hold the sentence; `__init__` wants the fields instead.
+        return _rebuild, (type(self), self.args), self.__dict__
+
+
+def _rebuild(kind: type[AetherError], args: tuple[object, ...]) -> AetherError:
+    error = kind.__new__(kind)
+    error.args = args
+    return error
 
 
 class InvalidEventError(AetherError):
