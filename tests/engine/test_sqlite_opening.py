@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from aether_engine.errors import (
     StoreUnavailableError,
     UnsupportedFormatError,
 )
-from aether_engine.event import ActorSnapshot
+from aether_engine.event import ActorSnapshot, Event
 from aether_engine.store.sqlite_file import RawFile
 from aether_engine.store.sqlite_schema import APPLICATION_ID, FORMAT_VERSION
 from tests.engine.sqlite_support import NAMESPACE, fill, folder_content, make_event, opened, read_all
@@ -107,10 +108,10 @@ async def _folder(path: Path) -> None:
     ],
 )
 async def test_what_is_refused_stays_as_it_is(
-    tmp_path: Path, make: object, error: type[AetherError], read_only: bool
+    tmp_path: Path, make: Callable[[Path], Awaitable[None]], error: type[AetherError], read_only: bool
 ) -> None:
     path = tmp_path / "store.aether"
-    await make(path)  # type: ignore[operator]
+    await make(path)
     before = folder_content(tmp_path)
     with pytest.raises(error) as caught:
         async with opened(path, read_only=read_only):
@@ -179,7 +180,7 @@ async def test_read_only_refuses_every_write(tmp_path: Path) -> None:
     path = tmp_path / "store.aether"
     await fill(path, 3)
 
-    async def batches():  # type: ignore[no-untyped-def]
+    async def batches() -> AsyncIterator[Sequence[Event]]:
         yield [make_event(4)]
 
     async with opened(path, read_only=True) as backend:
