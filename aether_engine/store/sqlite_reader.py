@@ -8,7 +8,7 @@ no holes: what a range does not yield is looked for one by one, then in the page
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,7 +18,16 @@ from aether_engine.errors import CorruptStoreError
 from aether_engine.event import ActorInfo, ActorSnapshot, NamespaceInfo, StoredEvent
 from aether_engine.store.sqlite_connections import FileAbsentError, ReadConnections
 from aether_engine.store.sqlite_file import RawFile, beside, is_corruption, translate
-from aether_engine.store.sqlite_rows import COLUMNS, EPOCH, Row, decode_rows, is_intact, lost_event, moment_of
+from aether_engine.store.sqlite_rows import (
+    COLUMNS,
+    EPOCH,
+    Row,
+    actor_names,
+    decode_rows,
+    is_intact,
+    lost_event,
+    moment_of,
+)
 from aether_engine.store.sqlite_salvage import Salvage
 from aether_engine.store.sqlite_schema import SEQUENCE_MASK, first_position
 from aether_engine.store.sqlite_snapshots import decode_snapshots
@@ -31,7 +40,6 @@ CHUNK: Final = 128
 BATCH_BYTES: Final = 16 << 20
 #: No event's row is smaller than this in a file: an honest log of N bytes holds at most N / this many.
 _LEAST_ROW: Final = 64
-_KNOWN_ACTORS: Final = 65_536
 
 _RANGE: Final = f"SELECT {COLUMNS} FROM events WHERE position BETWEEN ? AND ? ORDER BY position"  # noqa: S608
 _POINT: Final = f"SELECT {COLUMNS} FROM events WHERE position = ?"  # noqa: S608
@@ -60,7 +68,6 @@ class Reader:
         self.raw = raw
         self.url = url
         self._namespaces: dict[str, int] = {}
-        self._actor_names: dict[int, str | None] = {}
         self._salvage: Salvage | None = None
 
     def namespaces(self) -> list[NamespaceInfo]:
@@ -184,13 +191,12 @@ class Reader:
             size = 0
             try:
                 cursor = connection.execute(_RANGE, (base + first, base + last))
-                name_of = self._name_finder(connection)
                 while rows := cursor.fetchmany(CHUNK):
                     start = base + first + len(stored)
                     if [row[0] for row in rows] != list(range(start, start + len(rows))):
                         return None
-                    stored += decode_rows(rows, name_of)
-                    size += sum(len(row[5]) for row in rows)
+                    stored += decode_rows(rows, actor_names(connection, rows))
+                    size += sum([len(row[5]) for row in rows])
                     if size > BATCH_BYTES:
                         break
                 cursor.close()
@@ -219,9 +225,9 @@ class Reader:
 
         return self._run(job, None)
 
-    def decode(self, rows: Iterable[Row]) -> list[StoredEvent]:
+    def decode(self, rows: Collection[Row]) -> list[StoredEvent]:
         """The events of rows that were fetched one by one."""
-        return self._run(lambda connection: decode_rows(rows, self._name_finder(connection)), [])
+        return self._run(lambda connection: decode_rows(rows, actor_names(connection, rows)), [])
 
     def recorded_at(self, namespace: int, sequence: int) -> datetime:
         """When the event at a sequence was recorded, the epoch if that cannot be read."""
@@ -264,11 +270,10 @@ class Reader:
             size, version = 0, first
             try:
                 cursor = connection.execute(_STREAM, (actor, first, last, limit))
-                name_of = self._name_finder(connection)
                 while rows := cursor.fetchmany(CHUNK):
-                    stored += decode_rows(rows, name_of)
+                    stored += decode_rows(rows, actor_names(connection, rows))
                     version = rows[-1][2]
-                    size += sum(len(row[5]) for row in rows)
+                    size += sum([len(row[5]) for row in rows])
                     if size > BATCH_BYTES:
                         break
                 cursor.close()
@@ -414,29 +419,6 @@ class Reader:
             claimed = int.from_bytes(head[12:16], "big") * (int.from_bytes(head[:2], "big") or 1)
             return max(size, min(claimed, 64 * size)) + (wal.stat().st_size if wal.exists() else 0)
         return 0
-
-    def _name_finder(self, connection: sqlite3.Connection) -> Any:
-        names = self._actor_names
-        if len(names) > _KNOWN_ACTORS:
-            names.clear()
-
-        def find(number: int) -> str | None:
-            try:
-                return names[number]
-            except KeyError:
-                pass
-            try:
-                row = connection.execute(
-                    "SELECT actor_id FROM actors NOT INDEXED WHERE id = ?", (number,)
-                ).fetchone()
-            except sqlite3.Error:
-                return None  # A damaged list of actors costs no event.
-            if row is None:
-                return None
-            name = names[number] = str(row[0])
-            return name
-
-        return find
 
     def _recount(self) -> list[NamespaceInfo]:
         """`namespaces` from the log itself, where its counters cannot be read."""
