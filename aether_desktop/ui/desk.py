@@ -114,6 +114,11 @@ class Desk(QObject):
         view = self._documents.currentWidget()
         document = self._documents.document_of(view)
         sequence = selection.stored.sequence
+        if isinstance(view, TailView) and document is not None:
+            row = view.controller.table.find(selection.place.namespace, sequence)
+            if row >= 0 and document.place.connection is selection.place.connection:
+                view.select_row(row)
+                return
         if isinstance(view, EventView) and document is not None and document.place == selection.place:
             row = _row_of_sequence(view, sequence)
             if row >= 0:
@@ -164,10 +169,15 @@ class Desk(QObject):
         view = self._documents.currentWidget()
         return isinstance(view, EventView) and isinstance(view.model, StreamTable)
 
+    @property
+    def shows_tail(self) -> bool:
+        """Whether a live tail is in front."""
+        return isinstance(self._documents.currentWidget(), TailView)
+
     def step(self, by: int) -> None:
         """The next or previous event of the document in front."""
         view = self._documents.currentWidget()
-        if isinstance(view, EventView):
+        if isinstance(view, (EventView, TailView)):
             view.step(by)
 
     # -- keeping fresh
