@@ -6,6 +6,8 @@ from PySide6.QtCore import QEvent, QObject, QRegularExpression, QSortFilterProxy
 from PySide6.QtGui import QAction, QKeyEvent, QKeySequence, QStandardItem, QStandardItemModel
 from PySide6.QtWidgets import QDialog, QLineEdit, QTreeView, QVBoxLayout, QWidget
 
+from aether_desktop.ui.icons import blank_icon
+
 _ACTION = Qt.ItemDataRole.UserRole + 1
 
 
@@ -18,8 +20,10 @@ class CommandPalette(QDialog):
         self.setAccessibleName("Command palette")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._model = QStandardItemModel(0, 2, self)
+        blank = blank_icon()
         for action in sorted(actions, key=lambda action: action.text()):
-            item = QStandardItem(action.icon(), action.text())
+            # A row without an icon would start further left than the others.
+            item = QStandardItem(blank if action.icon().isNull() else action.icon(), action.text())
             item.setData(action, _ACTION)
             item.setEnabled(action.isEnabled())
             keys = QStandardItem(

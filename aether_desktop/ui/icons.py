@@ -128,6 +128,13 @@ def icon(name: str, role: str = "text2") -> QIcon:
     return found
 
 
+def blank_icon() -> QIcon:
+    """Return an icon that shows nothing and takes the room of one."""
+    image = QPixmap(16, 16)
+    image.fill(Qt.GlobalColor.transparent)
+    return QIcon(image)
+
+
 def app_icon() -> QIcon:
     """Return the application's coloured icon for windows and the task bar."""
     result = QIcon()

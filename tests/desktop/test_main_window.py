@@ -376,6 +376,8 @@ async def test_every_menu_command_stands_in_the_palette(seen: DrivenWindow) -> N
     model = palette.list.model()
     listed = {model.index(row, 0).data() for row in range(model.rowCount())}
     assert {action.text() for action in seen.window.actions()} <= listed
+    icons = [model.index(row, 0).data(Qt.ItemDataRole.DecorationRole) for row in range(model.rowCount())]
+    assert not any(each.isNull() for each in icons), "all names start at the same place"
     seen.key(Qt.Key.Key_Escape, target=palette.input)
 
 
