@@ -13,7 +13,7 @@ from aether_desktop.ui.icons import icon
 from aether_desktop.ui.links import IconLabel
 from aether_desktop.ui.theme import current_theme, grown, theme_notifier, ui_font
 
-_ORDER = "Order: arrival, newest last"
+_CROSSES = "Crosses namespaces on purpose."
 
 
 class TailStatus(QWidget):
@@ -33,7 +33,7 @@ class TailStatus(QWidget):
         self.dropped = _label("", self)
         self.dropped.setObjectName("tailDropped")
         self.left = _label("", self)
-        self.order = _label(_ORDER, self)
+        self.crosses = _label(_CROSSES, self)
         row = QHBoxLayout(self)
         row.setContentsMargins(12, 4, 12, 4)
         row.setSpacing(8)
@@ -49,7 +49,7 @@ class TailStatus(QWidget):
                 if index + 1 < len(parts):
                     row.addSpacing(-4)
         row.addStretch(1)
-        row.addWidget(self.order)
+        row.addWidget(self.crosses)
         self._counters = TailCounters()
         self.show_state(TailState.STOPPED, link_up=True, crosses=False)
         self.show_counters(self._counters)
@@ -65,7 +65,7 @@ class TailStatus(QWidget):
         self.stopped.setText("Failed" if state is TailState.FAILED else "Stopped")
         self.link.setVisible(running or not link_up)
         self.link.set_kind(BadgeKind.LINK_UP if link_up else BadgeKind.NO_LINK)
-        self.order.setText(f"Crosses namespaces on purpose. {_ORDER}" if crosses else _ORDER)
+        self.crosses.setVisible(crosses)
 
     def show_counters(self, counters: TailCounters) -> None:
         """Show where every event went."""
@@ -97,12 +97,12 @@ class TailStatus(QWidget):
 
     def _reload(self) -> None:
         theme = current_theme()
-        for label in (self.shown, self.filtered, self.dropped, self.left, self.stopped, self.order):
+        for label in (self.shown, self.filtered, self.dropped, self.left, self.stopped, self.crosses):
             palette = label.palette()
             ink = theme.gap.text if label is self.dropped and self._lossy else theme.text2
             palette.setColor(QPalette.ColorRole.WindowText, ink)
             label.setPalette(palette)
-        self.order.setFont(ui_font(-1))
+        self.crosses.setFont(ui_font(-1))
         self.setMinimumHeight(grown(32))
 
 

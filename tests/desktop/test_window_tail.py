@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QLineEdit, QPushButton, QTableView, QTreeView
+from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QPushButton, QTableView, QTreeView
 
 from aether_desktop.models.tail_counters import TailState
 from aether_desktop.ui.tail_view import TailView
@@ -77,6 +77,9 @@ async def append_by_command(file: Path, namespace: str, actor: str) -> None:
 async def test_a_wildcard_tail_sees_other_engines_and_processes(seen: DrivenWindow, file: Path) -> None:
     view = await tail(seen, "prod.>")
     assert rows(view) == []
+    said = [label.text() for label in seen.window.findChildren(QLabel) if label.isVisible()]
+    assert [text for text in said if "Order:" in text] == ["Order: arrival, newest last"]
+    assert "Crosses namespaces on purpose." in said
     await save_elsewhere(file, placed("order-1", 2), placed("order-2", 1), namespace="prod.a")
     await save_elsewhere(file, placed("order-9", 1), namespace="staging")
     await until(lambda: len(rows(view)) == 2, timeout=10)
