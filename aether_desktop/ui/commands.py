@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QMimeData, QObject, Qt
+from PySide6.QtCore import QObject, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QFileDialog, QMainWindow
 
@@ -20,6 +20,7 @@ from aether_desktop.ui.about import about_box
 from aether_desktop.ui.append_dialog import AppendDialog
 from aether_desktop.ui.command_palette import CommandPalette
 from aether_desktop.ui.go_to_dialog import GoToDialog
+from aether_desktop.ui.mime import mime_data
 from aether_desktop.ui.theme import Scheme, apply_theme
 from aether_desktop.workspace import Place, Workspace
 from aether_engine.event import Event
@@ -222,7 +223,7 @@ class Commands(QObject):
         if stored is None or not stored.raw:
             self._workspace.told.emit("Nothing was copied: the selected row has no event's bytes.")
             return
-        data = QMimeData()
+        data = mime_data()
         data.setData(JSON_TYPE, stored.raw)
         said = []
         try:

@@ -24,6 +24,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QFrame, QPlainTextEdit, QTextEdit, QWidget
 
 from aether_desktop.models.tree_roles import written
+from aether_desktop.ui.mime import mime_data
 from aether_desktop.ui.safe_text import visible
 from aether_desktop.ui.theme import current_theme, fixed_font, theme_notifier
 
@@ -267,7 +268,7 @@ class RawView(QPlainTextEdit):
 
     def createMimeDataFromSelection(self) -> QMimeData:
         """Copy what was selected as it is stored, not the signs that stand for it."""
-        data = QMimeData()
+        data = mime_data()
         span = self.selected_span()
         if span is not None:
             data.setText(written(self._raw[span[0] : span[1]]))
