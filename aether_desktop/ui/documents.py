@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import QLabel, QTabBar, QTabWidget, QWidget
 
 from aether_desktop.ui.icons import icon
@@ -26,6 +26,12 @@ class Document:
     name: str = ""
 
 
+class _OrderLabel(QLabel):
+    def minimumSizeHint(self) -> QSize:
+        """Need no width: the words must not keep the window from becoming narrow."""
+        return QSize(0, super().minimumSizeHint().height())
+
+
 class Documents(QTabWidget):
     """Tabs that can be moved and closed; the text at the right says in which order the rows stand."""
 
@@ -41,7 +47,7 @@ class Documents(QTabWidget):
         self.setElideMode(Qt.TextElideMode.ElideMiddle)
         self.setUsesScrollButtons(True)
         self._documents: dict[QWidget, Document] = {}
-        self._order = QLabel()
+        self._order = _OrderLabel()
         self._order.setContentsMargins(8, 0, 12, 8)
         self.setCornerWidget(self._order, Qt.Corner.TopRightCorner)
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from PySide6.QtCore import QRegularExpression, Qt, Signal
 from PySide6.QtGui import QPalette, QRegularExpressionValidator
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QLineEdit, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QLabel, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
 from aether_desktop.models.tail_controller import TailController
 from aether_desktop.models.tail_counters import TailState
 from aether_desktop.models.tail_feed import NOW, TailSource, TailStart
 from aether_desktop.models.tail_table import DEFAULT_CAPACITY
 from aether_desktop.numbers import number_text
+from aether_desktop.ui.flow_layout import FlowLayout, group
 from aether_desktop.ui.icons import icon
 from aether_desktop.ui.safe_text import plain_tooltip, visible
 from aether_desktop.ui.theme import current_theme, fixed_font, theme_notifier, ui_font
@@ -100,25 +101,17 @@ class TailControls(QWidget):
         self.show_state(TailState.STOPPED)
 
     def _lay_out(self) -> None:
-        row = QHBoxLayout()
-        row.setSpacing(8)
+        row = FlowLayout(spacing=12)
         for caption, field in (
-            ("&Pattern", self.pattern),
-            ("F&rom", self.beginning),
-            ("", self.sequence),
-            ("S&ource", self.source),
-            ("&Keep", self.keep),
+            ("&Pattern", (self.pattern,)),
+            ("F&rom", (self.beginning, self.sequence)),
+            ("S&ource", (self.source,)),
+            ("&Keep", (self.keep,)),
         ):
-            if caption:
-                label = QLabel(caption, self)
-                label.setBuddy(field)
-                if row.count():
-                    row.addSpacing(4)
-                row.addWidget(label)
-            row.addWidget(field)
-        row.addStretch(1)
-        row.addWidget(self.start_button)
-        row.addWidget(self.pause_button)
+            label = QLabel(caption, self)
+            label.setBuddy(field[0])
+            row.addWidget(group(self, label, *field))
+        row.addWidget(group(self, self.start_button, self.pause_button))
         column = QVBoxLayout(self)
         column.setContentsMargins(12, 6, 12, 6)
         column.setSpacing(4)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QPainter, QPaintEvent, QPalette
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QWidget
+from PySide6.QtGui import QPainter, QPaintEvent, QPalette, QResizeEvent
+from PySide6.QtWidgets import QFrame, QLabel, QPushButton, QWidget
 
 from aether_desktop.models.tail_counters import TailCounters, TailState
 from aether_desktop.numbers import number_text
 from aether_desktop.ui.badge import Badge, BadgeKind
+from aether_desktop.ui.flow_layout import FlowLayout, group
 from aether_desktop.ui.icons import icon
 from aether_desktop.ui.links import IconLabel
 from aether_desktop.ui.theme import current_theme, grown, theme_notifier, ui_font
+from aether_desktop.ui.tinted import ToneLabel
 
+#: Width of the bar below a frozen view from which on it explains itself.
+_WORDS_FROM = 420
 _CROSSES = "Crosses namespaces on purpose."
 
 
@@ -34,21 +38,11 @@ class TailStatus(QWidget):
         self.dropped.setObjectName("tailDropped")
         self.left = _label("", self)
         self.crosses = _label(_CROSSES, self)
-        row = QHBoxLayout(self)
+        row = FlowLayout(self, spacing=12)
         row.setContentsMargins(12, 4, 12, 4)
-        row.setSpacing(8)
-        row.addWidget(self.state)
-        row.addWidget(self.stopped)
-        row.addWidget(self.link)
-        for parts in ((self.shown,), (self.filtered,), (self.dropped_icon, self.dropped), (self.left,)):
-            row.addSpacing(4)
-            row.addWidget(_divider(self))
-            row.addSpacing(4)
-            for index, part in enumerate(parts):
-                row.addWidget(part)
-                if index + 1 < len(parts):
-                    row.addSpacing(-4)
-        row.addStretch(1)
+        row.addWidget(group(self, self.state, self.stopped, self.link))
+        for parts in ((self.shown,), (self.filtered,), (self.dropped_icon, -4, self.dropped), (self.left,)):
+            row.addWidget(group(self, _divider(self), 4, *parts))
         row.addWidget(self.crosses)
         self._counters = TailCounters()
         self.show_state(TailState.STOPPED, link_up=True, crosses=False)
@@ -116,9 +110,10 @@ class PauseBar(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("tailPauseBar")
+        self._offers_end = False
         self.icon = IconLabel("pause", "accent", 16, self)
         self.fact = _label("", self)
-        self.text = _label("", self)
+        self.text = ToneLabel(elide=Qt.TextElideMode.ElideRight, parent=self)
         self.space = _label("", self)
         self.end = _label("End follows again", self)
         self.enter = _label("Enter: state at this version", self)
@@ -135,19 +130,12 @@ class PauseBar(QWidget):
         self.follow.setAccessibleName("Follow again")
         self.follow.setToolTip("Keep the newest event in view again (End)")
         self.follow.clicked.connect(self.follow_requested)
-        row = QHBoxLayout(self)
+        row = FlowLayout(self, spacing=16)
         row.setContentsMargins(12, 3, 12, 3)
-        row.setSpacing(8)
-        row.addWidget(self.icon)
-        row.addWidget(self.fact)
-        row.addSpacing(4)
-        row.addWidget(self.text, 1)
-        for label in (self.space, self.end, self.enter):
-            label.setMinimumWidth(1)
+        row.addWidget(group(self, self.icon, self.fact))
+        for label in (self.text, self.space, self.end, self.enter):
             row.addWidget(label)
-            row.addSpacing(8)
-        row.addWidget(self.button)
-        row.addWidget(self.follow)
+        row.addWidget(group(self, self.button, self.follow))
         self._reload()
         theme_notifier().changed.connect(self._reload)
 
@@ -156,17 +144,31 @@ class PauseBar(QWidget):
         self.setVisible(paused or not following)
         if paused:
             self.fact.setText(f"Paused, {number_text(new)} new")
-            self.text.setText("The view is frozen; events keep arriving below.")
+            self.text.set_text("The view is frozen; events keep arriving below.")
         else:
             self.fact.setText("Not following")
-            self.text.setText("The view stays where it is; events keep arriving below.")
+            self.text.set_text("The view stays where it is; events keep arriving below.")
         self.icon.set_icon("pause" if paused else "info", "accent")
         self.space.setText("Space resumes" if paused else "Space pauses")
-        self.end.setVisible(not following)
+        self._offers_end = not following
+        self._fit()
         self.button.setVisible(paused)
         self.button.setEnabled(new > 0)
         self.follow.setVisible(not paused)
         self.setAccessibleName(f"{self.fact.text()}. {self.text.text()}")
+        self.setToolTip(f"{self.text.text()} {self.space.text()}. {self.end.text()}. {self.enter.text()}.")
+
+    def _fit(self) -> None:
+        # In a narrow bar explanation and keys stand in the tooltip, and the table keeps its room.
+        wide = self.width() >= _WORDS_FROM
+        for label in (self.text, self.space, self.enter):
+            label.setVisible(wide)
+        self.end.setVisible(wide and self._offers_end)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Show as many words as there is room for."""
+        super().resizeEvent(event)
+        self._fit()
 
     def _reload(self) -> None:
         self.fact.setFont(ui_font(semibold=True))

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QItemSelectionModel, QModelIndex, QSize, Qt, Signal
-from PySide6.QtGui import QFontMetrics, QKeyEvent, QPalette
+from PySide6.QtGui import QFontMetrics, QKeyEvent, QPalette, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractSlider,
     QFrame,
-    QHBoxLayout,
     QLabel,
     QStackedLayout,
     QVBoxLayout,
@@ -22,6 +21,7 @@ from aether_desktop.models.tail_table import TailColumn
 from aether_desktop.numbers import number_text
 from aether_desktop.ui.banner import Banner, BannerKind
 from aether_desktop.ui.empty_state import EmptyState
+from aether_desktop.ui.flow_layout import FlowLayout, group
 from aether_desktop.ui.links import LinkButton, icon_button
 from aether_desktop.ui.rate_plot import RatePlot
 from aether_desktop.ui.safe_text import visible
@@ -35,6 +35,8 @@ from aether_engine.event import StoredEvent
 from aether_engine.patterns import is_wildcard_pattern
 
 _ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+#: Height of a view from which on the rate is shown below the table.
+_RATE_FROM = 500
 #: Widest usual texts, from which the columns get their first widths.
 _USUAL = {
     TailColumn.NAMESPACE: "prod.tenant-a0",
@@ -61,6 +63,7 @@ class TailView(QWidget):
         super().__init__(parent)
         self.controller = controller
         self._following = True
+        self._rate_wanted = True
         self.setAccessibleName("Live tail")
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self.controls = TailControls(self)
@@ -133,8 +136,18 @@ class TailView(QWidget):
 
     def show_rate(self, shown: bool) -> None:
         """Show or hide the plot of the rate."""
-        self._rate.setVisible(shown)
+        self._rate_wanted = shown
+        self._fit_rate()
         self._rate_link.setVisible(not shown)
+
+    def _fit_rate(self) -> None:
+        # In a low view the table and the buttons need the room.
+        self._rate.setVisible(self._rate_wanted and self.height() >= _RATE_FROM)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Show the rate only where there is room for it."""
+        super().resizeEvent(event)
+        self._fit_rate()
 
     # -- building --------------------------------------------------------------------------------------------
 
@@ -361,17 +374,12 @@ class _RatePane(QWidget):
         self._figures = [(QLabel(name, self), QLabel("", self)) for name in ("Now", "Sum", "Peak")]
         self.close_button = icon_button("close", "Hide the rate", self)
         self.close_button.clicked.connect(self.closed)
-        header = QHBoxLayout()
+        header = FlowLayout(spacing=12)
         header.setContentsMargins(12, 2, 8, 0)
-        header.setSpacing(6)
         header.addWidget(self.title)
         header.addWidget(self.about)
-        header.addStretch(1)
         for name, value in self._figures:
-            header.addSpacing(6)
-            header.addWidget(name)
-            header.addWidget(value)
-        header.addSpacing(6)
+            header.addWidget(group(self, name, value, spacing=6))
         header.addWidget(self.close_button)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)

@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
     QApplication,
     QDockWidget,
     QLineEdit,
+    QPushButton,
     QSlider,
     QTableView,
     QTreeView,
@@ -399,6 +400,26 @@ async def test_the_layout_comes_back_after_a_reset(seen: DrivenWindow) -> None:
     await until(lambda: not any(panel.isVisible() for panel in panels))
     seen.run("reset_layout")
     await until(lambda: all(panel.isVisible() for panel in panels))
+
+
+async def test_the_window_fits_into_800_pixels(seen: DrivenWindow) -> None:
+    for command in ("open_stream", "new_tail"):
+        seen.window.resize(800, 600)
+        await until(lambda: (seen.window.width(), seen.window.height()) == (800, 600))
+        count = len(seen.tabs)
+        seen.run(command)
+        await until(lambda count=count: len(seen.tabs) == count + 1)  # type: ignore[misc]
+        await seen.settle()
+        assert seen.window.minimumSizeHint().width() <= 800, command
+        assert (seen.window.width(), seen.window.height()) == (800, 600), command
+    seen.child(QPushButton, "tailPause").click()
+    await until(seen.child(QWidget, "tailPauseBar").isVisible)
+    await seen.settle()
+    for name in ("tailStart", "tailPause", "tailShowNew"):
+        button = seen.child(QPushButton, name)
+        corner = button.mapTo(seen.window.documents, button.rect().bottomRight())
+        assert seen.window.documents.rect().contains(corner), name
+        assert button.visibleRegion().boundingRect() == button.rect(), name
 
 
 async def test_nothing_flashes_up_as_a_window_of_its_own(seen: DrivenWindow, qapp: QApplication) -> None:
