@@ -1,0 +1,68 @@
+"""A load of any length into a stream: looked through as a whole before its first event is stored.
+
+JetStream takes at most a thousand events as one. So everything that can be wrong with a load is found while
+nothing is stored yet; what remains is another writer or an outage between two batches, and then
+`IncompleteLoadError` says how far it came.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from aether_engine.codec import decode_event
+from aether_engine.errors import AetherError, DuplicateEventError, IncompleteLoadError, VersionConflictError
+from aether_engine.event import Event
+from aether_engine.store.jetstream_heads import SubjectHead
+from aether_engine.store.jetstream_writer import Save, StreamWriter
+from aether_engine.store.protocols import MAX_BATCH
+
+
+class Load:
+    """Events gathered to be saved as far as possible as one. Keeps their bytes, not the events."""
+
+    def __init__(self) -> None:
+        self.saves: list[tuple[bytes, str]] = []
+        self._versions: dict[str, int] = {}
+        self._ids: set[str] = set()
+
+    async def add(self, saves: Sequence[Save], writer: StreamWriter | None) -> None:
+        """Check and keep events; `writer` is None while the namespace does not exist."""
+        heads: dict[str, SubjectHead] = {}
+        if writer is not None:
+            new = [save for save in saves if save.event.actor_id not in self._versions]
+            await writer.fill(heads, new)
+        for save in saves:
+            event = save.event
+            current = self._versions.get(event.actor_id)
+            if current is not None and event.version <= current:
+                raise VersionConflictError(event.actor_id, event.version, current)
+            head = heads.get(save.subject)
+            if writer is not None:
+                head = head or writer.heads.known(save.subject) or SubjectHead()
+                await (writer.refuse(save, head) if current is None else writer.refuse_known_id(event, head))
+            if event.id in self._ids:
+                raise DuplicateEventError(event.id, 0)
+            self._versions[event.actor_id] = event.version
+            self._ids.add(event.id)
+            self.saves.append((save.raw, save.subject))
+
+    async def store(self, writer: StreamWriter, progress: Callable[[int], None] | None) -> int:
+        """Store everything in batches; returns how many."""
+        stored = 0
+        total = len(self.saves)
+        try:
+            while stored < total:
+                part = self.saves[stored : stored + MAX_BATCH]
+                await writer.save_batch([Save(_event(raw), raw, subject) for raw, subject in part])
+                stored += len(part)
+                if progress is not None:
+                    progress(stored)
+        except AetherError as error:
+            if stored:
+                raise IncompleteLoadError(stored, total, error) from error
+            raise
+        return total
+
+
+def _event(raw: bytes) -> Event:
+    return decode_event(raw)
