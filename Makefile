@@ -8,7 +8,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench soak package lock clean venv
+.PHONY: help run test lint bench package lock clean venv
 
 unexport PYTHONPATH
 unexport PYTHONHOME
@@ -39,10 +39,6 @@ lint: venv ## ruff and mypy
 bench: venv ## measure speed and memory: prints a table
 	@packaging/system-libraries.sh bench
 	@$(VENV_PYTHON) -m tests.benchmarks $(ARGS)
-
-soak: venv ## run for a long time under load, watching memory
-	@packaging/system-libraries.sh bench
-	@$(VENV_PYTHON) -m tests.benchmarks.soak $(ARGS)
 
 package: venv ## build the sdist and the wheel into dist/
 	@packaging/build.sh

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
+import gc
 import logging
 import os
 import signal
@@ -11,15 +11,25 @@ import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+from time import monotonic
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aether_desktop import __version__
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from PySide6.QtWidgets import QApplication
+
+    from aether_desktop.ui.main_window import MainWindow
 
 log = logging.getLogger("aether_desktop")
 
 #: Longest wait for connections to close at the end, in seconds; a server may never answer.
 CLOSE_TIMEOUT = 5.0
+#: Longest wait for the first paint, in seconds; a window that starts minimised is never painted.
+PAINT_TIMEOUT = 0.5
 
 
 def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -47,13 +57,28 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the application; returns the exit status: 0 done, 3 when what was asked for could not be shown."""
+    # Start-up makes much that stays; looking through it for garbage again and again only takes time.
+    gc.disable()
     arguments = parse_arguments(argv)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     _check_display()
+    app = _make_application()
+    window = _make_window(app, arguments.theme)
+    window.show()
+    _paint_first(app, window)
+    _tame_garbage_collector()
     os.environ["QT_API"] = "pyside6"
+    import asyncio
+
+    from qasync import QEventLoop
+
+    with asyncio.Runner(loop_factory=lambda: QEventLoop(app)) as runner:
+        return runner.run(_run(window, arguments))
+
+
+def _make_application() -> QApplication:
     from PySide6.QtCore import qInstallMessageHandler
     from PySide6.QtWidgets import QApplication
-    from qasync import QEventLoop
 
     qInstallMessageHandler(_log_qt_message)
     app = QApplication(sys.argv[:1])
@@ -64,15 +89,37 @@ def main(argv: Sequence[str] | None = None) -> int:
     # The main coroutine ends the application, after everything is closed.
     app.setQuitOnLastWindowClosed(False)
     sys.excepthook = _report_exception
-    with asyncio.Runner(loop_factory=lambda: QEventLoop(app)) as runner:
-        return runner.run(_run(app, arguments))
+    return app
 
 
-async def _run(app: Any, arguments: argparse.Namespace) -> int:
+def _paint_first(app: QApplication, window: MainWindow) -> None:
+    """Have the window painted before the event loop and the engine are even loaded."""
+    deadline = monotonic() + PAINT_TIMEOUT
+    while not window.painted and monotonic() < deadline:
+        app.processEvents()
+
+
+def _tame_garbage_collector() -> None:
+    """Let full collections be rare: each one stops the window for as long as looking at every object takes."""
+    gc.freeze()
+    gc.set_threshold(5_000, 20, 100)
+    gc.enable()
+
+
+def _make_window(app: QApplication, theme: str | None) -> MainWindow:
     from aether_desktop.settings import Settings
     from aether_desktop.ui.main_window import MainWindow
-    from aether_desktop.ui.theme import apply_theme
+    from aether_desktop.ui.theme import Scheme, apply_theme
     from aether_desktop.workspace import Workspace
+
+    settings = Settings()
+    schemes: dict[object, Scheme] = {"light": "light", "dark": "dark"}
+    apply_theme(app, schemes.get(theme or settings.get("theme"), "system"))
+    return MainWindow(Workspace(settings))
+
+
+async def _run(window: MainWindow, arguments: argparse.Namespace) -> int:
+    import asyncio
 
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(_report_loop_exception)
@@ -80,16 +127,13 @@ async def _run(app: Any, arguments: argparse.Namespace) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         if threading.current_thread() is threading.main_thread() and sys.platform != "win32":
             loop.add_signal_handler(number, ended.set)
-    settings = Settings()
-    scheme = arguments.theme or settings.get("theme", "system")
-    apply_theme(app, scheme if scheme in ("system", "light", "dark") else "system")
-    workspace = Workspace(settings)
-    window = MainWindow(workspace)
+    workspace = window.workspace
     window.close_asked.connect(ended.set)
     failures: list[object] = []
     workspace.failed.connect(failures.append)
     try:
-        window.show()
+        if window.close_was_asked:
+            return 0
         await open_asked(window, arguments)
         if arguments.screenshot is not None:
             return await _take_screenshot(window, arguments.screenshot, failures)
@@ -101,19 +145,19 @@ async def _run(app: Any, arguments: argparse.Namespace) -> int:
             async with asyncio.timeout(CLOSE_TIMEOUT):
                 await window.close_documents()
                 await workspace.close()
-                window.commands.remove_demo_files()
+                window.remove_leftovers()
         except TimeoutError:
             log.warning("closing took longer than %s seconds and was given up", CLOSE_TIMEOUT)
         window.deleteLater()
 
 
-async def open_asked(window: Any, arguments: argparse.Namespace) -> None:
+async def open_asked(window: MainWindow, arguments: argparse.Namespace) -> None:
     """Open what the command line asks for; what fails is shown in the window."""
     from aether_desktop.workspace import Place
 
     workspace = window.workspace
     if arguments.demo:
-        await window.commands.start_demo(simulate=arguments.screenshot is None)
+        await window.panels.commands.start_demo(simulate=arguments.screenshot is None)
     elif arguments.url is not None:
         if "://" in arguments.url:
             await workspace.open(arguments.url, read_only=arguments.read_only)
@@ -125,16 +169,16 @@ async def open_asked(window: Any, arguments: argparse.Namespace) -> None:
     namespace = arguments.namespace or (connection.namespaces[0].name if connection.namespaces else "default")
     place = Place(connection, namespace)
     if arguments.namespace:
-        window.show_place(place)
+        window.panels.show_place(place)
     # Opening a connection opens its log; what was asked for comes to the front after it.
     await workspace.idle()
     if arguments.actor:
-        await window.desk.open_stream(place, arguments.actor, arguments.version)
+        await window.panels.desk.open_stream(place, arguments.actor, arguments.version)
     if arguments.tail:
-        window.commands.new_tail(arguments.tail)
+        window.panels.commands.new_tail(arguments.tail)
 
 
-async def _take_screenshot(window: Any, path: Path, failures: list[object]) -> int:
+async def _take_screenshot(window: MainWindow, path: Path, failures: list[object]) -> int:
     await window.settle()
     pixmap = window.grab()
     if not pixmap.save(str(path)):

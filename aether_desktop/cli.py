@@ -22,10 +22,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run `aether` with `argv` (default: the process's own arguments) and return its exit code."""
     arguments = sys.argv[1:] if argv is None else argv
     try:
-        return _main(arguments)
+        return int(_main(arguments))
     except KeyboardInterrupt:
         # Before the command has its own handling, while modules are still being imported.
-        return Exit.INTERRUPTED
+        return int(Exit.INTERRUPTED)
 
 
 def _main(argv: Sequence[str]) -> int:
@@ -50,7 +50,7 @@ def _main(argv: Sequence[str]) -> int:
 
 def _run(args: argparse.Namespace) -> int:
     # From here on it takes an event loop and a store, whose modules help and mistakes need not wait for.
-    from aether_desktop.commands.output import Interrupted, Output, ReaderGone
+    from aether_desktop.commands.output import Output, ReaderGone
     from aether_desktop.commands.running import run_command
 
     output = Output()
@@ -59,9 +59,6 @@ def _run(args: argparse.Namespace) -> int:
     except ReaderGone:
         output.give_up()
         return Exit.DONE
-    except Interrupted:
-        output.give_up()
-        return Exit.DONE if getattr(args, "ends_by_signal", False) else Exit.INTERRUPTED
     except Exception as error:  # noqa: BLE001 (a user is never shown a traceback he did not ask for)
         if args.debug:
             import traceback

@@ -39,6 +39,15 @@ class Connection(QObject):
         """The file of an embedded store."""
         return file_of(self.engine.url) if self.is_file else None
 
+    @property
+    def file_size(self) -> int | None:
+        """Bytes of the file, None where there is no file (yet)."""
+        path = self.file_path
+        try:
+            return path.stat().st_size if path is not None else None
+        except OSError:
+            return None
+
     async def start(self) -> None:
         """Read the namespaces, and go on doing so whenever something changes."""
         count = self.engine.change_count()

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Signal
 
-from aether_engine.transfer import TransferProgress
+# asyncio is loaded by the loop that runs the first job: the first paint does not wait for it.
+if TYPE_CHECKING:
+    import asyncio
+
+    from aether_engine.transfer import TransferProgress
 
 log = logging.getLogger(__name__)
 
@@ -76,6 +79,8 @@ class Jobs(QObject):
         total: int | None = None,
     ) -> Job:
         """Run `work`, which gets the job to report to."""
+        import asyncio
+
         job = Job(name, unit, total, self)
         job.task = asyncio.get_running_loop().create_task(work(job), name=name)
         job.task.add_done_callback(lambda task: self._ended(job, task))
@@ -85,6 +90,8 @@ class Jobs(QObject):
 
     async def wait(self, job: Job) -> bool:
         """Wait for a job's end; returns whether it went well. Its failure is told through `finished` alone."""
+        import asyncio
+
         assert job.task is not None
         await asyncio.wait([job.task])
         return not job.task.cancelled() and job.task.exception() is None
@@ -97,6 +104,8 @@ class Jobs(QObject):
 
     async def cancel_all(self) -> None:
         """Cancel every job and wait until each has cleaned up."""
+        import asyncio
+
         tasks = [job.task for job in self.running if job.task is not None]
         for task in tasks:
             task.cancel()
@@ -104,6 +113,8 @@ class Jobs(QObject):
             await asyncio.wait(tasks)
 
     def _ended(self, job: Job, task: asyncio.Task[Any]) -> None:
+        import asyncio
+
         self.running.remove(job)
         error: BaseException | None = asyncio.CancelledError() if task.cancelled() else task.exception()
         if error is not None and not isinstance(error, asyncio.CancelledError):

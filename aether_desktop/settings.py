@@ -7,19 +7,24 @@ import logging
 from pathlib import Path
 from typing import Any
 
-import platformdirs
-from PySide6.QtCore import QIODevice, QSaveFile
+from PySide6.QtCore import QIODevice, QSaveFile, QStandardPaths
 
 log = logging.getLogger(__name__)
 
 MAX_RECENT = 20
 
 
+def default_path() -> Path:
+    """Where the system wants settings to be."""
+    folder = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.GenericConfigLocation)
+    return Path(folder) / "aether-desktop" / "settings.json"
+
+
 class Settings:
     """Values by name; `set` writes at once. A damaged file is set aside and said, never overwritten silently."""
 
     def __init__(self, path: Path | None = None) -> None:
-        self.path = path or Path(platformdirs.user_config_dir("aether-desktop", appauthor=False)) / "settings.json"
+        self.path = path or default_path()
         self.set_aside: Path | None = None
         self._values: dict[str, Any] = self._read()
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+# Loaded by the loop that runs the first task: the window's first paint does not wait for it.
+if TYPE_CHECKING:
+    import asyncio
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +35,8 @@ class TaskOwner:
         if self._closed:
             coroutine.close()
             return None
+        import asyncio
+
         task = asyncio.get_running_loop().create_task(coroutine, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._finished)
@@ -39,11 +44,15 @@ class TaskOwner:
 
     async def idle(self) -> None:
         """Wait until none of the tasks runs any more; those of the caller's own chain must not be among them."""
+        import asyncio
+
         while self._tasks:
             await asyncio.wait(self._tasks)
 
     async def cancel_all(self) -> None:
         """Cancel every task, wait for their ends, and refuse new ones."""
+        import asyncio
+
         self._closed = True
         while self._tasks:
             tasks = list(self._tasks)

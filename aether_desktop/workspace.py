@@ -5,20 +5,19 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Signal
 
-from aether_desktop.connection import Connection
 from aether_desktop.jobs import Job, Jobs
-from aether_desktop.models.event_cells import claimed_event
 from aether_desktop.settings import Settings
 from aether_desktop.tasks import TaskOwner
-from aether_engine.engine import open_engine, sqlite_url
-from aether_engine.event import Event, StoredEvent
-from aether_engine.patterns import sanitize_namespace
-from aether_engine.store.protocols import Store
-from aether_engine.transfer import export_ndjson, import_ndjson
+
+# The engine is loaded with the first store that is opened: the window's first paint does not wait for it.
+if TYPE_CHECKING:
+    from aether_desktop.connection import Connection
+    from aether_engine.event import Event, StoredEvent
+    from aether_engine.store.protocols import Store
 
 #: Positions of the selection that Alt+Left goes back through.
 HISTORY_LENGTH = 200
@@ -44,6 +43,8 @@ class Selection:
     @property
     def event(self) -> Event | None:
         """The event, of a damaged one what its bytes still claim."""
+        from aether_desktop.models.event_cells import claimed_event
+
         return self.stored.event or claimed_event(self.stored.raw)
 
 
@@ -94,6 +95,9 @@ class Workspace(QObject):
 
         `announce` False leaves it to the caller to emit `connection_opened`, after filling the store.
         """
+        from aether_desktop.connection import Connection
+        from aether_engine.engine import open_engine
+
         for connection in self.connections:
             if connection.engine.url == url and connection.engine.read_only == read_only and url != "memory://":
                 self.connection_opened.emit(connection)
@@ -127,6 +131,8 @@ class Workspace(QObject):
         """Open a file: a store as it is, a list of events by importing it into memory."""
         if path.suffix.lower() in NDJSON_SUFFIXES:
             return await self._open_ndjson(path)
+        from aether_engine.engine import sqlite_url
+
         return await self.open(sqlite_url(path), read_only=read_only, title=title, remember=remember)
 
     async def close_connection(self, connection: Connection) -> None:
@@ -210,6 +216,8 @@ class Workspace(QObject):
     def import_file(self, place: Place, path: Path) -> Job:
         """Import NDJSON into a namespace, all of it or nothing."""
 
+        from aether_engine.transfer import import_ndjson
+
         async def work(job: Job) -> None:
             store = await self.store(place)
             result = await import_ndjson(store, path, progress=job.report_transfer)
@@ -219,6 +227,8 @@ class Workspace(QObject):
 
     def export_file(self, place: Place, path: Path, actor_id: str | None = None) -> Job:
         """Export a namespace or one actor as NDJSON, byte for byte."""
+
+        from aether_engine.transfer import export_ndjson
 
         async def work(job: Job) -> None:
             store = await self.store(place)
@@ -256,7 +266,7 @@ class Workspace(QObject):
             return None
         stem = path.name.split(".", 1)[0]
         namespace = "".join(c if c.isascii() and (c.isalnum() or c in "_-") else "_" for c in stem)
-        job = self.import_file(Place(connection, sanitize_namespace(namespace) or "events"), path)
+        job = self.import_file(Place(connection, namespace or "events"), path)
         if not await self.jobs.wait(job):
             await self.close_connection(connection)
             return None

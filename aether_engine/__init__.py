@@ -1,60 +1,66 @@
 """aether_engine: an embedded event store, snapshot store and bus, and what an inspector does with them.
 
 Start with `open_engine`. The library is async-first, typed and knows nothing of any user interface.
+Names are loaded when they are first used, so that importing one module of it does not import all.
 """
 
 from __future__ import annotations
 
-from aether_engine.bus import EventBus, Subscription
-from aether_engine.engine import Engine, EngineTail, open_engine
-from aether_engine.errors import (
-    AetherError,
-    ChecksumMismatchError,
-    CorruptStoreError,
-    DuplicateEventError,
-    EventLostError,
-    ImportLineError,
-    InvalidEventError,
-    MisplacedEventError,
-    NamespaceCollisionError,
-    NamespaceNameError,
-    OutcomeUnknownError,
-    ReadOnlyError,
-    ReducerError,
-    StoreUnavailableError,
-    TransferError,
-    UnsupportedFormatError,
-    VersionConflictError,
-)
-from aether_engine.event import (
-    ActorInfo,
-    ActorSnapshot,
-    Event,
-    Gap,
-    NamespaceInfo,
-    Published,
-    ReplayError,
-    ReplayResult,
-    StoredEvent,
-    StoreWarning,
-    SubscriptionFilter,
-    Tailed,
-)
-from aether_engine.patterns import (
-    is_wildcard_pattern,
-    match_actor_pattern,
-    match_namespace_pattern,
-    sanitize_namespace,
-)
-from aether_engine.store.memory import InMemoryEventStore
-from aether_engine.store.protocols import (
-    BulkWriter,
-    EventLog,
-    EventStore,
-    EventStoreWithErrors,
-    SnapshotStore,
-    Store,
-)
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from aether_engine.bus import EventBus, Subscription
+    from aether_engine.engine import Engine, EngineTail, open_engine
+    from aether_engine.errors import (
+        AetherError,
+        ChecksumMismatchError,
+        CorruptStoreError,
+        DuplicateEventError,
+        EventLostError,
+        ImportLineError,
+        InvalidEventError,
+        MisplacedEventError,
+        NamespaceCollisionError,
+        NamespaceNameError,
+        OutcomeUnknownError,
+        ReadOnlyError,
+        ReducerError,
+        StoreUnavailableError,
+        TransferError,
+        UnsupportedFormatError,
+        VersionConflictError,
+    )
+    from aether_engine.event import (
+        ActorInfo,
+        ActorSnapshot,
+        Event,
+        Gap,
+        NamespaceInfo,
+        Published,
+        ReplayError,
+        ReplayResult,
+        StoredEvent,
+        StoreWarning,
+        SubscriptionFilter,
+        Tailed,
+    )
+    from aether_engine.patterns import (
+        is_wildcard_pattern,
+        match_actor_pattern,
+        match_namespace_pattern,
+        sanitize_namespace,
+    )
+    from aether_engine.store.memory import InMemoryEventStore
+    from aether_engine.store.protocols import (
+        BulkWriter,
+        EventLog,
+        EventStore,
+        EventStoreWithErrors,
+        SnapshotStore,
+        Store,
+    )
+    from aether_engine.store.sqlite import SQLiteEventStore
 
 __all__ = [
     "ActorInfo",
@@ -86,6 +92,7 @@ __all__ = [
     "ReducerError",
     "ReplayError",
     "ReplayResult",
+    "SQLiteEventStore",
     "SnapshotStore",
     "Store",
     "StoreUnavailableError",
@@ -103,3 +110,65 @@ __all__ = [
     "open_engine",
     "sanitize_namespace",
 ]
+
+_MODULES = {
+    "ActorInfo": "aether_engine.event",
+    "ActorSnapshot": "aether_engine.event",
+    "AetherError": "aether_engine.errors",
+    "BulkWriter": "aether_engine.store.protocols",
+    "ChecksumMismatchError": "aether_engine.errors",
+    "CorruptStoreError": "aether_engine.errors",
+    "DuplicateEventError": "aether_engine.errors",
+    "Engine": "aether_engine.engine",
+    "EngineTail": "aether_engine.engine",
+    "Event": "aether_engine.event",
+    "EventBus": "aether_engine.bus",
+    "EventLog": "aether_engine.store.protocols",
+    "EventLostError": "aether_engine.errors",
+    "EventStore": "aether_engine.store.protocols",
+    "EventStoreWithErrors": "aether_engine.store.protocols",
+    "Gap": "aether_engine.event",
+    "ImportLineError": "aether_engine.errors",
+    "InMemoryEventStore": "aether_engine.store.memory",
+    "InvalidEventError": "aether_engine.errors",
+    "MisplacedEventError": "aether_engine.errors",
+    "NamespaceCollisionError": "aether_engine.errors",
+    "NamespaceInfo": "aether_engine.event",
+    "NamespaceNameError": "aether_engine.errors",
+    "OutcomeUnknownError": "aether_engine.errors",
+    "Published": "aether_engine.event",
+    "ReadOnlyError": "aether_engine.errors",
+    "ReducerError": "aether_engine.errors",
+    "ReplayError": "aether_engine.event",
+    "ReplayResult": "aether_engine.event",
+    "SQLiteEventStore": "aether_engine.store.sqlite",
+    "SnapshotStore": "aether_engine.store.protocols",
+    "Store": "aether_engine.store.protocols",
+    "StoreUnavailableError": "aether_engine.errors",
+    "StoreWarning": "aether_engine.event",
+    "StoredEvent": "aether_engine.event",
+    "Subscription": "aether_engine.bus",
+    "SubscriptionFilter": "aether_engine.event",
+    "Tailed": "aether_engine.event",
+    "TransferError": "aether_engine.errors",
+    "UnsupportedFormatError": "aether_engine.errors",
+    "VersionConflictError": "aether_engine.errors",
+    "is_wildcard_pattern": "aether_engine.patterns",
+    "match_actor_pattern": "aether_engine.patterns",
+    "match_namespace_pattern": "aether_engine.patterns",
+    "open_engine": "aether_engine.engine",
+    "sanitize_namespace": "aether_engine.patterns",
+}
+
+
+def __getattr__(name: str) -> object:
+    module = _MODULES.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(module), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

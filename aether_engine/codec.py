@@ -29,9 +29,13 @@ _OPTIONS: Final = (
 _RFC3339: Final = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt]([0-9]{2}:[0-9]{2}):([0-9]{2})(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
 )
+# The decoder follows no deeper nesting, and what is written must be readable.
+_MAX_DEPTH: Final = 1024
 # A number that the fast decoder may round or respell. Finds a little too much (inside texts), never too little.
 _INEXACT: Final = re.compile(rb"(?:[:,\[]|^)[ \t\r\n]*-?(?:[0-9]+[.eE]|[0-9]{19}|(?<=-)0)")
 _EMPTY: Final[dict[str, Any]] = {}
+_loads: Final = orjson.loads
+_from_iso_format: Final = datetime.fromisoformat
 #: Wire name of each field of an event, in the order we write them.
 EVENT_FIELDS: Final = ("id", "eventType", "actorId", "commandId", "version", "data", "metadata", "timestamp")
 
@@ -40,33 +44,21 @@ class _EventDraft:
     """An `Event` before it is frozen.
 
     A frozen dataclass pays `object.__setattr__` for every field. A draft has the same slots in the same order,
-    so that it can be filled by plain assignment and then become an `Event` by a change of class, three times as
-    fast; `decode_event` spends most of its own time here.
+    so that it can be filled by plain assignment and then become an `Event` by a change of class, several times
+    as fast; `decode_event` fills it without even a call.
     """
 
     __slots__ = Event.__slots__
 
-    def __init__(
-        self,
-        id: str,  # noqa: A002 (the wire name)
-        event_type: str,
-        actor_id: str,
-        version: int,
-        data: dict[str, Any],
-        metadata: dict[str, str],
-        timestamp: datetime,
-        command_id: str,
-        raw: bytes,
-    ) -> None:
-        self.id = id
-        self.event_type = event_type
-        self.actor_id = actor_id
-        self.version = version
-        self.data = data
-        self.metadata = metadata
-        self.timestamp = timestamp
-        self.command_id = command_id
-        self._raw = raw
+    id: str
+    event_type: str
+    actor_id: str
+    version: int
+    data: dict[str, Any]
+    metadata: dict[str, str]
+    timestamp: datetime
+    command_id: str
+    _raw: bytes
 
 
 def loads(raw: bytes | str) -> Any:
@@ -144,42 +136,60 @@ def decode_event(raw: bytes) -> Event:
 
     Raises `InvalidEventError` naming the field and what was found.
     """
+    draft = _EventDraft()
     try:
-        document = orjson.loads(raw)
-        event_id = document["id"]
-        event_type = document["eventType"]
-        actor_id = document["actorId"]
-        version = document["version"]
-        data = document.get("data")
-        metadata = document.get("metadata")
-        command_id = document.get("commandId", "")
-        timestamp = parse_timestamp(document["timestamp"])
-    except (ValueError, KeyError, TypeError, AttributeError):
+        document = _loads(raw)
+        draft.id = event_id = document["id"]
+        draft.event_type = event_type = document["eventType"]
+        draft.actor_id = actor_id = document["actorId"]
+        draft.version = version = document["version"]
+        text = document["timestamp"]
+        # The tests of parse_timestamp, in place, for the form that nearly every event has.
+        if (
+            text[-1] == "Z"
+            and text[10] == "T"
+            and text[16] == ":"
+            and text[7] == "-"
+            and (text[19] == "Z" or (text[19] == "." and text[20] != "Z"))
+            and len(text) <= 30
+        ):
+            try:
+                draft.timestamp = _from_iso_format(text)
+            except ValueError:
+                draft.timestamp = parse_timestamp(text)
+        else:
+            draft.timestamp = parse_timestamp(text)
+        get = document.get
+        data = get("data")
+        metadata = get("metadata")
+        command_id = get("commandId")
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError):
         _explain(raw, "event")
     if metadata is None:
         metadata = {}
-    if data is None:
-        data = {}
-    if command_id is None:
-        command_id = ""
+    else:
+        if type(metadata) is not dict:
+            _explain(raw, "event")
+        for value in metadata.values():
+            if type(value) is not str:
+                _explain(raw, "event")
     if (
         type(event_id) is not str
         or type(event_type) is not str
         or type(actor_id) is not str
         or type(version) is not int
-        or type(data) is not dict
-        or type(metadata) is not dict
-        or type(command_id) is not str
         or not event_id
         or not event_type
         or not actor_id
         or not 0 < version <= MAX_VERSION
+        or (data is not None and type(data) is not dict)
+        or (command_id is not None and type(command_id) is not str)
     ):
         _explain(raw, "event")
-    for value in metadata.values():
-        if type(value) is not str:
-            _explain(raw, "event")
-    draft = _EventDraft(event_id, event_type, actor_id, version, data, metadata, timestamp, command_id, bytes(raw))
+    draft.data = {} if data is None else data
+    draft.metadata = metadata
+    draft.command_id = command_id or ""
+    draft._raw = raw if type(raw) is bytes else bytes(raw)
     draft.__class__ = Event  # type: ignore[assignment]  # same layout, see _EventDraft
     return draft  # type: ignore[return-value]
 
@@ -277,6 +287,7 @@ def parse_timestamp(text: str) -> datetime:
         and text[7] == "-"
         and ((text[-1] == "Z" and len(text) <= 30) or (text[-6] in "+-" and text[-3] == ":" and len(text) <= 35))
         and text[19] in ".Z+-"
+        and (text[19] != "." or text[20].isdigit())
     ):
         return moment
     return _parse_unusual_timestamp(text)
@@ -341,7 +352,7 @@ def _loads_level_by_level(raw: bytes) -> Any:
 
 
 def _dumps_exactly(value: Any) -> bytes:
-    """Encode without any limit of depth or size; refuses what JSON cannot hold, and cycles."""
+    """Encode all that can be decoded again, numbers as written; refuses what JSON cannot hold, and cycles."""
     parts: list[str] = []
     # Open containers, innermost last: what is still to be written of each, and its identity.
     stack: list[tuple[Iterator[tuple[str, Any]], str, int]] = []
@@ -353,6 +364,8 @@ def _dumps_exactly(value: Any) -> bytes:
             if id(item) in open_ids:
                 raise ValueError("it contains itself")
             open_ids.add(id(item))
+            if len(open_ids) > _MAX_DEPTH:
+                raise ValueError(f"it is nested deeper than {_MAX_DEPTH:,} levels")
             if isinstance(item, dict):
                 parts.append("{")
                 stack.append((_members(item), "}", id(item)))
@@ -396,14 +409,16 @@ def _scalar(item: object) -> str:
         return {None: "null", True: "true", False: "false"}[item]
     if isinstance(item, str):
         return encode_basestring(item)
-    if isinstance(item, ExactNumber):
-        return item.text
     if isinstance(item, int):
+        try:
+            float(item)
+        except OverflowError:
+            raise ValueError(f"a number of {item.bit_length():,} bits is too large to be read back") from None
         return int.__repr__(item)
     if isinstance(item, float):
         if not math.isfinite(item):
             raise ValueError(f"{item} is not a JSON number")
-        return float.__repr__(item)
+        return item.text if isinstance(item, ExactNumber) else float.__repr__(item)
     raise TypeError(f"{excerpt(item)} is {type(item).__name__}, which JSON cannot hold")
 
 

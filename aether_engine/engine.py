@@ -24,6 +24,7 @@ from aether_engine.patterns import (
 )
 from aether_engine.store.memory import MEMORY_URL, MemoryBackend
 from aether_engine.store.protocols import Backend, Linked, LinkStatus, Store
+from aether_engine.store.sqlite import SQLiteBackend
 
 # How many batches (of up to 1,000 events) wait for the reader of a tail before its logs are read no further.
 _WAITING_BATCHES: Final = 8
@@ -120,6 +121,9 @@ class EngineTail(AsyncIterator[list[Tailed | Gap]]):
         error = task.exception()
         if error is not None and self._error is None and not self._ended:
             self._error = error
+            # No more is read, so that the reader comes to the error behind what waits already.
+            for other in self._tasks:
+                other.cancel()
             self._readable.set()
 
     def _follow(self, namespace: str, store: Store, *, was_open: bool) -> None:
@@ -388,7 +392,7 @@ def sqlite_path(url: str) -> Path:
     if "?" in address:
         raise StoreUnavailableError(url, "options behind '?' are not used; a '?' in a name is written %3F")
     name = os.fsdecode(unquote_to_bytes(address[1:]))
-    if not name or "\0" in name:
+    if not Path(name).name or "\0" in name:
         raise StoreUnavailableError(url, "it names no file")
     return Path(name)
 
@@ -409,10 +413,8 @@ async def _open_memory(url: str, read_only: bool, options: Mapping[str, object])
 
 
 async def _open_sqlite(url: str, read_only: bool, options: Mapping[str, object]) -> tuple[Backend, EventBus]:
-    from aether_engine.store.sqlite import SQLiteBackend  # type: ignore[import-not-found,unused-ignore]
-
     bus = EventBus()
-    backend: Backend = await SQLiteBackend.open(
+    backend = await SQLiteBackend.open(
         sqlite_path(url),
         url=url,
         read_only=read_only,

@@ -221,7 +221,7 @@ class IncompleteLoadError(AetherError):
 
 
 class ReducerError(AetherError):
-    """A reducer failed at one event; `sequence` and `version` say at which."""
+    """A reducer failed at one event; `version` says at which. Its exception is the `__cause__`."""
 
     def __init__(self, version: int, reason: str) -> None:
         self.version = version

@@ -93,8 +93,20 @@ def _compile(pattern: str, *, within_tokens: bool) -> re.Pattern[str]:
         elif token == "*":
             expressions.append(r"[^.]+")
         elif within_tokens:
-            # Collapsing `**` keeps hostile patterns from backtracking without end.
-            expressions.append(r"[^.]*".join(re.escape(part) for part in re.split(r"\*+", token)))
+            expressions.append(_token_expression(token))
         else:
             expressions.append(re.escape(token))
     return re.compile(r"\.".join(expressions), re.DOTALL)
+
+
+def _token_expression(token: str) -> str:
+    """A token with `*` in it, as an expression that looks at each place once.
+
+    What stands between two stars is taken where it comes first, for good (`(?>…)`): a later place could only leave
+    less room for what follows. Without that, each star would multiply the time that a hostile pattern takes.
+    """
+    first, *rest = (re.escape(part) for part in re.split(r"\*+", token))
+    if not rest:
+        return first
+    between = "".join(f"(?>[^.]*?{part})" for part in rest[:-1])
+    return f"{first}{between}[^.]*{rest[-1]}"

@@ -356,7 +356,10 @@ async def export_ndjson(
             if progress is not None and chosen:
                 done = (chosen[-1].sequence - from_sequence + 1) / max(last - from_sequence + 1, 1)
                 progress(TransferProgress(result.events, result.size, None if actor_id is not None else done))
-        await _in_thread(output.finish)
+        for last_step in (output.complete, output.appear):
+            # Whoever cancels before the very last step gets no file.
+            await asyncio.sleep(0)
+            await _in_thread(last_step)
     finally:
         await _in_thread(output.discard)
     return ExportResult(result.events, result.size, result.skipped)
@@ -388,11 +391,12 @@ class _Tally:
 
 
 class _Output(Protocol):
-    """Where lines go. `discard` is always called last, also after `finish`."""
+    """Where lines go: once all are `complete` they `appear` to others. `discard` is called last in any case."""
 
     def open(self) -> None: ...
     def write(self, data: bytes) -> None: ...
-    def finish(self) -> None: ...
+    def complete(self) -> None: ...
+    def appear(self) -> None: ...
     def discard(self) -> None: ...
 
 
@@ -408,9 +412,12 @@ class _StreamOutput:
         with _writable(self._name):
             self._stream.write(data)
 
-    def finish(self) -> None:
+    def complete(self) -> None:
         with _writable(self._name):
             self._stream.flush()
+
+    def appear(self) -> None:
+        pass
 
     def discard(self) -> None:
         pass
@@ -447,7 +454,7 @@ class _FileOutput:
         with _writable(self._name):
             self._text.write(data)
 
-    def finish(self) -> None:
+    def complete(self) -> None:
         assert self._text is not None
         assert self._file is not None
         with _writable(self._name):
@@ -456,6 +463,9 @@ class _FileOutput:
             self._file.flush()
             os.fsync(self._file.fileno())
             self._file.close()
+
+    def appear(self) -> None:
+        with _writable(self._name):
             self._move()
             _sync_folder(self._path.parent)
 

@@ -86,7 +86,15 @@ def _qasync_loop() -> asyncio.AbstractEventLoop:
     assert isinstance(application, QApplication), "the fixture qapp comes first"
     # Closing the last window would end the loop under the test.
     application.setQuitOnLastWindowClosed(False)
-    loop: asyncio.AbstractEventLoop = importlib.import_module("qasync").QEventLoop(application)
+    qasync = importlib.import_module("qasync")
+
+    class Loop(qasync.QEventLoop):  # type: ignore[misc, name-defined]
+        def close(self) -> None:
+            super().close()
+            # It still counts down for what was cancelled, and must not be collected so in some other thread.
+            self._timer.deleteLater()
+
+    loop: asyncio.AbstractEventLoop = Loop(application)
     return loop
 
 

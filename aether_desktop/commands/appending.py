@@ -30,8 +30,9 @@ _SPACE_OR_STRING: Final = re.compile(rb'("(?:[^"\\]|\\.)*")|[ \t\r\n]+', re.DOTA
 
 async def append(args: argparse.Namespace, output: Output) -> int:
     """Store one event, or say what stands at its version."""
-    data = _typed_object(args.data, "--data")
-    metadata = _metadata(args)
+    with output.blocking():
+        data = _typed_object(args.data, "--data")
+        metadata = _metadata(args)
     async with opened(args, output, read_only=False) as engine:
         store = await engine.store(args.namespace)
         version = args.version

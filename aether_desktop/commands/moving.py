@@ -1,1 +1,62 @@
 """The commands that move events between stores and NDJSON files, byte for byte."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from aether_desktop.commands.outcome import Exit, FindingError, UsageError
+from aether_desktop.commands.output import Output, damage_sentence
+from aether_desktop.commands.pipes import standard_input, standard_output
+from aether_desktop.commands.running import existing_namespace, opened
+from aether_engine.errors import TransferError
+from aether_engine.transfer import TransferProgress, export_ndjson, import_ndjson
+
+_PIPE = "-"
+
+
+async def import_events(args: argparse.Namespace, output: Output) -> int:
+    """Store every line of a file as an event, or none."""
+    source = standard_input(output) if args.file == _PIPE else args.file
+    async with opened(args, output, read_only=False) as engine:
+        store = await engine.store(args.namespace)
+        result = await import_ndjson(store, source, progress=lambda done: _show(output, "Imported", done))
+    output.json({"imported": result.events, "namespace": args.namespace})
+    return Exit.DONE
+
+
+async def export_events(args: argparse.Namespace, output: Output) -> int:
+    """Write events to a file or to stdout; what cannot be a line is left out and told."""
+    _check_target(args)
+    target = standard_output(output) if args.file == _PIPE else args.file
+    async with opened(args, output) as engine:
+        namespace = await existing_namespace(engine, args.namespace)
+        store = await engine.store(namespace)
+        if args.actor is not None and await store.get_latest_version(args.actor) == 0:
+            raise FindingError(f"Actor {args.actor!r} has no events in namespace {namespace!r}.")
+        result = await export_ndjson(
+            store,
+            target,
+            actor_id=args.actor,
+            from_sequence=args.from_sequence or 1,
+            to_sequence=args.to_sequence,
+            overwrite=args.overwrite,
+            progress=lambda done: _show(output, "Exported", done),
+        )
+    for skipped in result.skipped:
+        # A sound event with a line break in it is a matter of this format, and its error says all.
+        is_sound = isinstance(skipped.error, TransferError)
+        output.say(str(skipped.error) if is_sound else damage_sentence(skipped.sequence_number, skipped.error))
+    summary = {"exported": result.events, "leftOut": len(result.skipped), "file": args.file}
+    output.json(summary, to_stderr=args.file == _PIPE)
+    return Exit.FINDINGS if result.skipped else Exit.DONE
+
+
+def _check_target(args: argparse.Namespace) -> None:
+    if args.file != _PIPE and not args.overwrite and Path(args.file).exists():
+        raise UsageError(f"{args.file} exists and was left as it is; choose another name, or say --overwrite.")
+
+
+def _show(output: Output, done: str, progress: TransferProgress) -> None:
+    share = "" if progress.fraction is None else f", {progress.fraction:.0%}"
+    output.progress(f"{done} {progress.events:,} events{share} …")

@@ -8,7 +8,7 @@ import io
 import os
 import stat
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any, BinaryIO, TextIO
 
@@ -19,7 +19,7 @@ _LINE_BREAKS = bytes.maketrans(b"\r\n", b"  ")
 
 
 class Interrupted(BaseException):
-    """Raised out of a write that blocks, because a signal arrived and nobody reads what is written.
+    """Raised out of a read or write that blocks, because a signal arrived and the other side does nothing.
 
     Not an `Exception`, as KeyboardInterrupt is none: the user's wish, not an error.
     """
@@ -37,27 +37,47 @@ class Output:
         self._stdout: BinaryIO = io.BytesIO() if sys.stdout is None else sys.stdout.buffer
         self._stderr: TextIO = io.StringIO() if sys.stderr is None else sys.stderr
         self._progress = ""
-        #: Whether a write is under way, which can block as long as the reader pleases.
-        self.is_writing = False
+        #: Whether the main thread reads or writes what can block as long as the other side pleases.
+        self.is_blocking = False
+        #: Whether a signal asked for the end; worker threads that read or write look at it.
+        self.stopping = False
+        #: Whether the store itself, rather than an event in it, turned out to be damaged.
+        self.found_damage = False
 
     def lines(self, lines: Iterable[bytes]) -> None:
         """Write lines, each without its line end, and hand them on at once."""
-        block = b"".join([line + b"\n" for line in lines])
-        if not block:
-            return
-        self._clear_progress()
-        self.is_writing = True
+        text = b"".join([line + b"\n" for line in lines])
+        if text:
+            self._clear_progress()
+            with self.blocking():
+                self.block(text)
+
+    def block(self, text: bytes) -> None:
+        """Write some bytes and hand them on at once."""
         try:
-            self._stdout.write(block)
+            self._stdout.write(text)
             self._stdout.flush()
         except BrokenPipeError:
             raise ReaderGone from None
-        finally:
-            self.is_writing = False
 
-    def json(self, document: dict[str, Any]) -> None:
+    @contextlib.contextmanager
+    def blocking(self) -> Iterator[None]:
+        """For reads and writes in the main thread: a signal that comes meanwhile raises `Interrupted`."""
+        self.is_blocking = True
+        try:
+            yield
+        finally:
+            self.is_blocking = False
+
+    def json(self, document: dict[str, Any], *, to_stderr: bool = False) -> None:
         """Write one JSON object; an `Exact` in it stands for its very bytes."""
-        self.lines([to_line(document)])
+        if not to_stderr:
+            self.lines([to_line(document)])
+            return
+        self._clear_progress()
+        with contextlib.suppress(OSError):
+            self._stderr.write(to_line(document).decode() + "\n")
+            self._stderr.flush()
 
     def say(self, text: str) -> None:
         """Tell people something, on stderr."""

@@ -269,10 +269,10 @@ def _add_export(commands: Any) -> None:
         "export",
         "moving:export_events",
         "write events to an NDJSON file",
-        "Writes one event a line, byte for byte as stored; a name that ends with .gz is compressed, - "
-        "is stdin's counterpart. The file appears when it is complete. Damaged events cannot be in "
-        'it: they are told on stderr and make the exit code 1. Prints {"exported","damaged","file"}, '
-        "with - on stderr.",
+        "Writes one event a line, byte for byte as stored; a name that ends with .gz is compressed. The "
+        "file appears when it is complete. Damaged events, and those stored with line breaks, cannot be "
+        "in it: they are told on stderr and make the exit code 1. Prints "
+        '{"exported","leftOut","file"}, on stderr when the events go to stdout.',
         "shop.aether events.ndjson.gz --namespace prod.tenant-a",
         "shop.aether - --namespace prod.tenant-a --actor order-1007 > order.ndjson",
     )

@@ -32,12 +32,16 @@ async def _supervise(args: argparse.Namespace, output: Output) -> int:
     task: asyncio.Task[int] = asyncio.create_task(command(args, output), name=f"aether {args.command}")
     with _signals_cancel(task, output) as arrived, _reader_watched(task, output) as gone:
         try:
-            return await task
-        except asyncio.CancelledError:
+            code = await task
+            return Exit.FINDINGS if code == Exit.DONE and output.found_damage else code
+        except (asyncio.CancelledError, Interrupted) as end:
             if gone:
                 raise ReaderGone from None
             if not arrived:
                 raise
+            if isinstance(end, Interrupted):
+                # What is still buffered would block again at exit.
+                output.give_up()
             if getattr(args, "ends_by_signal", False):
                 return Exit.DONE
             output.say("Stopped before it was done.")
@@ -55,7 +59,8 @@ def _signals_cancel(task: asyncio.Task[int], output: Output) -> Iterator[list[in
 
     def handle(number: int, _frame: FrameType | None) -> None:
         arrived.append(number)
-        if output.is_writing:
+        output.stopping = True
+        if output.is_blocking:
             raise Interrupted
         if len(arrived) > 1:
             raise KeyboardInterrupt
@@ -115,6 +120,9 @@ async def opened(args: argparse.Namespace, output: Output, *, read_only: bool = 
         yield engine
         for warning in engine.warnings:
             output.say(f"Warning: {warning.message}")
+            # Of a server it is a setting that may do harm some day, of a file that harm is done: it is cut off,
+            # and a list of what is left must not pass for a list of all.
+            output.found_damage = output.found_damage or engine.url.startswith("sqlite:")
     finally:
         await engine.close()
 

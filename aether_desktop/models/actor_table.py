@@ -6,9 +6,9 @@ from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, Qt, Signal
 
-from aether_desktop.models.event_cells import number_text
 from aether_desktop.models.event_table import Index
 from aether_desktop.models.roles import ColumnKind, Role, RowKind
+from aether_desktop.numbers import number_text
 from aether_desktop.tasks import TaskOwner
 from aether_engine.event import ActorInfo
 from aether_engine.patterns import match_actor_pattern

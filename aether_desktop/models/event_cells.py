@@ -6,8 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 
-from PySide6.QtCore import QLocale
-
+from aether_desktop.numbers import number_text
 from aether_engine import lossless
 from aether_engine.codec import decode_event, format_timestamp, parse_timestamp
 from aether_engine.errors import (
@@ -25,7 +24,8 @@ PREVIEW_LENGTH = 400
 HUGE = 1 << 16
 _TIMESTAMP = re.compile(rb'"timestamp"\s*:\s*"([0-9Tt:.+Zz-]{20,35})"')
 _DATA = re.compile(rb'"data"\s*:\s*')
-_WHITE_SPACE = re.compile(r"\s+")
+# Inside a JSON string stand neither raw line breaks nor tabs: what a run of spaces holds there is content.
+_LAYOUT = re.compile(r"[ \t\r\n]*[\t\r\n][ \t\r\n]*")
 NOT_TRUSTED = "not trusted"
 
 
@@ -81,12 +81,6 @@ def claimed_event(raw: bytes) -> Event | None:
         return None
 
 
-def number_text(number: int) -> str:
-    """`number` with the locale's separators: for sequences, versions and counts, never for payload values."""
-    # QLocale.toString leaves the separators out in the C locale, and takes 64 bits only.
-    return f"{number:,}".replace(",", QLocale().groupSeparator())
-
-
 def timestamp_text(raw: bytes, moment: datetime) -> str:
     """The timestamp as stored, as `date time offset`: no digit lost, `Z` kept as written."""
     text = _stored_timestamp(raw, moment)
@@ -130,7 +124,7 @@ def data_preview(raw: bytes) -> str:
         text = raw[start.end() if start else 0 :][: 4 * PREVIEW_LENGTH].decode("utf-8", "replace")
     else:
         text = data_text(raw)
-    return _WHITE_SPACE.sub(" ", text[:PREVIEW_LENGTH])
+    return _LAYOUT.sub(" ", text[:PREVIEW_LENGTH])
 
 
 def short_reason(error: Exception) -> str:

@@ -7,12 +7,12 @@ opened, in slices of a few milliseconds, so that neither 30 MB nor 900 levels ho
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import Any, Final
 
 from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, QPersistentModelIndex, Qt, QTimer, Signal
 
-from aether_desktop.models.json_scan import Members, Steps, is_empty, scan_container, scan_document
+from aether_desktop.models.json_container import OpenContainer, slice_end
+from aether_desktop.models.json_scan import Members, is_empty, scan_container, scan_document
 from aether_desktop.models.tree_roles import (
     SHOWN_AT_ONCE,
     Note,
@@ -28,8 +28,6 @@ from aether_engine.lossless import Kind, ScanError, Span, string_value
 Index = QModelIndex | QPersistentModelIndex
 _NOWHERE: Final = QModelIndex()
 
-#: Seconds of scanning before the event loop gets its turn.
-_SLICE: Final = 0.006
 #: Bytes of a closed container up to which its members are counted for its summary.
 _COUNTED: Final = 1 << 14
 _ROOT: Final = 0
@@ -42,22 +40,6 @@ _KINDS: Final = {
 }
 
 
-@dataclass(slots=True, eq=False)
-class _Container:
-    """A container that was opened. Rows are its first `shown` members and, if `note` is set, one note."""
-
-    parent: int
-    row: int
-    span: Span
-    members: Members
-    steps: Steps | None
-    position: int = 0
-    limit: int = SHOWN_AT_ONCE
-    shown: int = 0
-    note: Note | None = None
-    problem: str = ""
-
-
 class JsonTreeModel(QAbstractItemModel):
     """The document of `set_document`, with the columns Field and Value as stored.
 
@@ -66,16 +48,19 @@ class JsonTreeModel(QAbstractItemModel):
 
     FIELD, VALUE = 0, 1
 
+    filled = Signal()
+    """Another document is shown and may be opened; follows `modelReset`."""
     reading_changed = Signal(bool)
     """True while some container is still being read."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._raw = b""
-        self._containers: list[_Container] = []
+        self._containers: list[OpenContainer] = []
         self._opened: dict[tuple[int, int], int] = {}
         self._counts: dict[tuple[int, int], int] = {}
         self._pending: list[int] = []
+        self._changing = False
         self._timer = QTimer(self)
         self._timer.setInterval(0)
         self._timer.timeout.connect(self._work)
@@ -100,18 +85,22 @@ class JsonTreeModel(QAbstractItemModel):
         self._pending.clear()
         self._timer.stop()
         members = Members()
-        root = _Container(-1, 0, Span(Kind.OBJECT, 0, len(raw)), members, None)
+        root = OpenContainer(-1, 0, Span(Kind.OBJECT, 0, len(raw)), members, None)
         if problem:
             root.problem = problem
             root.note = Note.PROBLEM
         elif raw:
             root.steps = scan_document(raw, members)
-            self._advance(root, time.perf_counter() + _SLICE)
-            root.shown, root.note = self._wanted(root)
+            root.read(slice_end(len(raw)))
+            root.shown, root.note = root.wanted()
             if root.steps is not None:
                 self._pending.append(_ROOT)
         self._containers = [root]
+        # Nothing is opened while views are still hearing of a change: the next change would come inside it.
+        self._changing = True
         self.endResetModel()
+        self._changing = False
+        self.filled.emit()
         self._follow_up(was_reading)
 
     def clear(self) -> None:
@@ -124,7 +113,7 @@ class JsonTreeModel(QAbstractItemModel):
         if row < 0 or not 0 <= column < 2:
             return QModelIndex()
         number = self._number_of(parent)
-        if number is None or row >= self._rows(self._containers[number]):
+        if number is None or row >= self._containers[number].rows:
             return QModelIndex()
         return self.createIndex(row, column, number)
 
@@ -138,7 +127,7 @@ class JsonTreeModel(QAbstractItemModel):
         if parent.column() > 0:
             return 0
         number = self._number_of(parent)
-        return 0 if number is None else self._rows(self._containers[number])
+        return 0 if number is None else self._containers[number].rows
 
     def columnCount(self, parent: Index = _NOWHERE) -> int:
         return 2
@@ -152,7 +141,9 @@ class JsonTreeModel(QAbstractItemModel):
         return span is not None and _is_container(span) and not is_empty(self._raw, span)
 
     def canFetchMore(self, parent: Index) -> bool:
-        return parent.isValid() and self.hasChildren(parent) and self._number_of(parent) is None
+        if self._changing or not parent.isValid():
+            return False
+        return self.hasChildren(parent) and self._number_of(parent) is None
 
     def fetchMore(self, parent: Index) -> None:
         if not self.canFetchMore(parent):
@@ -161,10 +152,10 @@ class JsonTreeModel(QAbstractItemModel):
         assert span is not None
         members = Members()
         steps = scan_container(self._raw, span.kind, span.start, members)
-        container = _Container(parent.internalId(), parent.row(), span, members, steps, span.start)
+        container = OpenContainer(parent.internalId(), parent.row(), span, members, steps, span.start)
         was_reading = self.is_reading
-        self._advance(container, time.perf_counter() + _SLICE)
-        shown, note = self._wanted(container)
+        container.read(slice_end(span.end - span.start))
+        shown, note = container.wanted()
         # Opened before the rows come: the view asks for their parents while they are inserted.
         number = len(self._containers)
         self._containers.append(container)
@@ -253,11 +244,11 @@ class JsonTreeModel(QAbstractItemModel):
     # Reading in slices
 
     def _work(self) -> None:
-        deadline = time.perf_counter() + _SLICE
+        deadline = slice_end()
         while self._pending and time.perf_counter() < deadline:
             number = self._pending[-1]
             container = self._containers[number]
-            self._advance(container, deadline)
+            container.read(deadline)
             self._adjust(number)
             if container.steps is None:
                 self._pending.remove(number)
@@ -271,35 +262,17 @@ class JsonTreeModel(QAbstractItemModel):
         if was_reading is not self.is_reading:
             self.reading_changed.emit(self.is_reading)
 
-    def _advance(self, container: _Container, deadline: float) -> None:
-        """Read on in a container until it is done, broken, or the time is over."""
-        if container.steps is None:
-            return
-        try:
-            for position in container.steps:
-                container.position = position
-                if time.perf_counter() > deadline:
-                    return
-        except ScanError as error:
-            container.problem = f"Not JSON at byte {error.offset:,}: {error.expected} expected"
-        container.steps = None
-
-    def _wanted(self, container: _Container) -> tuple[int, Note | None]:
-        shown = min(len(container.members), container.limit)
-        if container.steps is not None:
-            return shown, Note.READING
-        if shown < len(container.members):
-            return shown, Note.LOAD_ALL
-        return shown, Note.PROBLEM if container.problem else None
-
     def _adjust(self, number: int) -> None:
         container = self._containers[number]
-        shown, note = self._wanted(container)
+        shown, note = container.wanted()
         parent = self._index_of(number)
-        if container.note is not None and note is None:
+        if container.note is not None and (note is None or shown > container.shown):
+            # It is the last row and its words change with the rows above it.
+            self._changing = True
             self.beginRemoveRows(parent, container.shown, container.shown)
             container.note = None
             self.endRemoveRows()
+            self._changing = False
         self._insert(number, shown, note)
         if container.note is not None:
             last = self.createIndex(container.shown, 0, number)
@@ -311,18 +284,15 @@ class JsonTreeModel(QAbstractItemModel):
         more = shown - container.shown
         new_note = note is not None and container.note is None
         if more or new_note:
-            # A note that is there already moves down: members are inserted in front of it.
+            self._changing = True
             self.beginInsertRows(parent, container.shown, container.shown + more - 1 + new_note)
             container.shown = shown
             container.note = note
             self.endInsertRows()
+            self._changing = False
         container.note = note
 
     # Answers
-
-    @staticmethod
-    def _rows(container: _Container) -> int:
-        return container.shown + (container.note is not None)
 
     def _number_of(self, index: Index) -> int | None:
         if not index.isValid():
@@ -339,11 +309,11 @@ class JsonTreeModel(QAbstractItemModel):
         container = self._containers[index.internalId()]
         return container.members.value(index.row()) if index.row() < container.shown else None
 
-    def _key(self, container: _Container, row: int) -> str | int:
+    def _key(self, container: OpenContainer, row: int) -> str | int:
         start, end = container.members.key(row)
         return string_value(self._raw[start:end]) if end > start else row
 
-    def _field(self, container: _Container, row: int) -> str:
+    def _field(self, container: OpenContainer, row: int) -> str:
         start, end = container.members.key(row)
         if end > start:
             text = preview(self._raw[start + 1 : end - 1])
@@ -351,7 +321,7 @@ class JsonTreeModel(QAbstractItemModel):
             return text if text and text == text.strip() else f'"{text}"'
         return "(value)" if self._is_scalar_document(container) else f"[{row}]"
 
-    def _is_scalar_document(self, container: _Container) -> bool:
+    def _is_scalar_document(self, container: OpenContainer) -> bool:
         return container.parent < 0 and self._raw.lstrip(b" \t\r\n")[:1] not in (b"{", b"[")
 
     def _value_text(self, index: Index) -> str:
@@ -403,7 +373,7 @@ class JsonTreeModel(QAbstractItemModel):
             return place
         return f"{preview(self._raw[span.start : span.end])}\n{place}"
 
-    def _note_data(self, container: _Container, column: int, role: int) -> Any:
+    def _note_data(self, container: OpenContainer, column: int, role: int) -> Any:
         if role == TreeRole.NOTE:
             return container.note
         if role == TreeRole.KIND:

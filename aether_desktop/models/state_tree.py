@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
 
 from aether_desktop.models.state_values import kind_of, path_text, preview_value, value_bytes
 from aether_desktop.models.tree_roles import SHOWN_AT_ONCE, Mark, Note, TreeRole, ValueKind
@@ -48,6 +48,9 @@ class StateTreeModel(QAbstractItemModel):
 
     PATH, VALUE, SET_BY = 0, 1, 2
 
+    filled = Signal()
+    """Another state is shown and may be opened; follows `modelReset`."""
+
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._containers: list[_Container] = []
@@ -55,6 +58,7 @@ class StateTreeModel(QAbstractItemModel):
         self._changes: dict[Path, Change] = {}
         self._removed: dict[Path, list[Change]] = {}
         self._version = 0
+        self._changing = False
         self._set_by: SetBy = lambda _path: 0
         self._last_write: SetBy = lambda _path: 0
 
@@ -86,7 +90,11 @@ class StateTreeModel(QAbstractItemModel):
             self._containers = [self._container(-1, 0, (), state)]
         else:
             self._containers = [_Container(-1, 0, (), [state], [0])]
+        # Nothing is opened while views are still hearing of a change: the next change would come inside it.
+        self._changing = True
         self.endResetModel()
+        self._changing = False
+        self.filled.emit()
 
     def clear(self) -> None:
         """Show nothing."""
@@ -129,16 +137,20 @@ class StateTreeModel(QAbstractItemModel):
         return bool(value) or bool(self._removed.get(self._path(parent)))
 
     def canFetchMore(self, parent: Index) -> bool:
-        return parent.isValid() and self.hasChildren(parent) and self._number_of(parent) is None
+        if self._changing or not parent.isValid():
+            return False
+        return self.hasChildren(parent) and self._number_of(parent) is None
 
     def fetchMore(self, parent: Index) -> None:
         if not self.canFetchMore(parent):
             return
         container = self._container(parent.internalId(), parent.row(), self._path(parent), self._value(parent))
+        self._changing = True
         self.beginInsertRows(parent, 0, container.shown + container.has_note - 1)
         self._containers.append(container)
         self._opened[parent.internalId(), parent.row()] = len(self._containers) - 1
         self.endInsertRows()
+        self._changing = False
 
     def load_all(self, note: Index) -> None:
         """Show every member of the container that the note row `note` belongs to."""
@@ -147,6 +159,7 @@ class StateTreeModel(QAbstractItemModel):
         number = note.internalId()
         container = self._containers[number]
         parent = QModelIndex() if number == _ROOT else self.createIndex(container.row, 0, container.parent)
+        self._changing = True
         self.beginRemoveRows(parent, container.shown, container.shown)
         container.keys, keys = container.keys[: container.shown], container.keys
         removed, container.removed = container.removed, container.removed[: container.shown - len(container.keys)]
@@ -154,6 +167,7 @@ class StateTreeModel(QAbstractItemModel):
         self.beginInsertRows(parent, container.shown, len(keys) + len(removed) - 1)
         container.keys, container.removed, container.limit = keys, removed, len(keys) + len(removed)
         self.endInsertRows()
+        self._changing = False
 
     # Content
 

@@ -6,9 +6,9 @@ from bisect import bisect_left
 
 from PySide6.QtCore import QModelIndex, QObject, Signal
 
-from aether_desktop.models.event_cells import number_text
 from aether_desktop.models.event_table import BannerRow, Column, EventTable, Index, Row
 from aether_desktop.models.roles import RowBanner, RowKind
+from aether_desktop.numbers import number_text
 from aether_engine.event import ActorSnapshot, StoredEvent
 from aether_engine.store.protocols import Store
 

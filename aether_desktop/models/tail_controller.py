@@ -6,14 +6,14 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from aether_desktop.models.tail_counters import TailCounters, TailFilter, TailState, by_subscription
-from aether_desktop.models.tail_feed import NOW, FeedBatch, TailEngine, TailFeed, TailSource, TailStart
+from aether_desktop.models.tail_feed import NOW, FeedItem, TailEngine, TailFeed, TailSource, TailStart
 from aether_desktop.models.tail_gap import read_gap
 from aether_desktop.models.tail_rate import RateRecorder, RateState
 from aether_desktop.models.tail_rows import TailRow, events_text, note, reconnect_note, row_of
@@ -26,7 +26,7 @@ from aether_engine.patterns import check_namespace_pattern
 log = logging.getLogger(__name__)
 
 #: Milliseconds between two changes of the table, and the most a slow view can ask for.
-FRAME, LONGEST_FRAME = 100, 400
+FRAME, LONGEST_FRAME = 100, 250
 
 
 class TailController(QObject):
@@ -57,6 +57,8 @@ class TailController(QObject):
         self._tasks = TaskOwner(self._failed)
         self._feed: TailFeed | None = None
         self._task: asyncio.Task[None] | None = None
+        self._stopped: set[TailFeed] = set()
+        self._closed = False
         self._state = TailState.STOPPED
         self._pattern = ""
         self._source = TailSource.LOG
@@ -156,6 +158,8 @@ class TailController(QObject):
         """Begin anew with an empty table. Raises `NamespaceNameError` and, if the engine is closed,
         `StoreUnavailableError`; then everything stays as it was."""
         check_namespace_pattern(pattern)
+        if self._closed:
+            return
         feed = TailFeed(self._engine, pattern, source, start)
         self.stop()
         self.table.clear()
@@ -177,12 +181,16 @@ class TailController(QObject):
         if self._task is not None and self._feed is not None:
             self._task.cancel()
             # A task that is cancelled before its first step never comes to close what it was given.
-            self._tasks.start(self._feed.close(), "tail end")
+            self._stopped.add(self._feed)
+            self._tasks.start(self._let_go(self._feed), "tail end")
         self._end(TailState.STOPPED)
 
     async def close(self) -> None:
-        """Stop, and return when nothing of this tail is running any more."""
+        """Stop, and return when nothing of this tail is running any more; it cannot be started again."""
+        self._closed = True
         self.stop()
+        for feed in list(self._stopped):
+            await feed.close()
         await self._tasks.cancel_all()
 
     def pause(self) -> None:
@@ -244,6 +252,11 @@ class TailController(QObject):
             to_sequence = entry.item.after_sequence + entry.item.missed
         self._tasks.start(self._load_gap(entry, entry.item, to_sequence), "tail gap")
 
+    @property
+    def frame(self) -> int:
+        """Milliseconds between two changes of the table."""
+        return self._frame.interval()
+
     def set_frame(self, milliseconds: int) -> None:
         """Change the table less often than every `FRAME`, because drawing it takes long; never more often."""
         self._frame.setInterval(min(max(milliseconds, FRAME), LONGEST_FRAME))
@@ -254,7 +267,7 @@ class TailController(QObject):
         try:
             async with aclosing(feed.batches()) as batches:
                 async for batch in batches:
-                    self._take(batch)
+                    self.take(batch.items, live=batch.live)
                     # The store may have the next batch at hand; the window comes first.
                     await asyncio.sleep(0)
         except Exception as error:
@@ -268,12 +281,17 @@ class TailController(QObject):
                 self._message = "The connection was closed."
                 self._end(TailState.STOPPED)
 
-    def _take(self, batch: FeedBatch) -> None:
+    async def _let_go(self, feed: TailFeed) -> None:
+        await feed.close()
+        self._stopped.discard(feed)
+
+    def take(self, items: Sequence[FeedItem], *, live: bool = True) -> None:
+        """Filter, count and queue what a source delivered; `live` is False for what was stored before."""
         now = self._now()
         wanted = self._filter
         rows: list[TailRow] = []
         events = filtered = 0
-        for item in batch.items:
+        for item in items:
             if isinstance(item, Gap):
                 self._count_gap(item)
             else:
@@ -286,7 +304,7 @@ class TailController(QObject):
             rows.append(row_of(item, now))
         self._received += events
         self._filtered += filtered
-        if batch.live:
+        if live:
             self.rate.add(events)
         self._add(rows)
 

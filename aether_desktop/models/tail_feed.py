@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -130,6 +131,8 @@ class TailFeed:
         self._delivered_ids: set[tuple[str, str]] = set()
         self._subscription: BusSubscription | None = None
         self._tail: LogTailing | None = None
+        # Tails of single namespaces from where reading what was stored before ended, see `_from_log`.
+        self._bridges: dict[str, LogTailing] = {}
         self._said_dropped = 0
         if source is TailSource.BUS:
             self._subscription = engine.bus.subscribe(pattern)
@@ -155,9 +158,10 @@ class TailFeed:
                     async for batch in stored:
                         yield FeedBatch(batch, live=False)
             if self._tail is not None:
-                async for logged in self._tail:
-                    for items in _slices(self._fresh(logged)):
-                        yield FeedBatch(items, live=True)
+                async with aclosing(self._from_log(self._tail)) as log:
+                    async for logged in log:
+                        for items in _slices(logged):
+                            yield FeedBatch(items, live=True)
             elif self._subscription is not None:
                 async for published in self._subscription:
                     for items in _slices(self._fresh(published)):
@@ -170,8 +174,50 @@ class TailFeed:
         """Let go of the tail or the subscription. Idempotent."""
         if self._tail is not None:
             await self._tail.aclose()
+        for bridge in self._bridges.values():
+            await bridge.aclose()
         if self._subscription is not None:
             self._subscription.unsubscribe()
+
+    async def _from_log(self, tail: LogTailing) -> AsyncGenerator[Sequence[FeedItem], None]:
+        """The tail, without a gap behind what was read as stored before.
+
+        A store may count a save as before the call of `tail` that it had accepted and not yet written, and reading
+        does not see that one. So each namespace is followed from where reading ended, until the tail itself
+        delivers something of it.
+        """
+        self._bridges = {
+            name: self._engine.tail(name, after_sequence=last) for name, last in self._delivered.items()
+        }
+        async with aclosing(merged([tail, *self._bridges.values()])) as batches:
+            async for source, batch in batches:
+                if source is tail:
+                    for name in self._bridges.keys() & {item.namespace for item in batch}:
+                        async with aclosing(self._hand_over(name, batch)) as hole:
+                            async for items in hole:
+                                yield items
+                    yield self._fresh(batch)
+                elif source in self._bridges.values():
+                    fresh = self._fresh(batch)
+                    for item in batch:
+                        if isinstance(item, Tailed):
+                            self.skip_to(item.namespace, item.stored.sequence)
+                    yield fresh
+
+    async def _hand_over(
+        self, namespace: str, batch: Sequence[Tailed | Gap]
+    ) -> AsyncGenerator[list[Tailed], None]:
+        """End the bridge of `namespace` and read what lies between it and `batch`."""
+        await self._bridges.pop(namespace).aclose()
+        sequences = (
+            item.stored.sequence for item in batch if isinstance(item, Tailed) and item.namespace == namespace
+        )
+        first = next(sequences, 0)
+        delivered = self._delivered[namespace]
+        if first > delivered + 1:
+            log = await self._engine.store(namespace)
+            async for part in log.read(from_sequence=delivered + 1, to_sequence=first - 1, batch_size=SLICE):
+                yield [Tailed(namespace, stored) for stored in part]
 
     def skip_to(self, namespace: str, sequence: int) -> None:
         """Deliver nothing of `namespace` up to `sequence` any more: it was read otherwise."""
@@ -260,3 +306,27 @@ def _slices(items: Sequence[FeedItem]) -> list[Sequence[FeedItem]]:
     if len(items) <= SLICE:
         return [items] if items else []
     return [items[start : start + SLICE] for start in range(0, len(items), SLICE)]
+
+
+async def merged(tails: Sequence[LogTailing]) -> AsyncGenerator[tuple[LogTailing, list[Tailed | Gap]], None]:
+    """The batches of several tails as they come, each with its tail; ends when the first of them ends."""
+
+    async def step(tail: LogTailing) -> list[Tailed | Gap] | None:
+        return await anext(aiter(tail), None)
+
+    waiting = {asyncio.create_task(step(tail), name="tail step"): tail for tail in tails}
+    try:
+        while waiting:
+            done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                tail = waiting.pop(task)
+                batch = task.result()
+                if batch is not None:
+                    waiting[asyncio.create_task(step(tail), name="tail step")] = tail
+                    yield tail, batch
+                elif tail is tails[0]:
+                    return
+    finally:
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from aether_desktop.models.event_cells import EventCells, cells_of, data_preview, data_text, number_text
+from aether_desktop.models.event_cells import EventCells, cells_of, data_preview, data_text
 from aether_desktop.models.roles import RowBanner, RowKind
+from aether_desktop.numbers import number_text
 from aether_engine.event import Event, Gap, Published, StoredEvent, Tailed
 
 #: What a user can see and select as an event.

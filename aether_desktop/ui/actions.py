@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
+from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QWidget
 
@@ -55,10 +55,13 @@ COMMANDS = (
 )
 
 
-class Actions:
-    """The window's `QAction`s; `actions.go_to` style access is by name: `actions["go_to"]`."""
+class Actions(QObject):
+    """The window's `QAction`s by name; `triggered` says the name of the one that was chosen."""
+
+    triggered = Signal(str)
 
     def __init__(self, window: QWidget) -> None:
+        super().__init__(window)
         self._actions: dict[str, QAction] = {}
         for command in COMMANDS:
             action = QAction(command.text, window)
@@ -71,6 +74,7 @@ class Actions:
             )
             tip = command.tip or command.text.removesuffix("…")
             action.setToolTip(f"{tip} ({keys})" if keys else tip)
+            action.triggered.connect(lambda _checked=False, name=command.name: self.triggered.emit(name))
             window.addAction(action)
             self._actions[command.name] = action
 
@@ -80,11 +84,3 @@ class Actions:
     def in_menu(self, menu: str) -> list[QAction]:
         """The actions of one menu, in order."""
         return [self._actions[command.name] for command in COMMANDS if command.menu == menu]
-
-    def all(self) -> list[QAction]:
-        return list(self._actions.values())
-
-    def connect(self, **slots: Callable[[], object]) -> None:
-        """Connect actions by name to slots that take nothing."""
-        for name, slot in slots.items():
-            self._actions[name].triggered.connect(lambda _checked=False, slot=slot: slot())

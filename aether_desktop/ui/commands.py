@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QFileDialog, QMainWindow
 
+from aether_desktop.demo import DRIFTED_ACTOR, TENANT_A
 from aether_desktop.demo_session import DemoSession
-from aether_desktop.models.actor_table import ActorTable
 from aether_desktop.models.append_controller import AppendController
-from aether_desktop.models.event_cells import number_text
 from aether_desktop.models.go_to import Target
-from aether_desktop.models.state_controller import StateController
+from aether_desktop.numbers import number_text
 from aether_desktop.ui.about import about_box
-from aether_desktop.ui.actions import Actions
 from aether_desktop.ui.append_dialog import AppendDialog
 from aether_desktop.ui.command_palette import CommandPalette
-from aether_desktop.ui.desk import Desk
 from aether_desktop.ui.go_to_dialog import GoToDialog
 from aether_desktop.ui.theme import Scheme, apply_theme
 from aether_desktop.workspace import Place, Workspace
 from aether_engine.event import Event
+
+if TYPE_CHECKING:
+    from aether_desktop.ui.panels import Panels
 
 STORE_FILES = "Aether stores (*.aether)"
 EVENT_FILES = "Events as lines of JSON (*.ndjson *.jsonl *.json *.gz)"
@@ -31,51 +33,48 @@ ANY_FILES = "All files (*)"
 
 
 class Commands(QObject):
-    """Connects every action of a window and runs what they ask for."""
+    """Runs what the actions of a window ask for, by their names."""
 
-    def __init__(
-        self,
-        window: QMainWindow,
-        workspace: Workspace,
-        desk: Desk,
-        actors: ActorTable,
-        state: StateController,
-        actions: Actions,
-    ) -> None:
-        super().__init__(window)
+    def __init__(self, window: QMainWindow, workspace: Workspace, panels: Panels) -> None:
+        super().__init__(panels)
         self._window = window
         self._workspace = workspace
-        self._desk = desk
-        self._actors = actors
-        self._state = state
-        self._actions = actions
+        self._panels = panels
+        self._desk = panels.desk
         self._demo = DemoSession()
-        actions.connect(
-            open_file=self.open_file,
-            open_file_read_only=lambda: self.open_file(read_only=True),
-            new_file=self.new_file,
-            open_demo=self.open_demo,
-            import_events=self.import_events,
-            export_namespace=self.export_namespace,
-            export_actor=self.export_actor,
-            close_tab=desk.close_current,
-            quit=window.close,
-            copy_event=self.copy_event,
-            theme_system=lambda: self.set_theme("system"),
-            theme_light=lambda: self.set_theme("light"),
-            theme_dark=lambda: self.set_theme("dark"),
-            go_to=self.go_to,
-            previous_event=lambda: desk.step(-1),
-            next_event=lambda: desk.step(1),
-            back=workspace.go_back,
-            forward=workspace.go_forward,
-            append=self.append_event,
-            append_like=lambda: self.append_event(like_selected=True),
-            open_stream=self.open_selected_stream,
-            new_tail=self.new_tail,
-            command_palette=self.show_palette,
-            about=lambda: about_box(window).open(),
-        )
+        desk = self._desk
+        self._commands: dict[str, Callable[[], object]] = {
+            "open_file": self.open_file,
+            "open_file_read_only": lambda: self.open_file(read_only=True),
+            "new_file": self.new_file,
+            "open_demo": self.open_demo,
+            "import_events": self.import_events,
+            "export_namespace": self.export_namespace,
+            "export_actor": self.export_actor,
+            "close_tab": desk.close_current,
+            "quit": window.close,
+            "copy_event": self.copy_event,
+            "theme_system": lambda: self.set_theme("system"),
+            "theme_light": lambda: self.set_theme("light"),
+            "theme_dark": lambda: self.set_theme("dark"),
+            "go_to": self.go_to,
+            "quick_open": panels.quick_open,
+            "previous_event": lambda: desk.step(-1),
+            "next_event": lambda: desk.step(1),
+            "back": workspace.go_back,
+            "forward": workspace.go_forward,
+            "append": self.append_event,
+            "append_like": lambda: self.append_event(like_selected=True),
+            "open_stream": self.open_selected_stream,
+            "new_tail": self.new_tail,
+            "reset_layout": panels.reset_layout,
+            "command_palette": self.show_palette,
+            "about": lambda: about_box(window).open(),
+        }
+
+    def run(self, name: str) -> None:
+        """Run a command by its name."""
+        self._commands[name]()
 
     # -- files
 
@@ -145,8 +144,12 @@ class Commands(QObject):
         self._workspace.start(self.start_demo(), "demo")
 
     async def start_demo(self, *, simulate: bool = True) -> None:
-        """As `open_demo`, and wait until it is open."""
-        await self._demo.open(self._workspace, simulate=simulate)
+        """As `open_demo`, and wait until a stream with snapshots is in front."""
+        connection = await self._demo.open(self._workspace, simulate=simulate)
+        if connection is not None:
+            place = Place(connection, TENANT_A)
+            await self._desk.open_log(place)
+            await self._desk.open_stream(place, DRIFTED_ACTOR)
 
     def remove_demo_files(self) -> None:
         """Remove the demo's file, after its connection is closed."""
@@ -163,7 +166,7 @@ class Commands(QObject):
     async def _append(self, place: Place, *, like_selected: bool) -> None:
         selection = self._workspace.selection
         event = selection.event if selection is not None and selection.place == place else None
-        types = {info.last_event_type for info in self._actors.loaded()} | self._state.event_types
+        types = {info.last_event_type for info in self._panels.actors.loaded()} | self._panels.state.event_types
         controller = AppendController(
             await self._workspace.store(place),
             event.actor_id if event is not None else None,
@@ -224,7 +227,7 @@ class Commands(QObject):
 
     def show_palette(self) -> None:
         """Show every command by name."""
-        palette = CommandPalette(self._actions.all(), self._window)
+        palette = CommandPalette(self._window.actions(), self._window)
         palette.move(self._window.mapToGlobal(self._window.rect().center()) - palette.rect().center())
         palette.show()
         palette.input.setFocus()

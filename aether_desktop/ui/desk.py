@@ -31,6 +31,8 @@ class Desk(QObject):
         super().__init__(parent)
         self._workspace = workspace
         self._documents = documents
+        #: True while a row of one of the tabs is becoming the selection: it is in sight already.
+        self.selecting = False
         documents.close_asked.connect(self.close_view)
         workspace.connections_changed.connect(self._close_orphans)
 
@@ -51,6 +53,7 @@ class Desk(QObject):
             f"No events in {place.namespace} yet.", "Append one with Ctrl+N, or import NDJSON from the File menu."
         )
         await model.refresh()
+        view.table.setFocus()
         self.counts_changed.emit()
         return view
 
@@ -73,6 +76,7 @@ class Desk(QObject):
             view.select_row(stream.row_of_version(version))
         elif view.current_row < 0 and stream.rowCount():
             view.select_row(max(stream.row_of_version(stream.latest_version), 0))
+        view.table.setFocus()
         self.counts_changed.emit()
         return view
 
@@ -81,7 +85,7 @@ class Desk(QObject):
         controller = TailController(place.connection.engine)
         view = TailView(controller)
         document = Document("tail", place, f"{pattern} {id(view)}")
-        view.event_selected.connect(lambda item: self._workspace.select(*_tailed(place, item)))
+        view.event_selected.connect(lambda item: self._select(*_tailed(place, item)))
         view.state_requested.connect(
             lambda namespace, actor, version: self.state_requested.emit(
                 Place(place.connection, namespace), actor, version
@@ -219,10 +223,17 @@ class Desk(QObject):
     ) -> EventView:
         view = EventView(model, title=title, order=order)
         model.setParent(view)
-        view.event_selected.connect(lambda stored: self._workspace.select(document.place, stored))
+        view.event_selected.connect(lambda stored: self._select(document.place, stored))
         view.event_opened.connect(lambda stored: self._open_stream_of(document.place, stored))
         self._documents.add(document, view, icon_name=icon_name, title=title, tooltip=title)
         return view
+
+    def _select(self, place: Place, stored: StoredEvent) -> None:
+        self.selecting = True
+        try:
+            self._workspace.select(place, stored)
+        finally:
+            self.selecting = False
 
     def _open_stream_of(self, place: Place, stored: StoredEvent) -> None:
         event = Selection(place, stored).event

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QLabel, QTabBar, QTabWidget, QWidget
@@ -11,7 +12,9 @@ from aether_desktop.ui.icons import icon
 from aether_desktop.ui.links import icon_button
 from aether_desktop.ui.safe_text import plain_tooltip, visible
 from aether_desktop.ui.theme_qss import set_tab_role
-from aether_desktop.workspace import Place
+
+if TYPE_CHECKING:
+    from aether_desktop.workspace import Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,7 @@ class Documents(QTabWidget):
         self.setUsesScrollButtons(True)
         self._documents: dict[QWidget, Document] = {}
         self._order = QLabel()
-        self._order.setContentsMargins(8, 0, 12, 0)
+        self._order.setContentsMargins(8, 0, 12, 8)
         self.setCornerWidget(self._order, Qt.Corner.TopRightCorner)
 
     def add(self, document: Document, view: QWidget, *, icon_name: str, title: str, tooltip: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QModelIndex, Qt, Signal
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtGui import QFocusEvent, QKeyEvent
 from PySide6.QtWidgets import QStackedLayout, QTableView, QVBoxLayout, QWidget
 
 from aether_desktop.models.event_table import Column, EventTable
@@ -16,6 +16,12 @@ class EventTableView(QTableView):
     """The table itself; Enter opens the event's state."""
 
     entered_row = Signal(int)
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        """Select the row that Qt makes the current one when the keyboard comes in and there was none."""
+        super().focusInEvent(event)
+        if self.currentIndex().isValid() and not self.selectionModel().hasSelection():
+            self.selectRow(self.currentIndex().row())
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.currentIndex().isValid():
@@ -50,12 +56,13 @@ class EventView(QWidget):
         header.setSectionsClickable(False)
         self._fit_columns()
         self.empty = EmptyState()
-        self._stack = QStackedLayout()
-        self._stack.addWidget(self.table)
-        self._stack.addWidget(self.empty)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
+        # In the view before it has pages: it shows its first one at once, elsewhere as a window of its own.
+        self._stack = QStackedLayout()
         layout.addLayout(self._stack)
+        self._stack.addWidget(self.table)
+        self._stack.addWidget(self.empty)
         self.table.selectionModel().currentRowChanged.connect(self._current_changed)
         self.table.entered_row.connect(self._open_row)
         self.table.doubleClicked.connect(lambda index: self._open_row(index.row()))
@@ -89,10 +96,11 @@ class EventView(QWidget):
             row += by
 
     def _fit_columns(self) -> None:
-        metrics = self.table.fontMetrics()
+        metrics, header = self.table.fontMetrics(), self.table.horizontalHeader()
         for index, column in enumerate(self.model.columns):
             if column.characters:
-                self.table.setColumnWidth(index, metrics.averageCharWidth() * column.characters + 2 * PADDING)
+                usual = metrics.averageCharWidth() * column.characters + 2 * PADDING
+                self.table.setColumnWidth(index, max(usual, header.sectionSizeHint(index)))
 
     def _show_table(self) -> None:
         self._stack.setCurrentWidget(self.table if self.model.rowCount() else self.empty)

@@ -20,7 +20,8 @@ from PySide6.QtWidgets import (
 
 from aether_desktop.connection import Connection
 from aether_desktop.models.actor_table import COLUMN_KINDS, ActorTable
-from aether_desktop.models.event_cells import number_text
+from aether_desktop.numbers import number_text
+from aether_desktop.ui.cell_marks import PADDING
 from aether_desktop.ui.icons import icon
 from aether_desktop.ui.links import LinkButton
 from aether_desktop.ui.safe_text import plain_tooltip, visible
@@ -183,9 +184,9 @@ class Navigator(QWidget):
         header.setSortIndicatorShown(True)
         header.setStretchLastSection(False)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        width = self.table.fontMetrics().averageCharWidth() * 9
-        self.table.setColumnWidth(1, width)
-        self.table.setColumnWidth(2, width)
+        metrics = self.table.fontMetrics()
+        for column, usual in ((1, "000,000"), (2, "Version0")):
+            self.table.setColumnWidth(column, metrics.horizontalAdvance(usual) + 2 * PADDING)
         self.table.actor_opened.connect(self.actor_opened)
         self.table.clicked.connect(lambda: self.table.open_current())
         self.search.returnPressed.connect(self.table.open_current)

@@ -10,9 +10,9 @@ from PySide6.QtCore import QEvent, QRectF, QSize, Qt
 from PySide6.QtGui import QBrush, QFontMetrics, QHelpEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
-from aether_desktop.models.event_cells import number_text
 from aether_desktop.models.tail_rate import RateSample, RateState
 from aether_desktop.models.tail_rows import events_text
+from aether_desktop.numbers import number_text
 from aether_desktop.ui.safe_text import plain_tooltip
 from aether_desktop.ui.theme import current_theme, theme_notifier, ui_font
 

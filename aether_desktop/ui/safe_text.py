@@ -4,8 +4,8 @@ Direction overrides can make a line read as something else (Unicode TR 36, "Troj
 make two ids look equal, NUL ends a string in half of the tools. All of them are shown as what they are.
 """
 
-import html
 import re
+from functools import cache
 
 # Format characters (Cf) of Unicode 16 without the Arabic and Syriac number signs, which are visible; the line and
 # paragraph separators; letters that are drawn as nothing; lone surrogates; noncharacters.
@@ -16,8 +16,6 @@ _INVISIBLE = (
     "\ud800-\udfff"
 )
 _CONTROLS = "\x00-\x1f\x7f-\x9f"
-_HOSTILE = re.compile(f"[{_CONTROLS}{_INVISIBLE}]")
-_HOSTILE_IN_LINES = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f{_INVISIBLE}]")
 
 _DELETE = 0x7F
 _CONTROL_PICTURES = 0x2400
@@ -25,6 +23,13 @@ _DELETE_PICTURE = "\u2421"
 
 TOOLTIP_LIMIT = 2000
 """Characters of a text that a tooltip shows before it says how many there are."""
+
+
+@cache
+def _hostile(keep_lines: bool) -> re.Pattern[str]:
+    # Compiled on first need: the window's first texts are all harmless.
+    controls = "\x00-\x08\x0b-\x1f\x7f-\x9f" if keep_lines else _CONTROLS
+    return re.compile(f"[{controls}{_INVISIBLE}]")
 
 
 def _show(match: re.Match[str]) -> str:
@@ -44,7 +49,7 @@ def visible(text: str, *, keep_lines: bool = False) -> str:
     """
     if text.isascii() and text.isprintable():
         return text
-    return (_HOSTILE_IN_LINES if keep_lines else _HOSTILE).sub(_show, text)
+    return _hostile(keep_lines).sub(_show, text)
 
 
 def plain_tooltip(text: str, limit: int = TOOLTIP_LIMIT) -> str:
@@ -55,6 +60,8 @@ def plain_tooltip(text: str, limit: int = TOOLTIP_LIMIT) -> str:
     """
     if not text:
         return ""
+    import html
+
     shown = text[:limit]
     body = html.escape(visible(shown, keep_lines=True), quote=True)
     if len(text) > limit:

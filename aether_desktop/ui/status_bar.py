@@ -8,7 +8,7 @@ from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QStatusBar, QWidget
 
 from aether_desktop.jobs import VISIBLE_AFTER, Job, Jobs
-from aether_desktop.models.event_cells import number_text
+from aether_desktop.numbers import number_text
 from aether_desktop.ui.badge import Badge, BadgeKind
 from aether_desktop.ui.links import IconLabel
 from aether_desktop.ui.safe_text import plain_tooltip, visible

@@ -6,11 +6,11 @@ from PySide6.QtCore import QRegularExpression, Qt, Signal
 from PySide6.QtGui import QPalette, QRegularExpressionValidator
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
-from aether_desktop.models.event_cells import number_text
 from aether_desktop.models.tail_controller import TailController
 from aether_desktop.models.tail_counters import TailState
 from aether_desktop.models.tail_feed import NOW, TailSource, TailStart
 from aether_desktop.models.tail_table import DEFAULT_CAPACITY
+from aether_desktop.numbers import number_text
 from aether_desktop.ui.icons import icon
 from aether_desktop.ui.safe_text import plain_tooltip, visible
 from aether_desktop.ui.theme import current_theme, fixed_font, theme_notifier, ui_font

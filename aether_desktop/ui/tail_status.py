@@ -6,8 +6,8 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent, QPalette
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QWidget
 
-from aether_desktop.models.event_cells import number_text
 from aether_desktop.models.tail_counters import TailCounters, TailState
+from aether_desktop.numbers import number_text
 from aether_desktop.ui.badge import Badge, BadgeKind
 from aether_desktop.ui.icons import icon
 from aether_desktop.ui.links import IconLabel

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from time import perf_counter
-
 from PySide6.QtCore import QModelIndex, QSize, Qt, Signal
-from PySide6.QtGui import QFontMetrics, QKeyEvent, QPaintEvent, QPalette
+from PySide6.QtGui import QFontMetrics, QKeyEvent, QPalette
 from PySide6.QtWidgets import (
     QAbstractSlider,
     QFrame,
     QHBoxLayout,
     QLabel,
     QStackedLayout,
-    QTableView,
     QVBoxLayout,
     QWidget,
 )
 
-from aether_desktop.models.event_cells import number_text
 from aether_desktop.models.tail_controller import TailController
 from aether_desktop.models.tail_counters import TailState
 from aether_desktop.models.tail_feed import NOW, TailSource, TailStart
 from aether_desktop.models.tail_rows import moment_text
 from aether_desktop.models.tail_table import TailColumn
+from aether_desktop.numbers import number_text
 from aether_desktop.ui.banner import Banner, BannerKind
 from aether_desktop.ui.empty_state import EmptyState
 from aether_desktop.ui.links import LinkButton, icon_button
@@ -31,6 +28,7 @@ from aether_desktop.ui.safe_text import visible
 from aether_desktop.ui.table_setup import setup_table
 from aether_desktop.ui.tail_controls import TailControls
 from aether_desktop.ui.tail_status import PauseBar, TailStatus
+from aether_desktop.ui.tail_table_view import TailTableView
 from aether_desktop.ui.theme import current_theme, theme_notifier, ui_font
 from aether_engine.errors import AetherError, NamespaceNameError
 from aether_engine.patterns import is_wildcard_pattern
@@ -45,27 +43,6 @@ _USUAL = {
     TailColumn.ACTOR: "shipment-104820",
     TailColumn.RECORDED: "2025-11-23 14:01:11.132000 +00:00",
 }
-
-
-class TailTable(QTableView):
-    """The table; the keys of the tail are the view's, whoever in it has the focus."""
-
-    #: Seconds that drawing took lately.
-    cost = 0.0
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        """Draw, and remember how long it takes."""
-        begun = perf_counter()
-        super().paintEvent(event)
-        self.cost += (perf_counter() - begun - self.cost) / 4
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Leave Space, End and Enter to the view."""
-        plain = event.modifiers() in (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.KeypadModifier)
-        if plain and event.key() in (Qt.Key.Key_Space, Qt.Key.Key_End, *_ENTER):
-            event.ignore()
-            return
-        super().keyPressEvent(event)
 
 
 class TailView(QWidget):
@@ -91,7 +68,7 @@ class TailView(QWidget):
         self.banner.hide()
         self.empty = EmptyState(parent=self)
         self.pause_bar = PauseBar(self)
-        self.table = TailTable(self)
+        self.table = TailTableView(self)
         self._set_up_table()
         self._rate = _RatePane(self)
         self.rate_plot = self._rate.plot
@@ -189,8 +166,9 @@ class TailView(QWidget):
             self._following = following
             self._show_pause_bar()
 
-    def _rows_inserted(self) -> None:
+    def _rows_inserted(self, _parent: QModelIndex, first: int, last: int) -> None:
         self._show_table()
+        self.table.expect_flood(last - first + 1)
         if self._following:
             self.table.scrollToBottom()
 

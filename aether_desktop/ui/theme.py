@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QFontDatabase, QFontInfo, QFontMetrics, QGuiApplication, QPalette
-from PySide6.QtWidgets import QApplication, QStyleFactory
+from PySide6.QtWidgets import QApplication
 
 from aether_desktop.ui.theme_qss import style_sheet
 
@@ -271,7 +271,8 @@ def apply_theme(app: QApplication, scheme: Scheme = "system") -> Theme:
     _notifier.theme = theme
     _fonts.cache_clear()
     if not app.property("aetherThemed"):
-        app.setStyle(QStyleFactory.create("Fusion"))
+        # By name: a style object would have Python make every enumeration of QStyle.
+        app.setStyle("Fusion")
         app.setProperty("aetherThemed", True)
     app.setFont(_with_features(app.font()))
     app.setPalette(palette_for(theme))

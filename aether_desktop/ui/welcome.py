@@ -12,12 +12,12 @@ from PySide6.QtWidgets import (
     QLabel,
     QListWidget,
     QListWidgetItem,
+    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
 
-from aether_desktop.connection import file_of, title_of
-from aether_desktop.models.event_cells import number_text
+from aether_desktop.numbers import number_text
 from aether_desktop.ui.empty_state import plain_label
 from aether_desktop.ui.icons import app_icon, icon, pixmap
 from aether_desktop.ui.safe_text import plain_tooltip, visible
@@ -78,7 +78,7 @@ class StartButton(QAbstractButton):
         painter.end()
 
 
-class WelcomePage(QWidget):
+class WelcomePage(QScrollArea):
     """What one can begin with; files can also be dropped anywhere on the window."""
 
     open_file = Signal()
@@ -103,15 +103,23 @@ class WelcomePage(QWidget):
             lambda item: self.recent_chosen.emit(item.data(Qt.ItemDataRole.UserRole))
         )
         self.recent.itemClicked.connect(lambda item: self.recent_chosen.emit(item.data(Qt.ItemDataRole.UserRole)))
-        row = QHBoxLayout(self)
+        page = QWidget()
+        row = QHBoxLayout(page)
         row.setSpacing(56)
         row.addStretch(1)
         row.addLayout(self._left(), 0)
         row.addLayout(self._right(), 0)
         row.addStretch(1)
+        # A page that scrolls leaves the window free to be small.
+        self.setFrameShape(QScrollArea.Shape.NoFrame)
+        self.setWidgetResizable(True)
+        self.setWidget(page)
 
     def show_recent(self, urls: list[str]) -> None:
         """List files opened lately; those that are gone say so."""
+        # The engine knows URLs; it is not loaded for a first start, which has none.
+        if urls:
+            from aether_desktop.connection import file_of, title_of
         self.recent.clear()
         self._recent_title.setText(f"Recent  {len(urls)}")
         for url in urls:

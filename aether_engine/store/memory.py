@@ -38,14 +38,13 @@ from aether_engine.store.tailing import Changes, LogTail
 MEMORY_URL: Final = "memory://"
 # A saver in a loop would otherwise never let anybody else run: nothing here waits for anything.
 _SAVES_PER_TURN: Final = 64
+_DECODED_PER_TURN: Final = 200
 # New actors are merged into the sorted list one by one up to this many, all at once beyond.
 _INSERT_SINGLY: Final = 32
 
 
-@dataclass(slots=True)
-class _Record:
-    recorded_at: datetime
-    raw: bytes
+#: When an event was recorded, and its bytes. A plain tuple, which the garbage collector need not walk.
+_Record = tuple[datetime, bytes]
 
 
 @dataclass(slots=True)
@@ -87,12 +86,12 @@ class _StoredRange(Sequence[tuple[int, Event]]):
     def __getitem__(self, index: int | slice) -> tuple[int, Event] | Sequence[tuple[int, Event]]:
         positions = range(len(self._records))[index]
         if isinstance(positions, int):
-            return self._first + positions, decode_event(self._records[positions].raw)
+            return self._first + positions, decode_event(self._records[positions][1])
         return [self[position] for position in positions]
 
     def __iter__(self) -> Iterator[tuple[int, Event]]:
-        for sequence, record in enumerate(self._records, self._first):
-            yield sequence, decode_event(record.raw)
+        for sequence, (_, raw) in enumerate(self._records, self._first):
+            yield sequence, decode_event(raw)
 
 
 class InMemoryEventStore:
@@ -215,10 +214,8 @@ class InMemoryEventStore:
         first = max(from_sequence, 1)
         while first <= end:
             last = min(first + max(batch_size, 1) - 1, end)
-            yield [self._stored(sequence) for sequence in range(first, last + 1)]
+            yield await self._batch(range(first, last + 1))
             first = last + 1
-            await asyncio.sleep(0)
-            self._check_open()
 
     async def read_actor(
         self, actor_id: str, *, from_version: int = 0, batch_size: int = 1000
@@ -231,10 +228,8 @@ class InMemoryEventStore:
         end = len(actor.versions)
         while position < end:
             behind = min(position + max(batch_size, 1), end)
-            yield [self._stored(sequence) for sequence in actor.sequences[position:behind]]
+            yield await self._batch(actor.sequences[position:behind])
             position = behind
-            await asyncio.sleep(0)
-            self._check_open()
 
     async def actors(self, *, prefix: str = "", after: str | None = None, limit: int = 1000) -> list[ActorInfo]:
         self._check_open()
@@ -256,8 +251,8 @@ class InMemoryEventStore:
         """This namespace at a glance; None while nothing was saved in it, for then it does not exist."""
         if not self._records and not self._snapshots:
             return None
-        first = self._records[0].recorded_at if self._records else None
-        last = self._records[-1].recorded_at if self._records else None
+        first = self._records[0][0] if self._records else None
+        last = self._records[-1][0] if self._records else None
         return NamespaceInfo(self._namespace, len(self._records), self._size_bytes, first, last)
 
     def close(self) -> None:
@@ -291,7 +286,7 @@ class InMemoryEventStore:
         if taken is not None:
             raise DuplicateEventError(event.id, taken)
         raw = encode_event(event)
-        pending.records.append(_Record(datetime.now(UTC), raw))
+        pending.records.append((datetime.now(UTC), raw))
         pending.size_bytes += len(raw)
         sequence = len(self._records) + len(pending.records)
         pending.ids[event.id] = sequence
@@ -329,9 +324,18 @@ class InMemoryEventStore:
             self._publish(self._namespace, stored)
         return first
 
+    async def _batch(self, sequences: Sequence[int]) -> list[StoredEvent]:
+        """The events at `sequences`, decoded a few at a time so that others get their turns."""
+        batch: list[StoredEvent] = []
+        for start in range(0, len(sequences), _DECODED_PER_TURN):
+            batch += map(self._stored, sequences[start : start + _DECODED_PER_TURN])
+            await asyncio.sleep(0)
+            self._check_open()
+        return batch
+
     def _stored(self, sequence: int) -> StoredEvent:
-        record = self._records[sequence - 1]
-        return StoredEvent(sequence, record.recorded_at, record.raw, decode_event(record.raw), None)
+        recorded_at, raw = self._records[sequence - 1]
+        return StoredEvent(sequence, recorded_at, raw, decode_event(raw), None)
 
     def _event_at(self, actor_id: str, version: int) -> Event | None:
         actor = self._actors.get(actor_id)
@@ -340,12 +344,12 @@ class InMemoryEventStore:
         position = bisect_left(actor.versions, version)
         if position == len(actor.versions) or actor.versions[position] != version:
             return None
-        return decode_event(self._records[actor.sequences[position] - 1].raw)
+        return decode_event(self._records[actor.sequences[position] - 1][1])
 
     def _actor_info(self, actor_id: str) -> ActorInfo:
         actor = self._actors[actor_id]
-        last = self._records[actor.sequences[-1] - 1]
-        return ActorInfo(actor_id, len(actor.versions), actor.latest(), actor.last_event_type, last.recorded_at)
+        last_recorded_at = self._records[actor.sequences[-1] - 1][0]
+        return ActorInfo(actor_id, len(actor.versions), actor.latest(), actor.last_event_type, last_recorded_at)
 
     def _actors_in_order(self) -> list[str]:
         if len(self._new_actors) <= _INSERT_SINGLY:

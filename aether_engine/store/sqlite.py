@@ -31,7 +31,7 @@ from aether_engine.store.sqlite_bulk import BulkSave
 from aether_engine.store.sqlite_connections import ReadConnections
 from aether_engine.store.sqlite_file import FileState, RawFile
 from aether_engine.store.sqlite_reader import LogCursor, Reader, StreamCursor
-from aether_engine.store.sqlite_schema import MAX_RAW_LENGTH
+from aether_engine.store.sqlite_saved import encode_checked
 from aether_engine.store.sqlite_writer import Writer
 from aether_engine.store.tailing import LogTail
 
@@ -203,7 +203,7 @@ class SQLiteEventStore:
 
     async def save_event(self, event: Event) -> int:
         """See `EventStore.save_event`."""
-        raw = _encode(event)
+        raw = encode_checked(event)
         writer = self._backend.check_writable()
         sequences = await asyncio.shield(writer.save(self._namespace, (event,), (raw,)))
         return sequences[0]
@@ -213,9 +213,9 @@ class SQLiteEventStore:
         batch = tuple(events)
         if len(batch) > MAX_BATCH:
             raise InvalidEventError(
-                "", f"is a batch of {len(batch):,}; at most {MAX_BATCH:,} events are saved at once"
+                "", f"{len(batch):,} events came in one batch; {MAX_BATCH:,} are allowed", kind="batch"
             )
-        raws = [_encode(event) for event in batch]
+        raws = [encode_checked(event) for event in batch]
         writer = self._backend.check_writable()
         if not batch:
             return []
@@ -299,12 +299,3 @@ class SQLiteEventStore:
 
     def _look_up_last_sequence(self) -> int:
         return self._backend.reader.last_sequence(self._namespace)
-
-
-def _encode(event: Event) -> bytes:
-    raw = codec.encode_event(event)
-    if len(raw) > MAX_RAW_LENGTH:
-        raise InvalidEventError(
-            "", f"has {len(raw):,} bytes; a file holds at most {MAX_RAW_LENGTH:,} of one event"
-        )
-    return raw

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
@@ -23,11 +23,11 @@ from aether_engine.store.sqlite_schema import (
     MAX_NAMESPACE,
     PAGE_SIZE,
     SEQUENCE_MASK,
+    EventIdHash,
     check_format,
     check_schema,
     create_schema,
     first_position,
-    hash_event_id,
 )
 from aether_engine.store.sqlite_snapshots import SAVE as SAVE_SNAPSHOT
 
@@ -39,7 +39,7 @@ _INSERT_EVENT: Final = (
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _INSERT_ACTOR: Final = (
-    "INSERT INTO actors(event_count, latest_version, last_sequence, namespace, actor_id, id) "
+    "INSERT INTO actors(event_count, latest_version, last_sequence, id, namespace, actor_id) "
     "VALUES (?, ?, ?, ?, ?, ?)"
 )
 _UPDATE_ACTOR: Final = "UPDATE actors SET event_count = ?, latest_version = ?, last_sequence = ? WHERE id = ?"
@@ -62,10 +62,10 @@ class _Namespace:
     last_recorded_at: int | None = None
 
 
-# What is known of an actor: number, event count, latest version, last sequence, and whether its row is yet to be
+# What is known of an actor: event count, latest version, last sequence, number, and whether its row is yet to be
 # inserted. A list, because a load of a million events makes a million of them.
 _Actor = list[Any]
-_NUMBER, _COUNT, _VERSION, _LAST, _IS_NEW = range(5)
+_COUNT, _VERSION, _LAST, _NUMBER, _IS_NEW = range(5)
 _ActorKey = tuple[int, str]
 
 
@@ -108,6 +108,15 @@ class Appender:
         An id that is in the file already is found by the unique index on writing; only after that has happened
         the ids are looked up one by one (`careful`) to tell which it was.
         """
+        try:
+            return self._stage(name, events, raws, careful=careful)
+        except (VersionConflictError, DuplicateEventError):
+            if careful or len(events) == 1:
+                raise
+            # An earlier event of the batch may hold a stored id, and the first one at fault is named.
+            return self._stage(name, events, raws, careful=True)
+
+    def _stage(self, name: str, events: Sequence[Event], raws: Sequence[bytes], *, careful: bool) -> list[int]:
         namespace = self._namespace(name)
         number = namespace.number
         base = first_position(number)
@@ -118,43 +127,42 @@ class Appender:
         new_types: dict[str, int] = {}
         ids: dict[bytes, int] = {}
         rows: list[tuple[Any, ...]] = []
-        size = 0
+        # This loop is most of what saving costs beside SQLite; names are bound to keep it short.
+        types = self._types
+        staged_ids = self._staged_ids
+        new_hash = EventIdHash(number).prefixed.copy
         for event, raw in zip(events, raws, strict=True):
             actor_id = event.actor_id
+            version = event.version
             actor = touched.get(actor_id)
             if actor is None:
                 known = self._actor(number, actor_id)
                 if known is None:
-                    actor = [self._next_actor + new_actors, 0, 0, 0, True]
+                    actor = [0, 0, 0, self._next_actor + new_actors, True]
                     new_actors += 1
                 else:
                     actor = known.copy()
                 touched[actor_id] = actor
-            version = event.version
             if version <= actor[_VERSION]:
                 raise self._conflict(event, actor, rows)
-            id_hash = hash_event_id(number, event.id)
-            known_at = ids.get(id_hash) or self._staged_ids.get(id_hash)
-            if known_at is None and careful:
-                found = self._open_connection.execute(_FIND_EVENT, (id_hash,)).fetchone()
-                known_at = None if found is None else found[0] & SEQUENCE_MASK
-            if known_at is not None:
-                raise DuplicateEventError(event.id, known_at)
-            event_type = self._types.get(event.event_type)
+            id_state = new_hash()
+            id_state.update(event.id.encode())
+            id_hash = id_state.digest()
+            if careful or id_hash in ids or id_hash in staged_ids:
+                self._refuse_duplicate(event.id, id_hash, ids)
+            event_type = types.get(event.event_type)
             if event_type is None:
-                event_type = new_types.get(event.event_type)
-                if event_type is None:
-                    event_type = new_types[event.event_type] = len(self._types) + len(new_types) + 1
+                event_type = new_types.setdefault(event.event_type, len(types) + len(new_types) + 1)
             sequence += 1
             ids[id_hash] = sequence
+            actor[_COUNT] += 1
+            actor[_VERSION] = version
+            actor[_LAST] = sequence
             position = base + sequence
             mixed = position ^ now
             checksum = crc32(raw, (mixed ^ mixed >> 32) & 0xFFFFFFFF)
             rows.append((position, actor[_NUMBER], version, event_type, id_hash, now, checksum, raw))
-            actor[_COUNT] += 1
-            actor[_VERSION] = version
-            actor[_LAST] = sequence
-            size += len(raw)
+        size = sum(map(len, raws))
         # From here on nothing is refused.
         first = namespace.last_sequence + 1
         if rows:
@@ -198,15 +206,14 @@ class Appender:
             )
             self._new_types = {}
         if self._dirty_actors:
-            inserts: list[tuple[Any, ...]] = []
-            updates: list[tuple[Any, ...]] = []
+            inserts: list[Sequence[Any]] = []
+            updates: list[Sequence[Any]] = []
             for (number, actor_id), actor in self._dirty_actors.items():
-                row = (actor[_COUNT], actor[_VERSION], actor[_LAST])
                 if actor[_IS_NEW]:
                     actor[_IS_NEW] = False
-                    inserts.append((*row, number, actor_id, actor[_NUMBER]))
+                    inserts.append((*actor[:_IS_NEW], number, actor_id))
                 else:
-                    updates.append((*row, actor[_NUMBER]))
+                    updates.append(actor[:_IS_NEW])
             connection.executemany(_INSERT_ACTOR, inserts)
             connection.executemany(_UPDATE_ACTOR, updates)
             if len(self._actors) > _CACHED_ACTORS:
@@ -258,7 +265,7 @@ class Appender:
         row = connection.execute("SELECT id FROM namespaces WHERE name = ?", (name,)).fetchone()
         if row is None:
             return None
-        found = connection.execute(_FIND_EVENT, (hash_event_id(row[0], event.id),)).fetchone()
+        found = connection.execute(_FIND_EVENT, (EventIdHash(row[0]).digest(event.id),)).fetchone()
         return None if found is None else found[0] & SEQUENCE_MASK
 
     def raw_range(self, name: str, first: int, last: int) -> list[tuple[int, bytes]]:
@@ -322,13 +329,21 @@ class Appender:
         known = self._dirty_actors.get(key) or self._actors.get(key)
         if known is None:
             row = self._open_connection.execute(
-                "SELECT id, event_count, latest_version, last_sequence FROM actors "
+                "SELECT event_count, latest_version, last_sequence, id FROM actors "
                 "WHERE namespace = ? AND actor_id = ?",
                 key,
             ).fetchone()
             if row is not None:
                 known = self._actors[key] = [*row, False]
         return known
+
+    def _refuse_duplicate(self, event_id: str, id_hash: bytes, batch: Mapping[bytes, int]) -> None:
+        sequence = batch.get(id_hash) or self._staged_ids.get(id_hash)
+        if sequence is None:
+            found = self._open_connection.execute(_FIND_EVENT, (id_hash,)).fetchone()
+            sequence = None if found is None else found[0] & SEQUENCE_MASK
+        if sequence is not None:
+            raise DuplicateEventError(event_id, sequence)
 
     def _conflict(self, event: Event, actor: _Actor, batch: list[tuple[Any, ...]]) -> VersionConflictError:
         raw = None

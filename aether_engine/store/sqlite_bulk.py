@@ -13,6 +13,7 @@ from aether_engine import codec
 from aether_engine.errors import OutcomeUnknownError, StoreUnavailableError
 from aether_engine.event import Event
 from aether_engine.store.sqlite_file import translate
+from aether_engine.store.sqlite_saved import SavedEvents, encode_checked
 from aether_engine.store.sqlite_writer import Session, Writer
 
 #: Events of a load that are kept for the bus; of a larger one they are read back from the file.
@@ -34,7 +35,7 @@ class BulkSave:
         self._first_event: Event | None = None
         self._first = 0
         self._last = 0
-        self._kept: list[tuple[int, Event]] = []
+        self._kept: list[SavedEvents] = []
 
     async def run(self, batches: AsyncIterable[Sequence[Event]], progress: Callable[[int], None] | None) -> int:
         """Store every batch or nothing; returns how many events were stored."""
@@ -78,7 +79,7 @@ class BulkSave:
     def _write_in_thread(self, batch: Sequence[Event]) -> None:
         appender = self._writer.appender
         self._check_open()
-        raws = [codec.encode_event(event) for event in batch]
+        raws = [encode_checked(event) for event in batch]
         if not self._is_open:
             appender.begin()
             self._is_open = True
@@ -89,7 +90,7 @@ class BulkSave:
         self._last = sequences[-1]
         self._count += len(batch)
         if self._count <= _KEPT:
-            self._kept += zip(sequences, batch, strict=True)
+            self._kept.append(SavedEvents(sequences, batch, raws))
         else:
             self._kept = []
 
@@ -101,7 +102,8 @@ class BulkSave:
             self._find_out(error)
         self._end()
         if self._count <= _KEPT:
-            self._writer.on_loop(self._writer.publish, self._namespace, self._kept)
+            for saved in self._kept:
+                self._writer.on_loop(self._writer.publish, self._namespace, saved)
         else:
             self._publish_from_file()
         self._writer.on_loop(self._writer.notify)

@@ -15,7 +15,8 @@ from aether_engine.errors import CorruptStoreError, UnsupportedFormatError
 APPLICATION_ID: Final = 0x41455448
 #: `user_version` of the files this program makes, and the newest it reads.
 FORMAT_VERSION: Final = 1
-PAGE_SIZE: Final = 4096
+#: With twice SQLite's usual size a save touches far fewer pages of the index over ids, which come at random.
+PAGE_SIZE: Final = 8192
 
 #: A row id is `namespace << SEQUENCE_BITS | sequence`, so that each namespace's log lies together in order.
 SEQUENCE_BITS: Final = 40
@@ -70,9 +71,18 @@ def checksum_seed(position: int, recorded_at: int) -> int:
     return (mixed ^ mixed >> 32) & 0xFFFFFFFF
 
 
-def hash_event_id(namespace: int, event_id: str) -> bytes:
-    """What stands for an event id in the file: half the size of a UUID's text, unique per namespace."""
-    return blake2b(b"%d:%b" % (namespace, event_id.encode()), digest_size=16).digest()
+class EventIdHash:
+    """What stands for the event ids of a namespace: half the size of a UUID's text, and the namespace is in it."""
+
+    def __init__(self, namespace: int) -> None:
+        #: To be copied and fed with an id.
+        self.prefixed = blake2b(b"%d:" % namespace, digest_size=16)
+
+    def digest(self, event_id: str) -> bytes:
+        """BLAKE2b-128 of namespace number, colon and id."""
+        state = self.prefixed.copy()
+        state.update(event_id.encode())
+        return state.digest()
 
 
 def create_schema(connection: sqlite3.Connection) -> None:

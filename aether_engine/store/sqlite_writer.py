@@ -21,6 +21,7 @@ from aether_engine.event import ActorSnapshot, Event
 from aether_engine.store.protocols import Publish
 from aether_engine.store.sqlite_append import Appender
 from aether_engine.store.sqlite_file import translate
+from aether_engine.store.sqlite_saved import SavedEvents
 
 _log = logging.getLogger(__name__)
 
@@ -289,19 +290,11 @@ class Writer:
     # On the event loop again.
 
     def _deliver(self, group: Sequence[Save | SaveSnapshot]) -> None:
-        namespace = ""
-        stored: list[tuple[int, Event]] = []
         changed = False
         for request in group:
             if isinstance(request, Save) and isinstance(request.outcome, list):
-                if request.namespace != namespace:
-                    if stored:
-                        self.publish(namespace, stored)
-                    namespace, stored = request.namespace, []
-                stored += zip(request.outcome, request.events, strict=True)
+                self.publish(request.namespace, SavedEvents(request.outcome, request.events, request.raws))
             changed = changed or not isinstance(request.outcome, AetherError)
-        if stored:
-            self.publish(namespace, stored)
         if changed:
             self.notify()
         for request in group:

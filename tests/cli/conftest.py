@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
@@ -25,6 +25,8 @@ from aether_engine.store.sqlite_schema import checksum_seed
 ROOT = Path(__file__).resolve().parents[2]
 #: Numbers and keys that a decoder would change.
 EXACT = b'{"total":19.90,"big":9007199254740993,"huge":123456789012345678901234567890,"a":1,"a":2}'
+#: Of a few dozen of these, a pipe is full.
+BIG = b'{"text":"%b"}' % (b"x" * 10_000)
 
 
 @dataclass(frozen=True)
@@ -132,3 +134,19 @@ def damage(path: Path, sequence: int, change: Callable[[bytes], bytes], *, check
             checksum = zlib.crc32(changed, checksum_seed(position, recorded_at))
             connection.execute("UPDATE events SET checksum = ? WHERE position = ?", (checksum, position))
     return changed
+
+
+def waiting(pipe: IO[bytes] | None) -> int:
+    """How many bytes are in a pipe, seen from either end."""
+    import fcntl
+    import termios
+
+    assert pipe is not None
+    return int.from_bytes(fcntl.ioctl(pipe.fileno(), termios.FIONREAD, bytes(4)), sys.byteorder)
+
+
+def is_full(pipe: IO[bytes] | None) -> bool:
+    """Whether whoever writes to the pipe has to wait."""
+    assert pipe is not None
+    # The last page may have room left for less than a whole write.
+    return waiting(pipe) > 65_536 - 4096

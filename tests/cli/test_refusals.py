@@ -14,7 +14,7 @@ import aether_desktop
 from aether_desktop.cli import main
 from aether_desktop.commands.outcome import Exit, exit_code, sentence
 from aether_engine import errors
-from tests.cli.conftest import Aether, event, start
+from tests.cli.conftest import Aether, event, start, write
 
 
 def foreign_database(path: Path) -> None:
@@ -28,7 +28,7 @@ def newer(path: Path) -> None:
 
 
 def truncated(path: Path) -> None:
-    os.truncate(path, path.stat().st_size // 2 - 100)
+    os.truncate(path, 1500)
 
 
 def text(path: Path) -> None:
@@ -73,6 +73,24 @@ def test_reading_refuses(aether: Aether, shop: Path, kind: str) -> None:
         assert ran.err.count("\n") == 1
         assert contents(shop) == before
         assert sorted(shop.parent.iterdir()) == files
+
+
+def test_half_a_file_is_read_as_far_as_it_goes(aether: Aether, tmp_path: Path) -> None:
+    path = tmp_path / "half.aether"
+    write(path, {"shop": [event(f"order-{number}", 1, b'{"text":"%b"}' % (b"x" * 900)) for number in range(200)]})
+    os.truncate(path, path.stat().st_size // 2 // 4096 * 4096)
+    before = path.read_bytes()
+    ran = aether("events", path)
+    assert ran.code in (1, 3)
+    assert ran.err.startswith("aether: ")
+    assert "Traceback" not in ran.err
+    # Neither may what is left of a list pass for all of it.
+    for command in ("namespaces", "actors"):
+        ran = aether(command, path)
+        assert ran.code in (1, 3)
+        assert "half.aether" in ran.err
+    assert path.read_bytes() == before
+    assert [each.name for each in tmp_path.iterdir()] == ["half.aether"]
 
 
 @pytest.mark.parametrize("kind", MAKE)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Aether, damage, event, start, write
+from tests.cli.conftest import BIG, Aether, damage, event, is_full, start, write
 from tests.waiting import until_sync
 
 
@@ -94,26 +94,14 @@ def test_a_signal_while_nobody_reads(tmp_path: Path) -> None:
     path = tmp_path / "much.aether"
     write(
         path,
-        {"shop": [event("order-1", version, b'{"text":"%b"}' % (b"x" * 10_000)) for version in range(1, 200)]},
+        {"shop": [event("order-1", version, BIG) for version in range(1, 200)]},
     )
     with following(path, "--after-sequence", 0) as process:
-        assert process.stdout is not None
-        full = process.stdout.fileno()
-        # It blocks in its write once the pipe is full.
-        until_sync(lambda: _waits_for_the_pipe(process.pid, full), what="tail to fill the pipe")
+        until_sync(lambda: is_full(process.stdout), what="tail to fill the pipe")
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=10) == 0
         assert process.stderr is not None
         assert process.stderr.read() == b""
-
-
-def _waits_for_the_pipe(pid: int, pipe: int) -> bool:
-    import fcntl
-    import termios
-
-    waiting = fcntl.ioctl(pipe, termios.FIONREAD, bytes(4))
-    size = fcntl.fcntl(pipe, fcntl.F_GETPIPE_SZ) if hasattr(fcntl, "F_GETPIPE_SZ") else 65_536
-    return int.from_bytes(waiting, sys.byteorder) >= size
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a lost reader is noticed by the next write")
@@ -132,7 +120,7 @@ def test_events_into_head(tmp_path: Path) -> None:
     path = tmp_path / "much.aether"
     write(
         path,
-        {"shop": [event("order-1", version, b'{"text":"%b"}' % (b"x" * 10_000)) for version in range(1, 200)]},
+        {"shop": [event("order-1", version, BIG) for version in range(1, 200)]},
     )
     command = f'"{sys.executable}" -m aether_desktop.cli events "{path}" | head -n 1'
     root = Path(__file__).resolve().parents[2]

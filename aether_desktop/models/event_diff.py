@@ -1,0 +1,74 @@
+"""The difference of two events' documents, found off the window's loop when they are large."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from PySide6.QtCore import QObject, QThreadPool, Signal
+
+from aether_desktop.models.state_diff import StateDiffModel, diff_documents
+from aether_engine.replay import Change
+
+#: Bytes of both documents up to which they are compared at once.
+_AT_ONCE: Final = 1 << 16
+
+
+class EventDiff(QObject):
+    """Compares two documents and puts the result into `model`; the last pair asked for wins."""
+
+    changed = Signal()
+    """`model` has another content, or `problem` another text."""
+    _found = Signal(object)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.model = StateDiffModel(self)
+        self.problem = ""
+        self.is_comparing = False
+        self._asked = 0
+        self._versions = (0, 0)
+        self._pool = QThreadPool(self)
+        self._pool.setMaxThreadCount(1)
+        self._found.connect(self._show)
+
+    def compare(self, old: bytes, new: bytes, old_version: int, new_version: int) -> None:
+        """Show what leads from `old` to `new`, with the versions to name beside the values."""
+        self._asked += 1
+        self._versions = (old_version, new_version)
+        asked = self._asked
+        if len(old) + len(new) <= _AT_ONCE:
+            self._show((asked, *_compare(old, new)))
+            return
+        self.model.clear()
+        self.problem = ""
+        self.is_comparing = True
+        self.changed.emit()
+        self._pool.start(lambda: self._found.emit((asked, *_compare(old, new))))
+
+    def clear(self) -> None:
+        """Show nothing."""
+        self._asked += 1
+        self.is_comparing = False
+        self.problem = ""
+        self.model.clear()
+        self.changed.emit()
+
+    def _show(self, found: tuple[int, list[Change], Any, str]) -> None:
+        asked, changes, new, problem = found
+        if asked != self._asked:
+            return
+        self.is_comparing = False
+        self.problem = problem
+        old_version, new_version = self._versions
+        self.model.set_changes(
+            changes, new, old_version=old_version, new_version=new_version, headers=("Path", "Value", "Version")
+        )
+        self.changed.emit()
+
+
+def _compare(old: bytes, new: bytes) -> tuple[list[Change], Any, str]:
+    try:
+        changes, after = diff_documents(old, new)
+    except (ValueError, RecursionError) as error:
+        return [], None, f"The two cannot be compared: {error}."
+    return changes, after, ""

@@ -1,0 +1,59 @@
+"""What is known about a stored event besides its document: its place, its size, its metadata."""
+
+from __future__ import annotations
+
+import json
+
+from PySide6.QtCore import QObject
+from PySide6.QtGui import QStandardItem, QStandardItemModel
+
+from aether_desktop.models.tree_roles import TreeRole, ValueKind
+from aether_engine.event import StoredEvent
+
+#: Metadata entries that are listed; all of them are in the tree of the event.
+_LISTED = 1000
+
+
+class EventFacts(QStandardItemModel):
+    """Two columns, Field and Value: where an event is stored and what its metadata say."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(0, 2, parent)
+        self.setHorizontalHeaderLabels(["Field", "Value"])
+
+    def show_event(self, stored: StoredEvent | None, namespace: str) -> None:
+        """Show what is known about `stored`; None shows nothing."""
+        self.removeRows(0, self.rowCount())
+        if stored is None:
+            return
+        self._add("Namespace", namespace, ValueKind.STRING)
+        self._add("Sequence", str(stored.sequence), ValueKind.NUMBER)
+        self._add("Recorded at", stored.recorded_at.isoformat(sep=" "), ValueKind.PLAIN)
+        self._add("Size", f"{len(stored.raw):,} bytes", ValueKind.PLAIN)
+        event = stored.event
+        if event is None:
+            return
+        if event.command_id:
+            self._add("Command", event.command_id, ValueKind.STRING)
+        for count, (key, value) in enumerate(event.metadata.items()):
+            if count == _LISTED:
+                self._add(
+                    f"{_LISTED:,} of {len(event.metadata):,} shown", "All are in the tab Event", ValueKind.NOTE
+                )
+                break
+            self._add(key, value, ValueKind.STRING)
+
+    def _add(self, field: str, value: str, kind: ValueKind) -> None:
+        shown = json.dumps(value, ensure_ascii=False) if kind is ValueKind.STRING else value
+        if len(shown) > 512:
+            shown = f"{shown[:512]}… ({len(value):,} characters)"
+        exact = value if kind is ValueKind.NUMBER else json.dumps(value, ensure_ascii=False)
+        items = [QStandardItem(field), QStandardItem(shown)]
+        for item in items:
+            item.setEditable(False)
+            item.setData(exact.encode("utf-8", "surrogatepass"), int(TreeRole.EXACT))
+            item.setData(value, int(TreeRole.PLAIN))
+            item.setData(field, int(TreeRole.PATH))
+            item.setToolTip(f"{field}\n{shown}")
+        items[1].setData(kind, int(TreeRole.KIND))
+        self.appendRow(items)

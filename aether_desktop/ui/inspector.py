@@ -1,0 +1,388 @@
+"""The inspector: one event as a tree, as text and in hexadecimal, what is known of it, and what it changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from PySide6.QtCore import QPoint, Qt, Signal
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QStackedWidget, QTabWidget, QVBoxLayout, QWidget
+
+from aether_desktop.models.event_cells import short_reason
+from aether_desktop.models.event_diff import EventDiff
+from aether_desktop.models.event_facts import EventFacts
+from aether_desktop.models.json_tree import JsonTreeModel
+from aether_desktop.models.tree_roles import TreeRole, written
+from aether_desktop.ui.banner import Banner, BannerKind
+from aether_desktop.ui.empty_state import EmptyState
+from aether_desktop.ui.event_links import EventLinks, Link
+from aether_desktop.ui.hex_view import HexView
+from aether_desktop.ui.icons import icon
+from aether_desktop.ui.json_view import JsonView
+from aether_desktop.ui.links import LinkButton
+from aether_desktop.ui.raw_view import RawView
+from aether_desktop.ui.theme import grown
+from aether_desktop.ui.theme_qss import set_tab_role
+from aether_desktop.ui.tinted import Surface, ToneLabel
+from aether_engine.event import StoredEvent
+
+Span = tuple[int, int]
+
+#: Bytes up to which text and hexadecimal are filled at once; longer ones wait until somebody looks.
+_EAGER: Final = 1 << 16
+
+
+class _Footer(Surface):
+    """A line under a view: what it shows, and one thing to do."""
+
+    def __init__(self, action: str, parent: QWidget) -> None:
+        super().__init__("window", top="line", parent=parent)
+        self.label = ToneLabel(elide=Qt.TextElideMode.ElideRight, parent=self)
+        self.more = LinkButton("", self)
+        self.more.hide()
+        self.action = LinkButton(action, self)
+        self.action.setVisible(bool(action))
+        row = QHBoxLayout(self)
+        row.setContentsMargins(12, 0, 8, 0)
+        row.addWidget(self.label, 1)
+        row.addWidget(self.more)
+        row.addWidget(self.action)
+        self.setFixedHeight(grown(30))
+
+
+class Inspector(QWidget):
+    """Shows the stored event of `show_event`. What is chosen in one view is marked in the others."""
+
+    copy_requested = Signal(object)
+    """A text to copy (str), never a shortened one."""
+    link_activated = Signal(object)
+    """The target of a link of `set_links`."""
+    title_changed = Signal(str)
+    """Another event is shown; `detail_text` has changed."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("inspector")
+        self.setAccessibleName("Inspector")
+        self._stored: StoredEvent | None = None
+        self._previous: StoredEvent | None = None
+        self._namespace = ""
+        self._stale: set[QWidget] = set()
+        self._detail = ""
+        self._model = JsonTreeModel(self)
+        self._facts = EventFacts(self)
+        self._difference = EventDiff(self)
+        self._build()
+        self._connect()
+        self.show_event(None, namespace="")
+
+    # What is shown
+
+    @property
+    def stored(self) -> StoredEvent | None:
+        """The event that is shown."""
+        return self._stored
+
+    @property
+    def detail_text(self) -> str:
+        """The event in a few words, for the dock's title: sequence, actor, version."""
+        return self._detail
+
+    def show_event(
+        self, stored: StoredEvent | None, *, namespace: str, previous: StoredEvent | None = None
+    ) -> None:
+        """Show an event of `namespace`, None for none; `previous` is the actor's event before it."""
+        same = stored is self._stored and namespace == self._namespace
+        self._stored, self._previous, self._namespace = stored, previous, namespace
+        if not same or stored is None:
+            self.links.set_links()
+            self._show_document()
+        self._show_difference()
+        self._pages.setCurrentWidget(self._content if stored is not None else self._empty)
+        detail = self._make_detail()
+        if detail != self._detail:
+            self._detail = detail
+            self.title_changed.emit(detail)
+
+    def set_links(
+        self, cause: Link | None = None, effects: Sequence[Link] = (), correlation: Link | None = None
+    ) -> None:
+        """Say what caused the event, what it caused, and how many belong together."""
+        self.links.set_links(cause, effects, correlation)
+
+    def select_bytes(self, span: Span | None) -> None:
+        """Mark bytes of the event in every view."""
+        self._choose(span, None)
+
+    # Building
+
+    def _build(self) -> None:
+        self._empty = EmptyState("Select an event (F8 takes the next).", parent=self)
+        self._content = QWidget(self)
+        self.banner = Banner(BannerKind.CORRUPTED, parent=self._content, closable=False)
+        self.banner.hide()
+        self.tabs = QTabWidget(self._content)
+        set_tab_role(self.tabs.tabBar(), "panel")
+        self.tabs.tabBar().setAccessibleName("Views of the event")
+        self.tree = JsonView("eventTree", "Fields of the event", self)
+        self.tree.setModel(self._model)
+        self.tree.header().resizeSection(0, 128)
+        self.raw = RawView("eventRaw", self)
+        self.raw.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.hex = HexView("eventHex", self)
+        self.hex.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.facts = JsonView("eventMetadata", "Place and metadata of the event", self)
+        self.facts.setModel(self._facts)
+        self.facts.setRootIsDecorated(False)
+        self.facts.header().resizeSection(0, 128)
+        self.diff = JsonView("eventDiff", "What differs from the actor's event before", self, colours_sides=True)
+        self.diff.setModel(self._difference.model)
+        self.diff.header().setStretchLastSection(False)
+        for column, width in ((0, 104), (1, 200), (2, 60)):
+            self.diff.header().resizeSection(column, width)
+        self.diff.header().setSectionResizeMode(1, self.diff.header().ResizeMode.Stretch)
+        self._raw_footer = _Footer("", self)
+        self._raw_footer.action.show()
+        self._hex_footer = _Footer("", self)
+        self._diff_footer = _Footer("", self)
+        self.tabs.addTab(self.tree, "Event")
+        self.tabs.addTab(_column(self.raw, self._raw_footer), "Raw")
+        self.tabs.addTab(_column(self.hex, self._hex_footer), "Hex")
+        self.tabs.addTab(self.facts, "Metadata")
+        self._diff_page = _column(self.diff, self._diff_footer)
+        self.tabs.addTab(self._diff_page, "Diff")
+        self.links = EventLinks(self._content)
+        layout = QVBoxLayout(self._content)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self.banner)
+        layout.addWidget(self.tabs, 1)
+        layout.addWidget(self.links)
+        self._pages = QStackedWidget(self)
+        self._pages.addWidget(self._empty)
+        self._pages.addWidget(self._content)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.addWidget(self._pages)
+
+    def _connect(self) -> None:
+        self.tree.span_selected.connect(lambda span: self._choose(span, self.tree))
+        self.raw.span_selected.connect(lambda span: self._choose(span, self.raw))
+        self.hex.span_selected.connect(lambda span: self._choose(span, self.hex))
+        for view in (self.tree, self.facts, self.diff, self.hex):
+            view.copy_requested.connect(self.copy_requested)
+        self.raw.customContextMenuRequested.connect(lambda point: self._bytes_menu(self.raw, point))
+        self.hex.customContextMenuRequested.connect(lambda point: self._bytes_menu(self.hex, point))
+        self.links.link_activated.connect(self.link_activated)
+        self.tabs.currentChanged.connect(lambda _index: self._fill())
+        self.raw.shown_changed.connect(self._show_raw_footer)
+        self._raw_footer.more.clicked.connect(self.raw.load_all)
+        self._raw_footer.action.clicked.connect(self._toggle_wrap)
+        self._diff_footer.action.clicked.connect(self._toggle_unchanged)
+        self._difference.changed.connect(self._show_diff_footer)
+        self._show_wrap()
+
+    # Filling
+
+    def _show_document(self) -> None:
+        stored = self._stored
+        raw = stored.raw if stored is not None else b""
+        error = stored.error.error if stored is not None and stored.error is not None else None
+        self.banner.setVisible(error is not None)
+        if error is not None:
+            fact = short_reason(error)
+            self.banner.set_message(BannerKind.CORRUPTED, fact, str(error).removeprefix(f"{fact}:").strip())
+        lost = "There are no bytes: they are lost." if error is not None and not raw else ""
+        self._model.set_document(raw, problem=lost)
+        self._facts.show_event(stored, self._namespace)
+        self._stale = {self.raw, self.hex}
+        if len(raw) <= _EAGER:
+            self._fill_bytes(self.raw)
+            self._fill_bytes(self.hex)
+        self._fill()
+        # What was selected in the event before is selected in this one too.
+        span = self.tree.currentIndex().data(TreeRole.SPAN) if self.tree.currentIndex().isValid() else None
+        self._mark(span, self.tree)
+
+    def _fill(self) -> None:
+        """Give what it shows to the view that is looked at, if it has not got it yet."""
+        if self.tabs.currentWidget() is self._diff_page:
+            self._compare()
+        for view in (self.raw, self.hex):
+            if self.tabs.currentWidget() is view.parentWidget():
+                self._fill_bytes(view)
+
+    def _fill_bytes(self, view: QWidget) -> None:
+        if view not in self._stale:
+            return
+        self._stale.discard(view)
+        raw = self._stored.raw if self._stored is not None else b""
+        if view is self.raw:
+            self.raw.set_raw(raw)
+            self._show_raw_footer()
+        else:
+            self.hex.set_raw(raw)
+        index = self.tree.currentIndex()
+        if index.isValid():
+            self._mark(index.data(TreeRole.SPAN), self.tree)
+
+    def _show_difference(self) -> None:
+        stored, previous = self._stored, self._previous
+        place = self.tabs.indexOf(self._diff_page)
+        if stored is None or stored.event is None or previous is None or previous.event is None:
+            if self.tabs.currentIndex() == place and stored is not None and previous is None:
+                # The event before may still be on its way: keep the tab, show nothing old in it.
+                self.tabs.setTabText(place, "Diff")
+            else:
+                self.tabs.setTabVisible(place, False)
+            self._difference.clear()
+            self._stale.discard(self.diff)
+            return
+        self.tabs.setTabText(place, f"Diff to v{previous.event.version}")
+        self.tabs.setTabVisible(place, True)
+        self._stale.add(self.diff)
+        if len(previous.raw) + len(stored.raw) <= _EAGER or self.tabs.currentIndex() == place:
+            self._compare()
+
+    def _compare(self) -> None:
+        stored, previous = self._stored, self._previous
+        if self.diff not in self._stale or stored is None or previous is None:
+            return
+        self._stale.discard(self.diff)
+        if stored.event is not None and previous.event is not None:
+            self._difference.compare(previous.raw, stored.raw, previous.event.version, stored.event.version)
+
+    def _make_detail(self) -> str:
+        if self._stored is None:
+            return ""
+        event = self._stored.event
+        place = f"#{self._stored.sequence:,}"
+        return place if event is None else f"{place}  {event.actor_id}  v{event.version}"
+
+    # Linked selection
+
+    def _choose(self, span: Span | None, source: QWidget | None) -> None:
+        if span is None:
+            self._mark(None, source)
+            return
+        if source is self.tree:
+            self._mark(span, source)
+            return
+        index = self._model.index_at(span[0])
+        self.tree.go_to(index)
+        node = index.data(TreeRole.SPAN) if index.isValid() else None
+        # Exactly what the user has selected; where that is one place only, the value it lies in.
+        self._mark(span if span[1] - span[0] > 1 or node is None else node, source)
+
+    def _mark(self, span: Span | None, source: QWidget | None) -> None:
+        if source is not self.raw and self.raw not in self._stale:
+            self.raw.highlight(span)
+        if source is not self.hex and self.hex not in self._stale:
+            self.hex.highlight(span)
+        self._show_hex_footer(span)
+
+    # Footers
+
+    def _show_hex_footer(self, span: Span | None) -> None:
+        if span is None or span[1] <= span[0]:
+            size = len(self._stored.raw) if self._stored is not None else 0
+            self._hex_footer.label.set_text(f"{size:,} bytes, exactly as stored")
+            return
+        index = self.tree.currentIndex()
+        path = str(index.data(TreeRole.PATH) or "") if index.isValid() else ""
+        place = f"offset 0x{span[0]:04X} to 0x{span[1] - 1:04X}, {span[1] - span[0]:,} bytes"
+        self._hex_footer.label.set_text(f"{path}, {place}" if path else place)
+
+    def _show_raw_footer(self) -> None:
+        raw = self.raw.raw
+        if self.raw.is_whole:
+            try:
+                raw.decode("utf-8")
+                text = f"{len(raw):,} bytes, UTF-8, exactly as stored"
+            except UnicodeDecodeError as error:
+                text = f"{len(raw):,} bytes, not UTF-8 at byte {error.start:,}, exactly as stored"
+        else:
+            text = f"{self.raw.shown_bytes:,} of {len(raw):,} bytes shown"
+        self._raw_footer.label.set_text(text)
+        self._raw_footer.more.set_text("Load all")
+        self._raw_footer.more.setVisible(not self.raw.is_whole)
+
+    def _show_diff_footer(self) -> None:
+        model = self._difference.model
+        if self._difference.is_comparing:
+            text = "Comparing…"
+        elif self._difference.problem:
+            text = self._difference.problem
+        elif self._previous is None:
+            text = ""
+        else:
+            count = model.change_count
+            found = (
+                "Nothing differs"
+                if not count
+                else f"{count:,} {'value differs' if count == 1 else 'values differ'}"
+            )
+            text = f"{found}. {model.unchanged_text}" if model.unchanged_text else f"{found}."
+        self._diff_footer.label.set_text(text)
+        self._diff_footer.action.setVisible(bool(model.unchanged_text) and self._previous is not None)
+        self._diff_footer.action.set_text("Hide" if model.shows_unchanged else "Show")
+        self._diff_footer.action.setAccessibleName(
+            "Hide unchanged values" if model.shows_unchanged else "Show unchanged values"
+        )
+        self.diff.expandAll()
+
+    def _toggle_unchanged(self) -> None:
+        model = self._difference.model
+        model.show_unchanged(not model.shows_unchanged)
+        self._show_diff_footer()
+
+    def _toggle_wrap(self) -> None:
+        self.raw.set_wrapped(not self.raw.is_wrapped())
+        self._show_wrap()
+
+    def _show_wrap(self) -> None:
+        wrapped = self.raw.is_wrapped()
+        self._raw_footer.action.set_text("Do not wrap" if wrapped else "Wrap")
+        self._raw_footer.action.setAccessibleName("Do not wrap long lines" if wrapped else "Wrap long lines")
+
+    # Copying
+
+    def _bytes_menu(self, view: RawView | HexView, point: QPoint) -> None:
+        menu = self.bytes_menu(view)
+        if menu is not None:
+            menu.exec(view.viewport().mapToGlobal(point))
+            menu.deleteLater()
+
+    def bytes_menu(self, view: RawView | HexView) -> QMenu | None:
+        """Return the menu of the text or the bytes: what is selected or marked, or all of it."""
+        if self._stored is None:
+            return None
+        raw = self._stored.raw
+        span = view.selected_span() or view.highlighted()
+        chosen = raw[span[0] : span[1]] if span is not None and span[1] > span[0] else None
+        menu = QMenu(self)
+        entries: list[tuple[str, str, bytes | None]] = [("Copy exact JSON", "text", raw)]
+        if chosen is not None:
+            count = f"{len(chosen):,} {'byte' if len(chosen) == 1 else 'bytes'}"
+            entries.insert(0, (f"Copy selection as text ({count})", "text", chosen))
+            entries.insert(1, (f"Copy selection as hexadecimal ({count})", "hex", chosen))
+        else:
+            entries.append(("Copy all as hexadecimal", "hex", raw))
+        for text, form, piece in entries:
+            action = menu.addAction(icon("copy"), text)
+            action.triggered.connect(
+                lambda _checked=False, piece=piece, form=form: self.copy_requested.emit(
+                    piece.hex(" ").upper() if form == "hex" else written(piece)
+                )
+            )
+        return menu
+
+
+def _column(view: QWidget, footer: QWidget) -> QWidget:
+    page = QWidget()
+    column = QVBoxLayout(page)
+    column.setContentsMargins(0, 0, 0, 0)
+    column.setSpacing(0)
+    column.addWidget(view, 1)
+    column.addWidget(footer)
+    return page

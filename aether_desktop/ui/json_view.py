@@ -1,0 +1,400 @@
+"""The tree of every JSON document: an event's fields, a folded state, a difference.
+
+What rows mean comes from the roles in `aether_desktop.models.tree_roles`. Tints and signs are drawn behind the
+cells and chevrons in the indentation, which a delegate does not reach.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from PySide6.QtCore import (
+    QAbstractItemModel,
+    QEvent,
+    QItemSelection,
+    QModelIndex,
+    QPersistentModelIndex,
+    QRect,
+    QSize,
+    Qt,
+    Signal,
+)
+from PySide6.QtGui import QColor, QContextMenuEvent, QHelpEvent, QKeyEvent, QMouseEvent, QPainter
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QMenu,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QToolTip,
+    QTreeView,
+    QWidget,
+)
+
+from aether_desktop.models.tree_roles import Mark, Note, TreeRole, ValueKind, written
+from aether_desktop.ui.cell_text import CellFont
+from aether_desktop.ui.icons import icon, pixmap
+from aether_desktop.ui.safe_text import plain_tooltip, visible
+from aether_desktop.ui.table_setup import setup_tree
+from aether_desktop.ui.theme import Meaning, Theme, current_theme, fixed_font, row_height, theme_notifier, ui_font
+
+Index = QModelIndex | QPersistentModelIndex
+
+_PADDING: Final = 8
+_INDENT: Final = 16
+_CHEVRON: Final = 12
+_BAR: Final = 3
+#: Rows that are opened unasked, in all.
+_OPENED: Final = 60
+#: Levels below the top that are opened unasked.
+_LEVELS: Final = 2
+
+
+def _mark_meaning(theme: Theme, mark: Mark) -> Meaning:
+    match mark:
+        case Mark.ADDED:
+            return theme.added
+        case Mark.REMOVED:
+            return theme.removed
+        case _:
+            return theme.changed
+
+
+class JsonDelegate(QStyledItemDelegate):
+    """Draws the texts of a `JsonView`: names in the window's font, values fixed-width and coloured by kind."""
+
+    def __init__(self, view: QTreeView, *, colours_sides: bool = False) -> None:
+        super().__init__(view)
+        self._view = view
+        self._colours_sides = colours_sides
+        self._load_look()
+        theme_notifier().changed.connect(self._load_look)
+
+    def _load_look(self) -> None:
+        self._theme = current_theme()
+        self._body = CellFont(ui_font())
+        self._strong = CellFont(ui_font(semibold=True))
+        self._mono = CellFont(fixed_font(-1))
+        self._height = row_height("compact")
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
+        """Return the height of a compact row, and the width of the name and no more than 400 px."""
+        text = str(index.data() or "")[:200]
+        font = self._mono if index.column() == 1 else self._body
+        return QSize(min(font.width(visible(text)) + 2 * _PADDING, 400), self._height)
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        """Draw one cell; the background is the view's."""
+        text = index.data()
+        if not text:
+            return
+        theme = self._theme
+        rect: QRect = option.rect
+        is_version = bool(index.data(Qt.ItemDataRole.TextAlignmentRole))
+        if is_version:
+            self._paint_version(painter, rect, index, str(text))
+            return
+        left = rect.x() + (_PADDING if index.column() or not self._view.rootIsDecorated() else 2)
+        right = rect.x() + rect.width() - 4
+        if index.column() == 0:
+            font = self._strong if index.data(TreeRole.HEADING) else self._body
+            color = theme.text2 if index.data(TreeRole.NOTE) else theme.text
+        else:
+            font, color = self._mono, self._value_color(index)
+            if index.data(TreeRole.NOTE):
+                font = self._strong if index.data(TreeRole.NOTE) == Note.LOAD_ALL else self._body
+        mode = Qt.TextElideMode.ElideRight
+        if index.column() == 0 and not index.data(TreeRole.NOTE):
+            mode = Qt.TextElideMode.ElideMiddle
+        fitted = font.fit(str(text), right - left, mode)
+        base = font.baseline(rect.y(), rect.height())
+        painter.setFont(font.font)
+        painter.setPen(color)
+        painter.drawText(left, base, fitted.text)
+        was = index.data(TreeRole.WAS)
+        if was:
+            left += fitted.width + self._mono.width("  ")
+            rest = self._mono.fit(str(was), right - left, Qt.TextElideMode.ElideRight)
+            if right > left:
+                painter.setPen(theme.text2)
+                painter.drawText(left, base, rest.text)
+
+    def _paint_version(self, painter: QPainter, rect: QRect, index: Index, text: str) -> None:
+        theme = self._theme
+        marked = index.data(TreeRole.MARK) in (Mark.CHANGED, Mark.ADDED)
+        font = self._strong if marked else self._body
+        painter.setFont(font.font)
+        painter.setPen(theme.text if marked else theme.text2)
+        left = rect.x() + rect.width() - _PADDING - font.width(text)
+        painter.drawText(left, font.baseline(rect.y(), rect.height()), text)
+
+    def _value_color(self, index: Index) -> QColor:
+        theme = self._theme
+        if self._colours_sides and (mark := index.data(TreeRole.MARK)) is not None:
+            return _mark_meaning(theme, mark).text
+        match index.data(TreeRole.KIND):
+            case ValueKind.STRING:
+                return theme.string
+            case ValueKind.NUMBER:
+                return theme.number
+            case ValueKind.LITERAL:
+                return theme.literal
+            case ValueKind.CONTAINER:
+                return theme.text2
+            case ValueKind.NOTE:
+                note = index.data(TreeRole.NOTE)
+                if note == Note.LOAD_ALL:
+                    return theme.accent
+                return theme.corrupted.text if note == Note.PROBLEM else theme.text2
+        return theme.text
+
+    def helpEvent(
+        self, event: QHelpEvent, view: QAbstractItemView, option: QStyleOptionViewItem, index: Index
+    ) -> bool:
+        """Show the tooltip as plain text, whatever it contains."""
+        if event.type() != QEvent.Type.ToolTip:
+            return bool(super().helpEvent(event, view, option, index))
+        text = index.data(Qt.ItemDataRole.ToolTipRole)
+        QToolTip.showText(event.globalPos(), plain_tooltip(str(text)) if text else "", view.viewport())
+        return True
+
+
+class JsonView(QTreeView):
+    """A tree that keeps what is open, selected and scrolled to when its model shows another version or event."""
+
+    copy_requested = Signal(object)
+    """A text to copy (str), whole."""
+    span_selected = Signal(object)
+    """The bytes of the row the user has gone to, `(start, end)`; None where it has none."""
+
+    def __init__(
+        self, name: str, accessible: str, parent: QWidget | None = None, *, colours_sides: bool = False
+    ) -> None:
+        """`colours_sides` gives the values of a difference the colour of their side in place of their kind's."""
+        super().__init__(parent)
+        self.setObjectName(name)
+        self.setAccessibleName(accessible)
+        self._signs = CellFont(ui_font(semibold=True))
+        self._open: set[str] = set()
+        self._closed: set[str] = set()
+        self._restoring = False
+        self._kept = (0, 0, "")
+        setup_tree(self)
+        self.setItemDelegate(JsonDelegate(self, colours_sides=colours_sides))
+        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.setIndentation(_INDENT)
+        self.setExpandsOnDoubleClick(True)
+        self.setAllColumnsShowFocus(True)
+        self.setMouseTracking(True)
+        self.header().setSectionsMovable(False)
+        self.header().setSectionsClickable(False)
+        self.expanded.connect(self._was_expanded)
+        self.collapsed.connect(self._was_collapsed)
+        self.clicked.connect(self._load_all)
+        theme_notifier().changed.connect(self._reload)
+
+    def setModel(self, model: QAbstractItemModel | None) -> None:
+        """Show a model that answers the roles of `tree_roles`."""
+        super().setModel(model)
+        if model is not None:
+            model.modelAboutToBeReset.connect(self._keep)
+            # A model that reads its rows on demand says when it is ready to.
+            getattr(model, "filled", model.modelReset).connect(self._restore)
+            self._restore()
+
+    def go_to(self, index: Index) -> None:
+        """Select a row without telling anybody, and open and scroll to it."""
+        self._restoring = True
+        try:
+            if not index.isValid():
+                self.clearSelection()
+                self.setCurrentIndex(QModelIndex())
+                return
+            parent = index.parent()
+            while parent.isValid():
+                self.expand(parent)
+                parent = parent.parent()
+            self.setCurrentIndex(self.model().index(index.row(), 0, index.parent()))
+            self.scrollTo(self.currentIndex())
+        finally:
+            self._restoring = False
+
+    # What is open
+
+    def _was_expanded(self, index: QModelIndex) -> None:
+        if not self._restoring:
+            path = str(index.data(TreeRole.PATH))
+            self._open.add(path)
+            self._closed.discard(path)
+
+    def _was_collapsed(self, index: QModelIndex) -> None:
+        if not self._restoring:
+            path = str(index.data(TreeRole.PATH))
+            self._closed.add(path)
+            self._open.discard(path)
+
+    def _keep(self) -> None:
+        current = self.currentIndex()
+        path = str(current.data(TreeRole.PATH) or "") if current.isValid() else ""
+        self._kept = (self.verticalScrollBar().value(), self.horizontalScrollBar().value(), path)
+
+    def _restore(self) -> None:
+        """Open what the user has opened, and as much as is easily seen; select and scroll as before."""
+        model = self.model()
+        self._restoring = True
+        try:
+            wanted = self._kept[2]
+            found = QModelIndex()
+            room = _OPENED - model.rowCount()
+            pending = [(QModelIndex(), 0)]
+            while pending:
+                parent, level = pending.pop(0)
+                for row in range(min(model.rowCount(parent), 1000)):
+                    index = model.index(row, 0, parent)
+                    if not wanted and not model.hasChildren(index):
+                        continue
+                    path = str(index.data(TreeRole.PATH) or "")
+                    if wanted and path == wanted and not found.isValid():
+                        found = index
+                    if path in self._closed or not model.hasChildren(index):
+                        continue
+                    if path not in self._open:
+                        if level >= _LEVELS or room <= 0:
+                            continue
+                        if model.canFetchMore(index):
+                            model.fetchMore(index)
+                        count = model.rowCount(index)
+                        if count > room:
+                            continue
+                        room -= count
+                    self.expand(index)
+                    pending.append((index, level + 1))
+            if found.isValid():
+                self.setCurrentIndex(found)
+            self.verticalScrollBar().setValue(self._kept[0])
+            self.horizontalScrollBar().setValue(self._kept[1])
+        finally:
+            self._restoring = False
+
+    # Choosing and copying
+
+    def selectionChanged(self, selected: QItemSelection, deselected: QItemSelection) -> None:
+        """Tell which bytes the row stands for."""
+        super().selectionChanged(selected, deselected)
+        if not self._restoring and self.currentIndex().isValid():
+            self.span_selected.emit(self.currentIndex().data(TreeRole.SPAN))
+
+    def _load_all(self, index: QModelIndex) -> bool:
+        if index.data(TreeRole.NOTE) != Note.LOAD_ALL:
+            return False
+        load_all = getattr(self.model(), "load_all", None)
+        if load_all is not None:
+            load_all(index)
+        return True
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Enter on "load all" loads all."""
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self._load_all(self.currentIndex()):
+            return
+        super().keyPressEvent(event)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        """Offer to copy the row under the pointer, or the current one for the keyboard."""
+        if event.reason() is QContextMenuEvent.Reason.Mouse:
+            index = self.indexAt(event.pos())
+        else:
+            index = self.currentIndex()
+        menu = self.copy_menu(index)
+        if menu is not None:
+            menu.exec(event.globalPos())
+            menu.deleteLater()
+
+    def copy_menu(self, index: Index) -> QMenu | None:
+        """Return the menu of a row: each entry asks to copy something of it, whole."""
+        if not index.isValid() or index.data(TreeRole.EXACT) is None:
+            return None
+        place = QPersistentModelIndex(index)
+        menu = QMenu(self)
+        for name, text, role in (
+            ("copy", "Copy exact JSON", TreeRole.EXACT),
+            ("copy", "Copy value", TreeRole.PLAIN),
+            ("braces", "Copy path", TreeRole.PATH),
+        ):
+            action = menu.addAction(icon(name), text)
+            action.triggered.connect(lambda _checked=False, wanted=role: self._copy(place, wanted))
+        return menu
+
+    def _copy(self, place: QPersistentModelIndex, role: TreeRole) -> None:
+        value = place.data(role) if place.isValid() else None
+        if value is not None:
+            self.copy_requested.emit(written(value) if isinstance(value, bytes) else str(value))
+
+    # Drawing
+
+    def _reload(self) -> None:
+        self._signs = CellFont(ui_font(semibold=True))
+        self.scheduleDelayedItemsLayout()
+        self.viewport().update()
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """Show where a click does something."""
+        note = self.indexAt(event.position().toPoint()).data(TreeRole.NOTE)
+        over = Qt.CursorShape.PointingHandCursor if note == Note.LOAD_ALL else Qt.CursorShape.ArrowCursor
+        self.viewport().setCursor(over)
+        super().mouseMoveEvent(event)
+
+    def drawRow(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        """Fill the row, draw its sign in the gutter, then cells and chevron."""
+        theme = current_theme()
+        rect: QRect = option.rect
+        row = QRect(0, rect.y(), self.viewport().width(), rect.height())
+        mark = index.data(TreeRole.MARK)
+        selected = self.selectionModel().isRowSelected(index.row(), index.parent())
+        active = self.hasFocus()
+        tint: QColor | None = None
+        if selected:
+            tint = theme.sel if active else theme.selInactive
+        elif mark is not None:
+            tint = _mark_meaning(theme, mark).tint
+        if tint is not None:
+            painter.fillRect(row, tint)
+        self._draw_cells(painter, option, index)
+        if mark is not None:
+            painter.setFont(self._signs.font)
+            painter.setPen(_mark_meaning(theme, mark).text)
+            painter.drawText(3, self._signs.baseline(rect.y(), rect.height()), str(mark))
+        if selected:
+            painter.fillRect(0, row.y(), _BAR, row.height(), theme.accent if active else theme.text3)
+
+    def _draw_cells(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        """Draw the cells without the panel that the style would put behind a selected row."""
+        rect: QRect = option.rect
+        header = self.header()
+        first = self.visualRect(index)
+        self.drawBranches(
+            painter, QRect(first.x() - self.indentation(), rect.y(), self.indentation(), rect.height()), index
+        )
+        is_heading = bool(index.data(TreeRole.HEADING))
+        width = self.viewport().width()
+        for column in range(header.count()):
+            left, size = header.sectionViewportPosition(column), header.sectionSize(column)
+            if left > width or left + size < 0 or header.isSectionHidden(column):
+                continue
+            if column == 0:
+                right = width if is_heading else left + size
+                left = first.x()
+                size = right - left
+            elif is_heading:
+                break
+            cell = QStyleOptionViewItem(option)
+            cell.rect = QRect(left, rect.y(), max(size, 0), rect.height())
+            self.itemDelegate().paint(painter, cell, index.sibling(index.row(), column))
+
+    def drawBranches(self, painter: QPainter, rect: QRect, index: Index) -> None:
+        """Draw only a chevron, and only where there is something to open."""
+        if not self.model().hasChildren(index):
+            return
+        name = "chevron-down" if self.isExpanded(index) else "chevron-right"
+        ratio = painter.device().devicePixelRatio()
+        x = rect.x() + rect.width() - _CHEVRON - 1
+        y = rect.y() + (rect.height() - _CHEVRON) // 2
+        painter.drawPixmap(x, y, pixmap(name, _CHEVRON, current_theme().text2, ratio))

@@ -1,0 +1,269 @@
+"""The docks around the documents, and what goes on between them: navigator, inspector, state, tabs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Qt, QTimer
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QDockWidget, QMenu, QWidget
+
+from aether_desktop.connection import Connection
+from aether_desktop.models.actor_table import ActorTable
+from aether_desktop.models.state_controller import StateController
+from aether_desktop.ui.banner import BannerKind
+from aether_desktop.ui.commands import Commands
+from aether_desktop.ui.desk import ORDER_TAIL, Desk
+from aether_desktop.ui.dock_title import DockTitle
+from aether_desktop.ui.event_view import EventView
+from aether_desktop.ui.inspector import Inspector
+from aether_desktop.ui.navigator import Navigator
+from aether_desktop.ui.state_panel import StatePanel
+from aether_desktop.ui.version_slider import SliderMark
+from aether_desktop.workspace import Place, Selection, Workspace
+
+if TYPE_CHECKING:
+    from aether_desktop.ui.main_window import MainWindow
+
+_LAYOUT_VERSION = 1
+#: Least and first widths of the docks at the left and at the right, in pixels.
+_NAVIGATOR_WIDTH = (210, 230)
+_INSPECTOR_WIDTH = (300, 430)
+#: Namespace that is offered where there is none yet.
+_FIRST_NAMESPACE = "default"
+
+
+class Panels(QObject):
+    """Builds the docks of a window and keeps them in step with the workspace's place and selection."""
+
+    def __init__(self, window: MainWindow) -> None:
+        super().__init__(window)
+        self._window = window
+        self._workspace: Workspace = window.workspace
+        self._documents = window.documents
+        self.actors = ActorTable(self)
+        self.state = StateController(self)
+        self.desk = Desk(self._workspace, self._documents, self)
+        self.navigator = Navigator(self.actors)
+        self.navigator.setMinimumWidth(_NAVIGATOR_WIDTH[0])
+        self.inspector = Inspector()
+        self.inspector.setMinimumWidth(_INSPECTOR_WIDTH[0])
+        self.state_panel = StatePanel(self.state)
+        self.state_panel.setMinimumWidth(_INSPECTOR_WIDTH[0])
+        left, right = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea
+        self._navigator_dock = self._dock("Navigator", self.navigator, left)
+        self._inspector_dock = self._dock("Inspector", self.inspector, right)
+        self._state_dock = self._dock("State", self.state_panel, right)
+        self._docks = (self._navigator_dock, self._inspector_dock, self._state_dock)
+        window.setCorner(Qt.Corner.BottomLeftCorner, left)
+        window.setCorner(Qt.Corner.BottomRightCorner, right)
+        self._default_layout = window.saveState(_LAYOUT_VERSION)
+        self._shown = False
+        for dock in self._docks:
+            dock.hide()
+        self._add_to_menu()
+        self.commands = Commands(window, self._workspace, self)
+        self._connect()
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything that is in sight is still being loaded."""
+        return self.desk.busy or self.actors.busy or self.state.busy
+
+    async def close(self) -> None:
+        """End what panels, tabs and commands do."""
+        self.save_layout()
+        await self.commands.close()
+        await self.desk.close()
+        await self.state.close()
+        await self.actors.close()
+
+    # -- docks
+
+    def _dock(self, title: str, content: QWidget, area: Qt.DockWidgetArea) -> QDockWidget:
+        dock = QDockWidget(title, self._window)
+        dock.setObjectName(f"dock{title}")
+        dock.setTitleBarWidget(DockTitle(dock))
+        dock.setWidget(content)
+        self._window.addDockWidget(area, dock)
+        return dock
+
+    def _add_to_menu(self) -> None:
+        for menu in self._window.menuBar().findChildren(QMenu):
+            if menu.title() == "Window":
+                menu.addSeparator()
+                menu.addActions([dock.toggleViewAction() for dock in self._docks])
+
+    def _show_docks(self, shown: bool) -> None:
+        """Without a connection there is nothing to dock; with the first one the user's layout comes back."""
+        if shown == self._shown:
+            return
+        if not shown:
+            self.save_layout()
+        self._shown = shown
+        for dock in self._docks:
+            dock.setVisible(shown)
+        if shown:
+            layout = self._window.saved_bytes("layout")
+            if layout is None or not self._window.restoreState(layout, _LAYOUT_VERSION):
+                # Docks can be sized only after they were laid out.
+                QTimer.singleShot(0, self, self._size_docks)
+
+    def _size_docks(self) -> None:
+        sides = [self._navigator_dock, self._inspector_dock]
+        self._window.resizeDocks(sides, [_NAVIGATOR_WIDTH[1], _INSPECTOR_WIDTH[1]], Qt.Orientation.Horizontal)
+        self._window.resizeDocks([self._inspector_dock, self._state_dock], [440, 400], Qt.Orientation.Vertical)
+
+    def reset_layout(self) -> None:
+        """Put every dock back where it was at first."""
+        self._window.restoreState(self._default_layout, _LAYOUT_VERSION)
+        for dock in self._docks:
+            dock.setVisible(self._shown)
+        self._size_docks()
+
+    def save_layout(self) -> None:
+        """Keep the docks' places for the next start."""
+        if self._shown:
+            self._window.save_bytes("layout", self._window.saveState(_LAYOUT_VERSION))
+
+    def quick_open(self) -> None:
+        """Put the keyboard into the search for actors."""
+        self._navigator_dock.show()
+        self.navigator.search.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        self.navigator.search.selectAll()
+
+    # -- between the panels
+
+    def _connect(self) -> None:
+        workspace, navigator = self._workspace, self.navigator
+        workspace.place_changed.connect(self._place_changed)
+        workspace.selection_changed.connect(self._selection_changed)
+        navigator.namespace_chosen.connect(lambda connection, name: self.show_place(Place(connection, name)))
+        navigator.actor_opened.connect(self._open_actor)
+        navigator.search_changed.connect(self._search_actors)
+        navigator.close_asked.connect(
+            lambda connection: workspace.start(workspace.close_connection(connection), "close connection")
+        )
+        self.actors.failed.connect(lambda error: workspace.fail("The actors could not be read", error))
+        self._documents.currentChanged.connect(lambda _index: self._document_changed())
+        self.desk.counts_changed.connect(self._show_counts)
+        self.desk.state_requested.connect(
+            lambda place, actor, version: workspace.start(self.desk.open_stream(place, actor, version), "stream")
+        )
+        self.inspector.copy_requested.connect(lambda text: QGuiApplication.clipboard().setText(str(text)))
+        self.inspector.title_changed.connect(lambda text: _set_detail(self._inspector_dock, text))
+        self.state_panel.title_changed.connect(lambda text: _set_detail(self._state_dock, text))
+        self.state.loaded.connect(self._stream_loaded)
+        self.state.failed.connect(lambda error: workspace.fail("The state could not be folded", error))
+        self.state_panel.version_changed.connect(self._state_version_changed)
+
+    def show_connections(self) -> None:
+        """Show the workspace's connections, and docks if there are any."""
+        self.navigator.tree.show_connections(self._workspace.connections)
+        self._show_docks(bool(self._workspace.connections))
+        self._show_counts()
+
+    def show_connection(self, connection: Connection) -> None:
+        """Begin with a connection that was opened just now, or again: show its first namespace."""
+        connection.changed.connect(self._changed, Qt.ConnectionType.UniqueConnection)
+        names = [info.name for info in connection.namespaces]
+        self.show_place(Place(connection, names[0] if names else _FIRST_NAMESPACE))
+        for warning in connection.engine.warnings:
+            self._window.tell(BannerKind.CORRUPTED, warning.message)
+
+    def show_place(self, place: Place) -> None:
+        """Show a namespace: its log and its actors."""
+        self._workspace.use_place(place)
+        self._workspace.start(self.desk.open_log(place), "open log")
+
+    def _changed(self) -> None:
+        self._workspace.start(self.desk.refresh(), "refresh")
+        self.state.refresh()
+        self.actors.reload()
+
+    def _place_changed(self) -> None:
+        place = self._workspace.place
+        if place is None:
+            self.actors.show(None)
+            self.inspector.show_event(None, namespace="")
+            self.state.clear()
+        else:
+            self.navigator.tree.choose(place.connection, place.namespace)
+            self._search_actors(self.navigator.search.text())
+        self._show_counts()
+
+    def _search_actors(self, text: str) -> None:
+        if self._workspace.place is not None:
+            self._workspace.start(self._show_actors(self._workspace.place, text), "actors")
+
+    async def _show_actors(self, place: Place, text: str) -> None:
+        self.actors.show(await self._workspace.store(place), text)
+
+    def _open_actor(self, actor_id: str) -> None:
+        if self._workspace.place is not None:
+            self._workspace.start(self.desk.open_stream(self._workspace.place, actor_id), "open stream")
+
+    def _selection_changed(self, selection: Selection) -> None:
+        place, event = selection.place, selection.event
+        self.inspector.show_event(selection.stored, namespace=place.namespace)
+        if event is not None:
+            self.state.show(
+                (id(place.connection), place.namespace, event.actor_id),
+                event.actor_id,
+                lambda actor_id: self._workspace.stream(place, actor_id),
+                event.version,
+            )
+            self._show_previous()
+        if not self.desk.selecting:
+            self._workspace.start(self.desk.show(selection), "show selection")
+
+    def _stream_loaded(self) -> None:
+        self._show_previous()
+        selection = self._workspace.selection
+        if selection is not None:
+            showing = self._show_snapshots(selection.place, self.state.actor_id)
+            self._workspace.start(showing, "snapshots of the actor")
+
+    async def _show_snapshots(self, place: Place, actor_id: str) -> None:
+        snapshots = await (await self._workspace.store(place)).snapshots(actor_id)
+        # Another actor may be shown by now.
+        if self.state.actor_id == actor_id:
+            self.state_panel.set_snapshots(
+                [SliderMark(snapshot.version, f"Snapshot v{snapshot.version}") for snapshot in snapshots]
+            )
+
+    def _show_previous(self) -> None:
+        """Give the inspector the event before the selected one, once the actor's stream is there."""
+        selection = self._workspace.selection
+        event = selection.event if selection is not None else None
+        if selection is None or event is None or self.state.actor_id != event.actor_id:
+            return
+        previous = self.state.previous_of(event.version)
+        if previous is not None:
+            self.inspector.show_event(selection.stored, namespace=selection.place.namespace, previous=previous)
+
+    def _state_version_changed(self, version: object) -> None:
+        stored = self.state.stored_at(version)
+        selection = self._workspace.selection
+        if stored is not None and selection is not None:
+            self._workspace.select(selection.place, stored)
+
+    def _document_changed(self) -> None:
+        view = self._documents.currentWidget()
+        document = self._documents.document_of(view)
+        order = view.order_text if isinstance(view, EventView) else ORDER_TAIL
+        self._documents.show_order(order if document is not None else "")
+        if document is not None and document.kind != "tail":
+            self._workspace.use_place(document.place)
+        self._show_counts()
+
+    def _show_counts(self) -> None:
+        view = self._documents.currentWidget()
+        displayed = view.model.rowCount() if isinstance(view, EventView) else None
+        self._window.show_counts(displayed, self.desk.dropped())
+
+
+def _set_detail(dock: QDockWidget, text: str) -> None:
+    title = dock.titleBarWidget()
+    if isinstance(title, DockTitle):
+        title.set_detail(text)

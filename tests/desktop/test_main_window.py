@@ -1,0 +1,324 @@
+"""The window over recorded events: browsing, inspecting, replaying, and moving about with keys."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PySide6.QtCore import QEvent, QModelIndex, QObject, Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import (
+    QAbstractSpinBox,
+    QApplication,
+    QDockWidget,
+    QLineEdit,
+    QSlider,
+    QTableView,
+    QTreeView,
+    QWidget,
+)
+
+from aether_desktop.models.event_table import Column
+from aether_desktop.ui.command_palette import CommandPalette
+from aether_desktop.ui.go_to_dialog import GoToDialog
+from aether_desktop.ui.hex_view import HexView
+from aether_desktop.ui.raw_view import RawView
+from tests.desktop.driven_window import DrivenWindow, child_index, driven_file, import_into
+from tests.waiting import until
+
+# Qt's offscreen platform says so of every window with a least size and of every popup.
+pytestmark = pytest.mark.qt_log_ignore("This plugin does not support")
+
+
+@pytest.fixture
+def lines(permits_extract: Path) -> list[bytes]:
+    return permits_extract.read_bytes().splitlines()
+
+
+@pytest.fixture
+def events(lines: list[bytes]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in lines]
+
+
+@pytest.fixture
+async def seen(tmp_path: Path, permits_extract: Path) -> AsyncIterator[DrivenWindow]:
+    """The window with the permits' log in front."""
+    path = tmp_path / "permits.aether"
+    await import_into(path, permits_extract)
+    async with driven_file(path) as window:
+        yield window
+
+
+def stream_of(events: list[dict[str, Any]], actor: str) -> list[int]:
+    """The sequences of an actor's events by version."""
+    return [sequence for sequence, event in enumerate(events, 1) if event["actorId"] == actor]
+
+
+async def test_the_log_shows_every_event(seen: DrivenWindow, events: list[dict[str, Any]]) -> None:
+    assert seen.tabs == ["Log permits"]
+    assert seen.window.windowTitle() == "permits – permits.aether – Aether Desktop"
+    assert seen.view.model.rowCount() == len(events)
+    for row, event in enumerate(events):
+        await until(lambda row=row: seen.view.model.stored_at(row) is not None)  # type: ignore[misc]
+        assert seen.cell(row, Column.SEQUENCE) == str(row + 1)
+        assert seen.cell(row, Column.VERSION) == str(event["version"])
+        assert seen.cell(row, Column.EVENT_TYPE) == event["eventType"]
+        assert seen.cell(row, Column.ACTOR) == event["actorId"]
+
+
+async def test_the_bars_say_what_is_shown(seen: DrivenWindow, events: list[dict[str, Any]]) -> None:
+    status = seen.window.status
+    text = " ".join(label.text() for label in status.findChildren(type(status.dropped)) if label.isVisible())
+    assert f"Events {len(events)} Displayed {len(events)}" in text
+    assert "permits.aether, " in text
+    actors = seen.child(QTableView, "actorTable")
+    assert actors.model().rowCount() == len({event["actorId"] for event in events})
+    assert not status.dropped.isVisible()
+
+
+async def test_a_row_fills_inspector_and_state(
+    seen: DrivenWindow, lines: list[bytes], events: list[dict[str, Any]]
+) -> None:
+    for row in (0, 40, len(lines) - 1):
+        await seen.click_row(row)
+        await until(lambda row=row: seen.shown_version == events[row]["version"])  # type: ignore[misc]
+        await seen.settle()
+        raw = lines[row]
+        tree = seen.child(QTreeView, "eventTree")
+        fields = [tree.model().index(each, 0).data() for each in range(tree.model().rowCount())]
+        assert fields == list(json.loads(raw))
+        actor = child_index(QModelIndex(), "actorId", tree)
+        assert actor.siblingAtColumn(1).data() == json.dumps(events[row]["actorId"])
+        tabs = seen.panels.inspector.tabs
+        tabs.setCurrentIndex(1)
+        text = seen.child(RawView, "eventRaw")
+        assert text.raw == raw
+        assert text.toPlainText() == raw.decode()
+        tabs.setCurrentIndex(2)
+        hexadecimal = seen.child(HexView, "eventHex")
+        assert hexadecimal.raw == raw
+        assert bytes.fromhex(hexadecimal.hex_text().replace(" ", "")) == raw
+        tabs.setCurrentIndex(0)
+        state = seen.child(QTreeView, "stateTree")
+        resource = child_index(QModelIndex(), "resource", state)
+        assert resource.siblingAtColumn(1).data() == json.dumps(events[row]["data"]["resource"])
+        assert seen.panels.inspector.detail_text.startswith(f"#{row + 1}  ")
+
+
+async def test_f8_and_f7_step_from_any_pane(seen: DrivenWindow) -> None:
+    seen.key(Qt.Key.Key_F8)
+    await seen.at(1)
+    for expected in (2, 3):
+        seen.key(Qt.Key.Key_F8)
+        await seen.at(expected)
+    seen.child(QTreeView, "eventTree").setFocus()
+    seen.key(Qt.Key.Key_F8)
+    await seen.at(4)
+    seen.child(QTreeView, "stateTree").setFocus()
+    seen.key(Qt.Key.Key_F7)
+    await seen.at(3)
+    seen.control(Qt.Key.Key_Up)
+    await seen.at(2)
+    seen.key(Qt.Key.Key_F7)
+    seen.key(Qt.Key.Key_F7)
+    await seen.at(1)
+
+
+async def test_an_actor_opens_from_the_navigator(seen: DrivenWindow, events: list[dict[str, Any]]) -> None:
+    actor = events[60]["actorId"]
+    seen.control(Qt.Key.Key_P)
+    search = seen.child(QLineEdit, "actorSearch")
+    assert search.hasFocus()
+    QTest.keyClicks(search, f"={actor}")
+    actors = seen.child(QTableView, "actorTable")
+    await until(lambda: actors.model().rowCount() == 1, what="one actor is left")
+    await seen.settle()
+    seen.key(Qt.Key.Key_Return)
+    await until(lambda: seen.tabs == ["Log permits", actor], what="the stream opens")
+    sequences = stream_of(events, actor)
+    await seen.at(sequences[-1])
+    assert [seen.cell(row, Column.SEQUENCE) for row in range(seen.view.model.rowCount())] == [
+        str(sequence) for sequence in sequences
+    ]
+    search.setFocus()
+    seen.key(Qt.Key.Key_Return)
+    await seen.settle()
+    assert seen.tabs == ["Log permits", actor], "the open tab is used again"
+
+
+async def test_the_state_panel_moves_selection_and_table(seen: DrivenWindow, events: list[dict[str, Any]]) -> None:
+    await seen.click_row(0)
+    seen.control(Qt.Key.Key_Return)
+    actor = events[0]["actorId"]
+    await until(lambda: actor in seen.tabs, what="the stream opens")
+    await seen.at(1)
+    sequences = stream_of(events, actor)
+    slider, spin = seen.child(QSlider, "versionSlider"), seen.child(QAbstractSpinBox, "versionSpin")
+    slider.setValue(len(sequences) - 1)
+    await seen.at(sequences[-1])
+    assert seen.shown_version == len(sequences)
+    spin.setFocus()
+    spin.selectAll()
+    QTest.keyClicks(spin, "3")
+    seen.key(Qt.Key.Key_Return)
+    await seen.at(sequences[2])
+    assert seen.shown_version == 3
+    seen.child(QTreeView, "stateTree").setFocus()
+    seen.key(Qt.Key.Key_Right)
+    await seen.at(sequences[3])
+    seen.key(Qt.Key.Key_Left)
+    seen.key(Qt.Key.Key_Left)
+    await seen.at(sequences[1])
+    assert (seen.shown_version, slider.value(), spin.text()) == (2, 1, "2")
+
+
+async def test_the_state_panel_moves_the_log_too(seen: DrivenWindow, events: list[dict[str, Any]]) -> None:
+    await seen.click_row(4)
+    actor = events[4]["actorId"]
+    await until(lambda: seen.shown_version == 5)
+    await seen.settle()
+    seen.child(QTreeView, "stateTree").setFocus()
+    seen.key(Qt.Key.Key_Right)
+    await seen.at(stream_of(events, actor)[5])
+    assert seen.tabs == ["Log permits"]
+
+
+async def test_the_diff_tab_says_what_a_version_changed(seen: DrivenWindow, events: list[dict[str, Any]]) -> None:
+    await seen.click_row(1)
+    await until(lambda: seen.shown_version == 2)
+    await seen.settle()
+    panel = seen.panels.state_panel
+    panel.tabs.setCurrentIndex(1)
+    assert panel.tabs.tabText(1) == "Diff v1 to v2 (3)"
+    before, after = events[0]["data"], events[1]["data"]
+    changed = [key for key in after if before.get(key) != after[key]]
+    diff = seen.child(QTreeView, "stateDiff")
+    paths = {diff.model().index(row, 0).data() for row in range(diff.model().rowCount())}
+    assert set(changed) <= paths
+    inspector = seen.panels.inspector
+    await until(lambda: inspector.tabs.isTabVisible(4) and inspector.tabs.tabText(4) == "Diff to v1")
+
+
+async def test_go_to_a_sequence_a_version_and_a_time(seen: DrivenWindow, events: list[dict[str, Any]]) -> None:
+    async def go_to(text: str) -> None:
+        await seen.active()
+        seen.control(Qt.Key.Key_G)
+        dialog = await seen.dialog(GoToDialog)
+        QTest.keyClicks(dialog.input, text)
+        seen.key(Qt.Key.Key_Return, target=dialog.input)
+
+    await go_to("#200")
+    await seen.at(200)
+    await go_to("137")
+    await seen.at(137)
+    moment = datetime.fromisoformat(events[99]["timestamp"])
+    await go_to(events[99]["timestamp"])
+    first = next(n for n, event in enumerate(events, 1) if datetime.fromisoformat(event["timestamp"]) >= moment)
+    await seen.at(first)
+    await go_to("#9999")
+    await until(lambda: "There is no sequence 9,999" in seen.banner)
+    assert seen.row_sequence == first
+    await seen.click_row(0)
+    seen.control(Qt.Key.Key_Return)
+    await until(lambda: len(seen.tabs) == 2)
+    await seen.at(1)
+    await go_to("4")
+    await seen.at(stream_of(events, events[0]["actorId"])[3])
+
+
+async def test_a_place_that_is_none_is_told_while_typing(seen: DrivenWindow) -> None:
+    seen.run("go_to")
+    dialog = await seen.dialog(GoToDialog)
+    QTest.keyClicks(dialog.input, "nowhere")
+    seen.key(Qt.Key.Key_Return, target=dialog.input)
+    assert dialog.isVisible()
+    seen.key(Qt.Key.Key_Escape, target=dialog.input)
+    await seen.settle()
+    assert seen.selected_sequence == 0
+
+
+async def test_the_selection_has_a_history(seen: DrivenWindow) -> None:
+    assert not seen.can("back")
+    for row in (2, 20, 12):
+        await seen.click_row(row)
+    seen.key(Qt.Key.Key_Left, Qt.KeyboardModifier.AltModifier)
+    await seen.at(21)
+    seen.key(Qt.Key.Key_Left, Qt.KeyboardModifier.AltModifier)
+    await seen.at(3)
+    assert not seen.can("back")
+    seen.key(Qt.Key.Key_Right, Qt.KeyboardModifier.AltModifier)
+    await seen.at(21)
+    assert seen.can("forward")
+
+
+async def test_the_palette_runs_a_command(seen: DrivenWindow) -> None:
+    seen.key(Qt.Key.Key_P, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier)
+    palette = await seen.dialog(CommandPalette)
+    QTest.keyClicks(palette.input, "tail new")
+    assert palette.list.model().rowCount() == 1
+    seen.key(Qt.Key.Key_Return, target=palette.input)
+    await until(lambda: seen.tabs == ["Log permits", "Tail permits"])
+    seen.control(Qt.Key.Key_W)
+    await until(lambda: seen.tabs == ["Log permits"])
+    await seen.settle()
+
+
+async def test_every_menu_command_stands_in_the_palette(seen: DrivenWindow) -> None:
+    seen.run("command_palette")
+    palette = await seen.dialog(CommandPalette)
+    model = palette.list.model()
+    listed = {model.index(row, 0).data() for row in range(model.rowCount())}
+    assert {action.text() for action in seen.window.actions()} <= listed
+    seen.key(Qt.Key.Key_Escape, target=palette.input)
+
+
+async def test_tabs_close_down_to_the_welcome_page(seen: DrivenWindow) -> None:
+    await seen.click_row(0)
+    seen.run("open_stream")
+    await until(lambda: len(seen.tabs) == 2)
+    while seen.tabs:
+        seen.run("close_tab")
+    await seen.settle()
+    assert seen.window.welcome.isVisible()
+    assert not seen.can("close_tab")
+
+
+async def test_the_layout_comes_back_after_a_reset(seen: DrivenWindow) -> None:
+    panels = (seen.panels.navigator, seen.panels.inspector, seen.panels.state_panel)
+    for dock in ("dockNavigator", "dockInspector", "dockState"):
+        seen.child(QDockWidget, dock).close()
+    await until(lambda: not any(panel.isVisible() for panel in panels))
+    seen.run("reset_layout")
+    await until(lambda: all(panel.isVisible() for panel in panels))
+
+
+async def test_nothing_flashes_up_as_a_window_of_its_own(seen: DrivenWindow, qapp: QApplication) -> None:
+    windows: list[str] = []
+
+    class Watch(QObject):
+        def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
+            if event.type() == QEvent.Type.Show and isinstance(watched, QWidget) and watched.isWindow():
+                windows.append(f"{type(watched).__name__} {watched.objectName()}")
+            return False
+
+    watch = Watch()
+    qapp.installEventFilter(watch)
+    try:
+        await seen.click_row(0)
+        seen.run("open_stream")
+        seen.run("new_tail")
+        await until(lambda: len(seen.tabs) == 3)
+        await seen.settle()
+    finally:
+        qapp.removeEventFilter(watch)
+    assert windows == []
+
+
+async def test_the_keyboard_coming_into_the_table_selects_an_event(seen: DrivenWindow) -> None:
+    seen.table.setFocus()
+    await seen.at(1)
+    assert [index.row() for index in seen.table.selectionModel().selectedRows()] == [0]
