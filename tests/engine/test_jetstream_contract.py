@@ -22,7 +22,7 @@ def server() -> Iterator[NatsServer]:
 class _OnServer:
     @pytest_asyncio.fixture
     async def open_engine_for_test(self, server: NatsServer) -> AsyncIterator[EngineFactory]:
-        await wipe(server.url)
+        await wipe(server)
         async with engines(server.url) as opened:
             yield opened
 
