@@ -102,25 +102,32 @@ class Appender:
             self._data_version = data_version
         self._now = time.time_ns() // 1000
 
-    def stage(self, name: str, events: Sequence[Event], raws: Sequence[bytes], *, careful: bool) -> list[int]:
+    def stage(
+        self, name: str, events: Sequence[Event], raws: Sequence[bytes], *, careful: bool, since: int | None = None
+    ) -> list[int]:
         """Check `events` and hold them ready; returns their sequences. Raises what `save_events` raises.
+
+        `since` is the first sequence of the load that they are a part of, None where they are all of it.
 
         An id that is in the file already is found by the unique index on writing; only after that has happened
         the ids are looked up one by one (`careful`) to tell which it was.
         """
         try:
-            return self._stage(name, events, raws, careful=careful)
+            return self._stage(name, events, raws, careful=careful, since=since)
         except (VersionConflictError, DuplicateEventError):
             if careful or len(events) == 1:
                 raise
             # An earlier event of the batch may hold a stored id, and the first one at fault is named.
-            return self._stage(name, events, raws, careful=True)
+            return self._stage(name, events, raws, careful=True, since=since)
 
-    def _stage(self, name: str, events: Sequence[Event], raws: Sequence[bytes], *, careful: bool) -> list[int]:
+    def _stage(
+        self, name: str, events: Sequence[Event], raws: Sequence[bytes], *, careful: bool, since: int | None
+    ) -> list[int]:
         namespace = self._namespace(name)
         number = namespace.number
         base = first_position(number)
         sequence = namespace.last_sequence
+        since = since or sequence + 1
         now = self._now
         touched: dict[str, _Actor] = {}
         new_actors = 0
@@ -144,12 +151,12 @@ class Appender:
                     actor = known.copy()
                 touched[actor_id] = actor
             if version <= actor[_VERSION]:
-                raise self._conflict(event, actor, rows)
+                raise self._conflict(event, actor, base, since)
             id_state = new_hash()
             id_state.update(event.id.encode())
             id_hash = id_state.digest()
             if careful or id_hash in ids or id_hash in staged_ids:
-                self._refuse_duplicate(event.id, id_hash, ids)
+                self._refuse_duplicate(event.id, id_hash, ids, since)
             event_type = types.get(event.event_type)
             if event_type is None:
                 event_type = new_types.setdefault(event.event_type, len(types) + len(new_types) + 1)
@@ -228,7 +235,9 @@ class Appender:
             connection.executemany(SAVE_SNAPSHOT, self._snapshots)
             self._snapshots = []
 
-    def flush_batch(self, name: str, events: Sequence[Event], raws: Sequence[bytes]) -> None:
+    def flush_batch(
+        self, name: str, events: Sequence[Event], raws: Sequence[bytes], *, since: int | None = None
+    ) -> None:
         """As `flush`, for the only save of the transaction so far that is still staged.
 
         If the unique index finds an id that is stored already, the error says which.
@@ -240,7 +249,7 @@ class Appender:
         except sqlite3.IntegrityError:
             connection.execute("ROLLBACK TO batch")
             self._forget()
-            self.stage(name, events, raws, careful=True)
+            self.stage(name, events, raws, careful=True, since=since)
             raise
         connection.execute("RELEASE batch")
 
@@ -337,22 +346,25 @@ class Appender:
                 known = self._actors[key] = [*row, False]
         return known
 
-    def _refuse_duplicate(self, event_id: str, id_hash: bytes, batch: Mapping[bytes, int]) -> None:
+    def _refuse_duplicate(self, event_id: str, id_hash: bytes, batch: Mapping[bytes, int], since: int) -> None:
         sequence = batch.get(id_hash) or self._staged_ids.get(id_hash)
         if sequence is None:
             found = self._open_connection.execute(_FIND_EVENT, (id_hash,)).fetchone()
             sequence = None if found is None else found[0] & SEQUENCE_MASK
         if sequence is not None:
-            raise DuplicateEventError(event_id, sequence)
+            raise DuplicateEventError(event_id, sequence, in_batch=sequence >= since)
 
-    def _conflict(self, event: Event, actor: _Actor, batch: list[tuple[Any, ...]]) -> VersionConflictError:
+    def _conflict(self, event: Event, actor: _Actor, base: int, since: int) -> VersionConflictError:
+        current = actor[_VERSION] if actor[_LAST] < since else self._version_before(actor, base + since)
+        if event.version > current:
+            return VersionConflictError(event.actor_id, event.version, actor[_VERSION], in_batch=True)
         raw = None
         if not actor[_IS_NEW]:
             row = self._open_connection.execute(
                 "SELECT raw FROM events WHERE actor = ? AND version = ?", (actor[_NUMBER], event.version)
             ).fetchone()
             raw = None if row is None else row[0]
-        for staged in (*self._rows, *batch):
+        for staged in self._rows:
             if staged[1] == actor[_NUMBER] and staged[2] == event.version:
                 raw = staged[7]
         stored = None
@@ -360,8 +372,18 @@ class Appender:
             stored = None if raw is None else codec.decode_event(raw)
         is_duplicate = stored is not None and stored.id == event.id
         return VersionConflictError(
-            event.actor_id, event.version, actor[_VERSION], stored=stored, is_duplicate=is_duplicate
+            event.actor_id, event.version, current, stored=stored, is_duplicate=is_duplicate
         )
+
+    def _version_before(self, actor: _Actor, position: int) -> int:
+        staged = [row[2] for row in self._rows if row[1] == actor[_NUMBER] and row[0] < position]
+        if staged:
+            return int(max(staged))
+        row = self._open_connection.execute(
+            "SELECT version FROM events WHERE actor = ? AND position < ? ORDER BY version DESC LIMIT 1",
+            (actor[_NUMBER], position),
+        ).fetchone()
+        return 0 if row is None else int(row[0])
 
     def _open(self) -> sqlite3.Connection:
         header = examine(self._raw, self._url)

@@ -186,6 +186,9 @@ class Reader:
                 cursor = connection.execute(_RANGE, (base + first, base + last))
                 name_of = self._name_finder(connection)
                 while rows := cursor.fetchmany(CHUNK):
+                    start = base + first + len(stored)
+                    if [row[0] for row in rows] != list(range(start, start + len(rows))):
+                        return None
                     stored += decode_rows(rows, name_of)
                     size += sum(len(row[5]) for row in rows)
                     if size > BATCH_BYTES:
@@ -195,9 +198,7 @@ class Reader:
                 if isinstance(error, sqlite3.Error) and not is_damage(error):
                     raise
                 return None
-            if not stored or stored[0].sequence != first or stored[-1].sequence - first + 1 != len(stored):
-                return None
-            return stored if size > BATCH_BYTES or stored[-1].sequence == last else None
+            return stored if stored and (size > BATCH_BYTES or stored[-1].sequence == last) else None
 
         stored = self._run(job, [])
         if stored is not None:
@@ -351,14 +352,19 @@ class Reader:
 
     def _names(self, connection: sqlite3.Connection) -> dict[str, int]:
         # The index holds both columns, so it stands in for a damaged table, and the other way round.
+        names: dict[str, int] = {}
+        failed = 0
         for source in ("INDEXED BY namespaces_by_name", "NOT INDEXED"):
             try:
                 rows = connection.execute(f"SELECT name, id FROM namespaces {source}").fetchall()  # noqa: S608
-                return {str(name): number for name, number in rows if type(number) is int}
+                names |= {str(name): number for name, number in rows if type(number) is int}
             except sqlite3.Error as error:
                 if not is_corruption(error):
                     raise
-        raise CorruptStoreError(self.url, "the names of its namespaces cannot be read; restore it from a copy")
+                failed += 1
+        if failed == 2:
+            raise CorruptStoreError(self.url, "the names of its namespaces cannot be read; restore it from a copy")
+        return names
 
     def _last_sequence(self, connection: sqlite3.Connection, namespace: int) -> int:
         limit = self._capacity() // _LEAST_ROW
