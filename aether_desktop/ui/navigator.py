@@ -66,7 +66,7 @@ class NamespaceTree(QTreeView):
         for row, connection in enumerate(connections):
             item = self._model.item(row)
             if item is None or item.data(_CONNECTION) is not connection:
-                item = QStandardItem(icon("file" if connection.is_file else "memory"), visible(connection.title))
+                item = QStandardItem(icon(connection.icon_name), visible(connection.title))
                 item.setToolTip(plain_tooltip(connection.engine.url))
                 item.setData(connection, _CONNECTION)
                 self._model.insertRow(row, [item, QStandardItem()])
