@@ -81,19 +81,24 @@ class VersionConflictError(AetherError):
         self.stored = stored
         self.is_duplicate = is_duplicate
         self.in_batch = in_batch
+        following = (
+            f"version {current_version + 1} or higher"
+            if current_version < 2**63 - 1
+            else "another actor, as there is no higher version"
+        )
         place = "the actor is"
         if in_batch:
             place = "an earlier event of the same batch puts the actor"
-            remedy = f"none of them was stored, and the next version there must be {current_version + 1} or higher"
+            remedy = f"none of them was stored; what follows must be {following}"
         elif is_duplicate:
-            remedy = "this very event is already stored there, so there is nothing left to do"
+            remedy = "the event with this id is already stored there, so there is nothing left to do"
         elif stored is not None:
             remedy = (
-                f"another event ({stored.event_type}, id {excerpt(stored.id)}) holds it; "
-                f"look at what was stored meanwhile and decide on version {current_version + 1} or higher"
+                f"another event ({excerpt(stored.event_type)}, id {excerpt(stored.id)}) holds it; "
+                f"look at what was stored meanwhile and decide on {following}"
             )
         else:
-            remedy = f"the next version must be {current_version + 1} or higher"
+            remedy = f"what follows must be {following}"
         super().__init__(
             f"Version {attempted_version} of actor {excerpt(actor_id)} was not stored: "
             f"{place} at version {current_version}; {remedy}."

@@ -150,7 +150,8 @@ class Panels(QObject):
         self.desk.state_requested.connect(
             lambda place, actor, version: workspace.start(self.desk.open_stream(place, actor, version), "stream")
         )
-        self.inspector.copy_requested.connect(lambda text: QGuiApplication.clipboard().setText(str(text)))
+        for panel in (self.inspector, self.state_panel):
+            panel.copy_requested.connect(lambda text: QGuiApplication.clipboard().setText(str(text)))
         self.inspector.title_changed.connect(lambda text: _set_detail(self._inspector_dock, text))
         self.state_panel.title_changed.connect(lambda text: _set_detail(self._state_dock, text))
         self.state.loaded.connect(self._stream_loaded)

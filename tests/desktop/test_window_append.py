@@ -94,6 +94,12 @@ def press(seen: DrivenWindow, dialog: AppendDialog, name: str) -> None:
     QTest.mouseClick(button, Qt.MouseButton.LeftButton)
 
 
+def type_of_event(seen: DrivenWindow, dialog: AppendDialog, text: str) -> None:
+    line = seen.child(QComboBox, "appendEventType", dialog).lineEdit()
+    assert line is not None
+    QTest.keyClicks(line, text)
+
+
 async def closed(seen: DrivenWindow) -> None:
     await until(lambda: not seen.window.findChildren(AppendDialog), what="the dialog is gone")
     await seen.settle()
@@ -104,7 +110,7 @@ async def test_an_event_is_typed_and_appended(seen: DrivenWindow, file: Path) ->
     assert dialog.windowTitle() == f"Append event to {ACTOR}"
     assert seen.child(QAbstractSpinBox, "appendVersion", dialog).text() == str(LATEST + 1)
     assert not seen.child(QAbstractButton, "appendSubmit", dialog).isEnabled()
-    QTest.keyClicks(seen.child(QComboBox, "appendEventType", dialog).lineEdit(), "FeePaid")
+    type_of_event(seen, dialog, "FeePaid")
     replace_text(seen.child(QPlainTextEdit, "appendData", dialog), '{"fee": 12.50}')
     seen.key(
         Qt.Key.Key_Return,
@@ -229,7 +235,7 @@ async def test_the_first_event_of_a_new_actor_in_a_new_file(tmp_path: Path) -> N
         seen.control(Qt.Key.Key_N)
         dialog = await seen.dialog(AppendDialog)
         QTest.keyClicks(seen.child(QLineEdit, "appendActor", dialog), "order-1")
-        QTest.keyClicks(seen.child(QComboBox, "appendEventType", dialog).lineEdit(), "OrderPlaced")
+        type_of_event(seen, dialog, "OrderPlaced")
         await until(lambda: dialog.controller.current_version == 0)
         press(seen, dialog, "appendSubmit")
         await closed(seen)

@@ -85,6 +85,18 @@ def test_errors_travel_with_their_fields(error: AetherError) -> None:
         assert vars(copied) == vars(error)
 
 
+def test_a_conflict_at_the_highest_version_advises_nothing_impossible() -> None:
+    stored = make_event(event_type="T" * 1000)
+    for error in (
+        VersionConflictError("a", 2**63 - 1, 2**63 - 1, stored=stored),
+        VersionConflictError("a", 2**63 - 1, 2**63 - 1, in_batch=True),
+        VersionConflictError("a", 5, 2**63 - 1),
+    ):
+        assert str(2**63) not in str(error)
+        assert "there is no higher version" in str(error)
+        assert len(str(error)) < 500
+
+
 def test_metadata_helpers() -> None:
     plain = make_event()
     event = (
