@@ -98,6 +98,8 @@ class Workspace(QObject):
         `announce` False leaves it to the caller to emit `connection_opened`, after filling the store. `options`
         are the engine's, such as a login; they are used and forgotten.
         """
+        from asyncio import CancelledError
+
         from aether_desktop.connection import Connection, title_of
         from aether_engine.engine import open_engine
 
@@ -115,6 +117,10 @@ class Workspace(QObject):
                 await engine.close()
             self.fail(f"{title or title_of(url)} could not be opened", error)
             return None
+        except CancelledError:
+            if engine is not None:
+                await engine.close()
+            raise
         if self._closing:
             await connection.close()
             return None

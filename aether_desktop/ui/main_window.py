@@ -27,6 +27,7 @@ from aether_desktop.numbers import number_text
 from aether_desktop.ui.actions import MENUS, Actions
 from aether_desktop.ui.documents import Documents
 from aether_desktop.ui.icons import app_icon, icon
+from aether_desktop.ui.safe_text import visible
 from aether_desktop.ui.status_bar import StatusBar
 from aether_desktop.ui.welcome import WelcomePage
 from aether_desktop.workspace import Failure, Place, Workspace
@@ -222,7 +223,10 @@ class MainWindow(QMainWindow):
         read_only = connection.engine.read_only
         self.status.show_connection(text, icon_name=connection.icon_name, read_only=read_only)
         self.status.show_link(connection.link_up if connection.is_server else None)
-        self.setWindowTitle(f"{place.namespace} – {connection.title} – Aether Desktop")
+        # The log of a namespace is called like it; streams and tails have names of their own.
+        front = self.documents.title_in_front
+        parts = [place.namespace, visible(connection.title), "Aether Desktop"]
+        self.setWindowTitle(" – ".join([front, *parts] if front else parts))
 
     def _fill_namespaces(self) -> None:
         combo = self.namespace_combo

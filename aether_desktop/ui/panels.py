@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Qt, QTimer
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QDockWidget, QMenu, QWidget
+from PySide6.QtWidgets import QAbstractScrollArea, QApplication, QDockWidget, QMenu, QWidget
 
 from aether_desktop.connection import Connection
 from aether_desktop.models.actor_table import ActorTable
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _LAYOUT_VERSION = 1
 #: Least and first widths of the docks at the left and at the right, in pixels.
-_NAVIGATOR_WIDTH = (210, 230)
+_NAVIGATOR_WIDTH = (210, 270)
 _INSPECTOR_WIDTH = (300, 430)
 #: Namespace that is offered where there is none yet.
 _FIRST_NAMESPACE = "default"
@@ -131,6 +131,30 @@ class Panels(QObject):
         self._navigator_dock.show()
         self.navigator.search.setFocus(Qt.FocusReason.ShortcutFocusReason)
         self.navigator.search.selectAll()
+
+    def next_pane(self) -> None:
+        """Put the keyboard into the next pane that is shown: documents, inspector, state, navigator."""
+        document = self._documents.currentWidget()
+        panes = [
+            (document, document),
+            (self.inspector, self.inspector.tabs.currentWidget()),
+            (self.state_panel, self.state_panel.tabs.currentWidget()),
+            (self.navigator, self.navigator.table),
+        ]
+        shown = [(pane, content) for pane, content in panes if pane is not None and pane.isVisible()]
+        focus = QApplication.focusWidget()
+        inside = [focus is not None and (pane is focus or pane.isAncestorOf(focus)) for pane, _ in shown]
+        place = inside.index(True) + 1 if True in inside else 0
+        for _, content in [*shown[place:], *shown[:place]]:
+            views = (
+                [content]
+                if isinstance(content, QAbstractScrollArea)
+                else content.findChildren(QAbstractScrollArea)
+            )
+            view = next((each for each in views if each.isVisible() and each.focusPolicy()), None)
+            if view is not None:
+                view.setFocus(Qt.FocusReason.ShortcutFocusReason)
+                return
 
     # -- between the panels
 

@@ -280,7 +280,7 @@ class Writer:
         if isinstance(request, SaveSnapshot):
             return reason  # Saving it again replaces it.
         if isinstance(request.outcome, AetherError):
-            return request.outcome
+            return reason  # What refused it may have been another save of this very transaction.
         try:
             sequence = self.appender.find(request.namespace, request.events[0])
         except Exception:  # noqa: BLE001 (then it is not known, whatever the reason)

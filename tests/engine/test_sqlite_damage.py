@@ -33,7 +33,7 @@ async def _make(path: Path, scale: int = 1) -> dict[tuple[str, int], Event]:
     """A file with two namespaces that take turns, small events and some that spread over several pages."""
     events: dict[tuple[str, int], Event] = {}
     async with opened(path, synchronous="OFF") as backend:
-        for turn in range(6 * scale):
+        for turn in range(4 * scale):
             for namespace in (NAMESPACE, _SECOND):
                 store = await backend.store(namespace)
                 first = turn * 60 + 1
@@ -95,7 +95,9 @@ async def test_every_page(tmp_path: Path, damage: Callable[[bytes, random.Random
     }
     dice = random.Random(7)
     broken = tmp_path / "broken.aether"
-    for number in range(2, len(whole) // PAGE_SIZE + 1):
+    # Zeroed ones all; the other kinds take turns with what they leave out.
+    step, turn = (1, 0) if damage is _zero else (3, (_garble, _misname, _swap_in_another).index(damage))
+    for number in range(2 + turn, len(whole) // PAGE_SIZE + 1, step):
         start = (number - 1) * PAGE_SIZE
         page = damage(whole[start : start + PAGE_SIZE], dice)
         broken.write_bytes(whole[:start] + page + whole[start + PAGE_SIZE :])
@@ -207,7 +209,7 @@ async def test_flipped_bits_anywhere_never_show_a_false_event(tmp_path: Path) ->
     events = await _make(path)
     whole = path.read_bytes()
     dice = random.Random(11)
-    for _ in range(150):
+    for _ in range(80):
         flipped = bytearray(whole)
         place = dice.randrange(PAGE_SIZE, len(whole))
         flipped[place] ^= 1 << dice.randrange(8)
@@ -216,7 +218,7 @@ async def test_flipped_bits_anywhere_never_show_a_false_event(tmp_path: Path) ->
         async with opened(path, read_only=True) as backend:
             for namespace in (NAMESPACE, _SECOND):
                 found = await read_all(await backend.store(namespace))
-                assert [stored.sequence for stored in found] == list(range(1, 361)), place
+                assert [stored.sequence for stored in found] == list(range(1, 241)), place
                 for stored in found:
                     assert stored.event in (None, events[namespace, stored.sequence]), place
                     lost += stored.event is None

@@ -302,3 +302,45 @@ def _execute(path: Path, sql: str) -> None:
     connection.execute(sql)
     connection.commit()
     connection.close()
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "ATTACH 'other.db' AS other",
+        "CREATE TABLE extra(x)",
+        "CREATE TEMP TRIGGER spy AFTER INSERT ON events BEGIN SELECT 1; END",
+        "CREATE TEMP VIEW v AS SELECT 1",
+        "DELETE FROM events",
+        "DROP TABLE events",
+        "PRAGMA writable_schema = ON",
+        "PRAGMA query_only = OFF",
+        "UPDATE sqlite_master SET sql = ''",
+        "SELECT load_extension('x')",
+    ],
+)
+async def test_connections_do_only_what_the_library_asks(tmp_path: Path, sql: str) -> None:
+    path = tmp_path / "store.aether"
+    async with opened(path) as backend:
+        await (await backend.store(NAMESPACE)).save_event(make_event(1))
+
+        def refused_in(connection: sqlite3.Connection) -> None:
+            with pytest.raises(sqlite3.Error):
+                connection.execute(sql)
+
+        await backend.run(lambda: backend.connections.run(refused_in))
+        writer = backend.check_writable()
+        await writer.run(lambda: refused_in(writer.appender._open_connection))
+
+
+async def test_two_engines_of_one_process_share_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "a ?#% file.aether"
+    async with opened(path) as first, opened(path) as second:
+        stores = [await first.store(NAMESPACE), await second.store(NAMESPACE)]
+        for number in range(1, 41):
+            assert await stores[number % 2].save_event(make_event(number)) == number
+            assert await stores[1 - number % 2].last_sequence() == number
+        async with opened(path, read_only=True) as third:
+            assert len(await read_all(await third.store(NAMESPACE))) == 40
+        assert await stores[0].save_event(make_event(41)) == 41
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
