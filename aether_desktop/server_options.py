@@ -1,4 +1,4 @@
-"""How to log in to a server, as flags of both commands. Secrets come from files: other users see a command line."""
+"""How to log in to a server, as flags of both commands. Secrets come from files: a command line is seen."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def add_server_options(parser: argparse.ArgumentParser) -> None:
 
 
 def server_options(arguments: argparse.Namespace) -> dict[str, str]:
-    """The options for `open_engine` that `arguments` ask for; raises `OSError` for a secret that is not readable."""
+    """The options for `open_engine`; raises `OSError` for a secret that is not readable."""
     options: dict[str, str] = {}
     if arguments.server_user:
         options["user"] = arguments.server_user
