@@ -28,6 +28,8 @@ _log = logging.getLogger(__name__)
 _RETRY_SECONDS: Final = 0.25
 # A server that is frozen is noticed after this many unanswered pings.
 _PING_SECONDS: Final = 4
+# How late a question may be given up.
+_SWEEP_SECONDS: Final = 0.1
 _PINGS_LOST: Final = 2
 # What servers say when a login is refused; the driver hands their words on in lower case or as they were.
 _REFUSALS: Final = ("authorization", "authentication", "credentials", "account", "nonce", "nkey", "jwt")
@@ -99,12 +101,12 @@ class _Standing:
 class _Question:
     """A request on its way."""
 
-    __slots__ = ("answer", "subject", "timer")
+    __slots__ = ("answer", "overdue_at", "subject")
 
-    def __init__(self, subject: str, answer: asyncio.Future[Msg]) -> None:
+    def __init__(self, subject: str, answer: asyncio.Future[Msg], overdue_at: float) -> None:
         self.subject = subject
         self.answer = answer
-        self.timer: asyncio.TimerHandle | None = None
+        self.overdue_at = overdue_at
 
 
 class Link:
@@ -127,6 +129,7 @@ class Link:
         self._up: asyncio.Event = asyncio.Event()
         self._refused: asyncio.Future[str] | None = None
         self._redialling: asyncio.Task[None] | None = None
+        self._sweeping: asyncio.TimerHandle | None = None
         self._closing = False
         self._last_error = ""
 
@@ -228,6 +231,8 @@ class Link:
                 max_outstanding_pings=_PINGS_LOST,
                 # While there is no connection nothing is buffered that could land later.
                 pending_size=-1,
+                # Every subject here is made of sanitised tokens.
+                skip_subject_validation=True,
             )
             # A server that ends the connection right behind its greeting (no client certificate) looks
             # connected until the first answer.
@@ -374,11 +379,11 @@ class Link:
         """
         token = str(next(self._numbers))
         loop = asyncio.get_running_loop()
-        question = _Question(subject, loop.create_future())
+        limit = self.options.request_timeout if seconds is None else seconds
+        question = _Question(subject, loop.create_future(), loop.time() + limit)
         self._questions[token] = question
-        question.timer = loop.call_later(
-            self.options.request_timeout if seconds is None else seconds, self._give_up, token
-        )
+        if self._sweeping is None:
+            self._sweeping = loop.call_later(_SWEEP_SECONDS, self._sweep)
         try:
             await self.send(subject, payload, headers, reply=token)
             message = await question.answer
@@ -388,7 +393,6 @@ class Link:
                 loop.call_later(self.options.request_timeout, self._streams_of_answers.pop, token, None)
             raise
         finally:
-            question.timer.cancel()
             del self._questions[token]
         if not message.data and message.headers and message.headers.get("Status") == "503":
             raise NobodyThereError(self.url, f"nobody answers on {subject}")
@@ -471,10 +475,14 @@ class Link:
             with heard("Taking an answer"):
                 handle(message)
 
-    def _give_up(self, token: str) -> None:
-        question = self._questions.get(token)
-        if question is not None and not question.answer.done():
-            question.answer.set_exception(NoAnswerError(self.url, "no answer came in time"))
+    def _sweep(self) -> None:
+        """Give up what is overdue. One timer for all questions: one for each would cost as much as asking."""
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        for question in self._questions.values():
+            if question.overdue_at <= now and not question.answer.done():
+                question.answer.set_exception(NoAnswerError(self.url, "no answer came in time"))
+        self._sweeping = loop.call_later(_SWEEP_SECONDS, self._sweep) if self._questions else None
 
     def _lose_questions(self) -> None:
         reason = "the engine was closed" if self._closing else "the connection was lost before the answer came"

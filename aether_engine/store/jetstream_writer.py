@@ -12,7 +12,7 @@ import contextlib
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from nats.aio.msg import Msg
 
@@ -62,7 +62,24 @@ class SubjectLocks:
     """One save at a time for each subject in this process: a race with ourselves only costs round trips."""
 
     def __init__(self) -> None:
-        self._locks: dict[str, tuple[asyncio.Lock, list[int]]] = {}
+        # By subject: its lock, and how many hold it or wait for it.
+        self._locks: dict[str, list[Any]] = {}
+
+    async def acquire(self, subject: str) -> None:
+        entry = self._locks.get(subject)
+        if entry is None:
+            entry = self._locks[subject] = [asyncio.Lock(), 0]
+        entry[1] += 1
+        try:
+            await entry[0].acquire()
+        except BaseException:
+            self._leave(subject, entry)
+            raise
+
+    def release(self, subject: str) -> None:
+        entry = self._locks[subject]
+        entry[0].release()
+        self._leave(subject, entry)
 
     @contextlib.asynccontextmanager
     async def hold(self, subjects: Sequence[str]) -> AsyncIterator[None]:
@@ -70,24 +87,16 @@ class SubjectLocks:
         held: list[str] = []
         try:
             for subject in subjects:
-                lock, users = self._locks.setdefault(subject, (asyncio.Lock(), [0]))
-                users[0] += 1
-                try:
-                    await lock.acquire()
-                except BaseException:
-                    self._leave(subject)
-                    raise
+                await self.acquire(subject)
                 held.append(subject)
             yield
         finally:
             for subject in held:
-                self._locks[subject][0].release()
-                self._leave(subject)
+                self.release(subject)
 
-    def _leave(self, subject: str) -> None:
-        users = self._locks[subject][1]
-        users[0] -= 1
-        if not users[0]:
+    def _leave(self, subject: str, entry: list[Any]) -> None:
+        entry[1] -= 1
+        if not entry[1]:
             del self._locks[subject]
 
 
@@ -156,15 +165,17 @@ class StreamWriter:
 
     async def save(self, save: Save) -> int:
         """Store one event and return its sequence; raises what `EventStore.save_event` promises."""
-        async with self._locks.hold((save.subject,)):
-            try:
-                return await self._save(save)
-            except AetherError:
-                raise
-            except BaseException:
-                # Cancelled: what is known of the subject may be overtaken by the save that goes on without us.
-                self.heads.forget(save.subject)
-                raise
+        await self._locks.acquire(save.subject)
+        try:
+            return await self._save(save)
+        except AetherError:
+            raise
+        except BaseException:
+            # Cancelled: what is known of the subject may be overtaken by the save that goes on without us.
+            self.heads.forget(save.subject)
+            raise
+        finally:
+            self._locks.release(save.subject)
 
     async def _save(self, save: Save) -> int:
         event = save.event
