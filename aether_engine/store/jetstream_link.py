@@ -11,7 +11,7 @@ import contextlib
 import itertools
 import logging
 import ssl
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from enum import StrEnum
 from typing import Any, Final, Protocol
 
@@ -76,6 +76,20 @@ class SharedSubscription(Protocol):
     """A subscription that outlives connections."""
 
     async def unsubscribe(self) -> None: ...
+
+
+def frame(subject: str, payload: bytes, headers: Mapping[str, str] | None = None, reply: str = "") -> bytes:
+    """A message as it goes over the wire. Subjects and header values must be free of line ends and spaces around.
+
+    https://docs.nats.io/reference/reference-protocols/nats-protocol#hpub
+    """
+    address = f"{subject} {reply}" if reply else subject
+    if headers is None:
+        return b"PUB %b %d\r\n%b\r\n" % (address.encode(), len(payload), payload)
+    lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
+    head = f"NATS/1.0\r\n{lines}\r\n".encode()
+    size = len(head)
+    return b"HPUB %b %d %d\r\n%b%b\r\n" % (address.encode(), size, size + len(payload), head, payload)
 
 
 class _Standing:
@@ -231,8 +245,6 @@ class Link:
                 max_outstanding_pings=_PINGS_LOST,
                 # While there is no connection nothing is buffered that could land later.
                 pending_size=-1,
-                # Every subject here is made of sanitised tokens.
-                skip_subject_validation=True,
             )
             # A server that ends the connection right behind its greeting (no client certificate) looks
             # connected until the first answer.
@@ -368,7 +380,7 @@ class Link:
         self,
         subject: str,
         payload: bytes,
-        headers: dict[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
         seconds: float | None = None,
         late: Callable[[Msg], None] | None = None,
     ) -> Msg:
@@ -399,28 +411,24 @@ class Link:
         return message
 
     async def send(
-        self, subject: str, payload: bytes, headers: dict[str, str] | None = None, *, reply: str = ""
+        self, subject: str, payload: bytes, headers: Mapping[str, str] | None = None, *, reply: str = ""
     ) -> None:
         """Send without waiting; `reply` is a token of this link. Raises `NotSentError`."""
-        if self._state is not LinkState.UP:
-            raise NotSentError(self.url, self._reason)
-        try:
-            await self._client.publish(
-                subject, payload, reply=f"{self._inbox}.{reply}" if reply else "", headers=headers
-            )
-        except nats.errors.MaxPayloadError:
-            raise
-        except (nats.errors.Error, OSError) as error:
-            raise NotSentError(self.url, self._reason or self._describe(error)) from error
+        await self.write(frame(subject, payload, headers, f"{self._inbox}.{reply}" if reply else ""))
 
     async def send_for(self, inbox: str, subject: str, payload: bytes) -> None:
         """Send with a reply subject that a `subscribe` listens to. Raises `NotSentError`."""
-        if self._state is not LinkState.UP:
-            raise NotSentError(self.url, self._reason)
-        try:
-            await self._client.publish(subject, payload, reply=inbox)
-        except (nats.errors.Error, OSError) as error:
-            raise NotSentError(self.url, self._reason or self._describe(error)) from error
+        await self.write(frame(subject, payload, None, inbox))
+
+    async def write(self, frames: bytes) -> None:
+        """Hand frames, of sizes the server takes, to the driver's buffer. Raises `NotSentError`."""
+        client = self._client
+        if self._state is not LinkState.UP or not client.is_connected:
+            raise NotSentError(self.url, self._reason or "the connection was lost")
+        # What the driver's `publish` does with each message, once for many and without building it from parts.
+        await client._send_command(frames)
+        if client._flush_queue is not None and client._flush_queue.empty():
+            await client._flush_pending()
 
     @contextlib.contextmanager
     def answers(self, handle: Callable[[Msg | None], None]) -> Iterator[str]:
