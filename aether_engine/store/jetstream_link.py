@@ -16,11 +16,11 @@ from enum import StrEnum
 from typing import Any, Final, Protocol
 
 import nats.errors
-from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from aether_engine.errors import StoreUnavailableError
+from aether_engine.store.jetstream_client import QuickClient
 from aether_engine.store.jetstream_options import LinkOptions
 
 _log = logging.getLogger(__name__)
@@ -102,8 +102,10 @@ class _Standing:
         self.subscription: Subscription | None = None
 
     async def callback(self, message: Msg) -> None:
-        with heard(f"A handler of {self.subject}"):
+        try:
             self.handle(message)
+        except Exception:  # noqa: BLE001 (as in `heard`, which costs too much for each message)
+            _log.exception("A handler of %s failed", self.subject)
 
     async def unsubscribe(self) -> None:
         self._link._standing.pop(self, None)
@@ -133,7 +135,7 @@ class Link:
         self._reason = "not connected yet"
         #: Rises with each new connection.
         self.generation = 0
-        self._client = Client()
+        self._client = QuickClient()
         self._standing: dict[_Standing, None] = {}
         self._numbers = itertools.count(1)
         self._inbox = ""
@@ -222,7 +224,7 @@ class Link:
         """Make a client and connect it; a refusal ends the trying at once."""
         loop = asyncio.get_running_loop()
         arguments = self.options.connect_arguments()
-        client = Client()
+        client = QuickClient()
         self._refused = loop.create_future()
         self._last_error = ""
         deadline = loop.time() + seconds
@@ -266,7 +268,7 @@ class Link:
         self._refused = None
         self._now_up()
 
-    def _check_dialled(self, client: Client, connecting: asyncio.Task[None], seconds: float) -> None:
+    def _check_dialled(self, client: QuickClient, connecting: asyncio.Task[None], seconds: float) -> None:
         """Raise what stood in the way of a connection."""
         assert self._refused is not None
         if self._refused.done():
@@ -283,7 +285,7 @@ class Link:
         if self.options.requires_tls and not client._server_info.get("tls_required"):
             raise StoreUnavailableError(self.url, "the server does not encrypt, which tls:// demands")
 
-    async def _take_up(self, client: Client) -> None:
+    async def _take_up(self, client: QuickClient) -> None:
         if not self._inbox:
             self._inbox = client.new_inbox()
         await client.subscribe(f"{self._inbox}.*", cb=self._on_answer, pending_msgs_limit=0, pending_bytes_limit=0)
@@ -293,7 +295,7 @@ class Link:
             )
         await client.flush()
 
-    async def _let_go(self, client: Client) -> None:
+    async def _let_go(self, client: QuickClient) -> None:
         # `close` of a client in the middle of its first attempt waits for what never comes.
         with contextlib.suppress(Exception):
             async with asyncio.timeout(2.0):
@@ -343,7 +345,7 @@ class Link:
         with heard("Taking up the connection again"):
             self._now_up()
 
-    async def _on_closed(self, client: Client) -> None:
+    async def _on_closed(self, client: QuickClient) -> None:
         # An error the driver does not know, an expired login among them, closes it for good.
         with heard("Taking in that the connection was closed"):
             if self._closing or client is not self._client:
@@ -480,8 +482,10 @@ class Link:
             return
         handle = self._streams_of_answers.get(token)
         if handle is not None:
-            with heard("Taking an answer"):
+            try:
                 handle(message)
+            except Exception:  # noqa: BLE001 (as above)
+                _log.exception("Taking an answer failed")
 
     def _sweep(self) -> None:
         """Give up what is overdue. One timer for all questions: one for each would cost as much as asking."""
