@@ -41,6 +41,8 @@ from aether_engine.store.jetstream_publish import (
 )
 from aether_engine.store.jetstream_reader import StreamReader
 
+# How long an attempt's answer is waited for before it is found out what became of it.
+_ATTEMPT_SECONDS: Final = 2.0
 _PAUSE_SECONDS: Final = 0.02
 _LONGEST_PAUSE_SECONDS: Final = 0.5
 # Heads of a batch that are read at once.
@@ -359,7 +361,7 @@ class StreamWriter:
         return _Progress(2 * self._link.options.request_timeout)
 
     def _patience(self, progress: _Progress) -> float:
-        return max(min(self._link.options.request_timeout, progress.left), 0.1)
+        return max(min(self._link.options.request_timeout, _ATTEMPT_SECONDS, progress.left), 0.1)
 
     async def refuse(self, save: Save, head: SubjectHead) -> None:
         """Raise why the event cannot be stored behind what `head` knows."""
