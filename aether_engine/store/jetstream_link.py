@@ -11,7 +11,7 @@ import contextlib
 import itertools
 import logging
 import ssl
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from enum import StrEnum
 from typing import Any, Final, Protocol
 
@@ -146,6 +146,7 @@ class Link:
         self._refused: asyncio.Future[str] | None = None
         self._redialling: asyncio.Task[None] | None = None
         self._sweeping: asyncio.TimerHandle | None = None
+        self._courtesies: set[asyncio.Task[None]] = set()
         self._closing = False
         self._last_error = ""
 
@@ -211,6 +212,8 @@ class Link:
         """Let go of everything; questions on their way fail. Idempotent."""
         if self._closing:
             return
+        if self._courtesies:
+            await asyncio.wait(self._courtesies, timeout=1.0)
         self._closing = True
         self._set_state(LinkState.CLOSED, "the engine was closed")
         self._up.set()
@@ -454,6 +457,12 @@ class Link:
             except (nats.errors.Error, OSError) as error:
                 _log.info("%s: subscribing again once connected (%s)", self.url, error)
         return standing
+
+    def spawn(self, work: Coroutine[object, object, None]) -> None:
+        """Do a courtesy that nobody can wait for: an object that goes lets go of what it had on the server."""
+        task = asyncio.create_task(work, name="aether-nats-courtesy")
+        self._courtesies.add(task)
+        task.add_done_callback(self._courtesies.discard)
 
     def new_inbox(self) -> str:
         """A subject of one's own to listen to."""

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from statistics import median
 from time import perf_counter
 
@@ -111,9 +112,14 @@ async def _one_after_another(engine: Engine, connection: Client, count: int) -> 
                 await store.save_event(event)
 
         one, other = _named(base, f"p{number}"), _named(base, f"o{number}")
-        theirs.append(await _rate(count, lambda one=one: publish(one)))  # type: ignore[misc]
-        ours.append(await _rate(count, lambda other=other: save(other)))  # type: ignore[misc]
+        theirs.append(await _rate(count, partial(publish, one)))
+        ours.append(await _rate(count, partial(save, other)))
     return _row("save_event one after another", ours, "/s", "publish, same headers", theirs, "≥ 0.7")
+
+
+async def _at_once(work: Callable[[Sequence[Event]], Awaitable[None]], events: Sequence[Event]) -> None:
+    """`work` for the events of each of the savers, all at the same time."""
+    await asyncio.gather(*(work(events[number::_SAVERS]) for number in range(_SAVERS)))
 
 
 async def _many_savers(engine: Engine, connection: Client, count: int) -> Row:
@@ -135,14 +141,8 @@ async def _many_savers(engine: Engine, connection: Client, count: int) -> Row:
                 await store.save_event(event)
 
         one, other = _named(base, f"mp{number}"), _named(base, f"mo{number}")
-        theirs.append(
-            await _rate(count, lambda one=one: asyncio.gather(*(publish(one[i::_SAVERS]) for i in range(_SAVERS))))  # type: ignore[misc]
-        )
-        ours.append(
-            await _rate(
-                count, lambda other=other: asyncio.gather(*(save(other[i::_SAVERS]) for i in range(_SAVERS)))
-            )  # type: ignore[misc]
-        )
+        theirs.append(await _rate(count, partial(_at_once, publish, one)))
+        ours.append(await _rate(count, partial(_at_once, save, other)))
     return _row(f"{_SAVERS} savers of different actors", ours, "/s", "gather of publishes", theirs, "≥ 0.6")
 
 
@@ -181,8 +181,8 @@ async def _batches(engine: Engine, connection: Client, count: int) -> Row:
                 await store.save_events(events[start : start + 1000])
 
         one, other = _named(base, f"bp{number}"), _named(base, f"bo{number}")
-        theirs.append(await _rate(count, lambda one=one: publish(one)))  # type: ignore[misc]
-        ours.append(await _rate(count, lambda other=other: save(other)))  # type: ignore[misc]
+        theirs.append(await _rate(count, partial(publish, one)))
+        ours.append(await _rate(count, partial(save, other)))
     return _row("save_events of 1,000", ours, "/s", "raw atomic batch", theirs, "≥ 0.7")
 
 

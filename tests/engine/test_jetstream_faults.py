@@ -127,11 +127,11 @@ async def check(store: Store, writers: list[Writer], follower: Follower, what: s
 
 
 @contextlib.asynccontextmanager
-async def two_engines(url: str, **options: object) -> AsyncIterator[tuple[Engine, Engine]]:
+async def two_engines(url: str, request_timeout: float = 5.0) -> AsyncIterator[tuple[Engine, Engine]]:
     """One that writes and one that reads."""
     async with (
-        open_engine(url, connect_timeout=20.0, **options) as writing,
-        open_engine(url, connect_timeout=20.0, **options) as reading,
+        open_engine(url, connect_timeout=20.0, request_timeout=request_timeout) as writing,
+        open_engine(url, connect_timeout=20.0, request_timeout=request_timeout) as reading,
     ):
         yield writing, reading
 
@@ -198,7 +198,7 @@ async def test_a_save_frozen_by_sigstop(server: NatsServer, thaw_first: bool) ->
     async with two_engines(server.url, request_timeout=0.5) as (writing, reading):
         store = await writing.store("frozen")
         await store.save_event(make_event(1))
-        # The news that the stream was created has come, so that the save has nothing left to ask before it is sent.
+        # The news of the new stream has come: the next save has nothing left to ask before it is sent.
         await until(lambda: writing.change_count() > 1)
         await store.last_sequence()
         event = make_event(2)
@@ -249,6 +249,20 @@ async def test_a_full_disk() -> None:
             print(f"\nfull disk: {len(stored)} acknowledged and readable, then refused: {refusal}")
 
 
+async def test_what_a_cluster_stores_can_be_read_at_once(cluster: NatsCluster) -> None:
+    """A replica may be behind; reading asks how far the leader is."""
+    async with two_engines(cluster.url) as (writing, reading):
+        store, other = await writing.store("fresh"), await reading.store("fresh")
+        for version in range(1, 31):
+            sequence = await store.save_event(make_event(version))
+            assert await other.get_latest_version("order-1") == version
+            assert len(await other.get_events("order-1")) == version
+            assert await other.last_sequence() == sequence
+            assert [info.event_count for info in await other.actors()] == [version]
+        await store.save_events([make_event(version) for version in range(31, 131)])
+        assert len(await collect(other.read())) == 130
+
+
 async def _step_down(url: str, stream: str) -> str:
     """Have the stream's leader step down; returns who it was."""
     connection = await nats.connect(url.replace(",", ",nats://").split(",")[0])
@@ -262,6 +276,7 @@ async def _step_down(url: str, stream: str) -> str:
 
 
 async def test_leaders_that_step_down_and_die(cluster: NatsCluster) -> None:
+    # The last test of the cluster: the servers it starts again are ended with the cluster.
     async with two_engines(cluster.url, request_timeout=5.0) as (writing, reading):
         store = await writing.store("leaders")
         writers = [Writer(store, f"order-{number}") for number in range(3)]
@@ -286,17 +301,3 @@ async def test_leaders_that_step_down_and_die(cluster: NatsCluster) -> None:
 
 def engine_warnings(engine: Engine) -> list[str]:
     return [warning.setting for warning in engine.warnings]
-
-
-async def test_what_a_cluster_stores_can_be_read_at_once(cluster: NatsCluster) -> None:
-    """A replica may be behind; reading asks how far the leader is."""
-    async with two_engines(cluster.url) as (writing, reading):
-        store, other = await writing.store("fresh"), await reading.store("fresh")
-        for version in range(1, 31):
-            sequence = await store.save_event(make_event(version))
-            assert await other.get_latest_version("order-1") == version
-            assert len(await other.get_events("order-1")) == version
-            assert await other.last_sequence() == sequence
-            assert [info.event_count for info in await other.actors()] == [version]
-        await store.save_events([make_event(version) for version in range(31, 131)])
-        assert len(await collect(other.read())) == 130
