@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from time import monotonic
 from types import TracebackType
@@ -134,7 +134,8 @@ async def _run(window: MainWindow, arguments: argparse.Namespace) -> int:
     try:
         if window.close_was_asked:
             return 0
-        await open_asked(window, arguments)
+        if not await _before(ended, open_asked(window, arguments)):
+            return 0
         if arguments.screenshot is not None:
             return await _take_screenshot(window, arguments.screenshot, failures)
         await ended.wait()
@@ -149,6 +150,23 @@ async def _run(window: MainWindow, arguments: argparse.Namespace) -> int:
         except TimeoutError:
             log.warning("closing took longer than %s seconds and was given up", CLOSE_TIMEOUT)
         window.deleteLater()
+
+
+async def _before(ended: asyncio.Event, work: Coroutine[Any, Any, None]) -> bool:
+    """Do `work` to its end unless the application is to end before; returns whether it was done."""
+    import asyncio
+
+    working, ending = asyncio.create_task(work), asyncio.create_task(ended.wait())
+    try:
+        await asyncio.wait((working, ending), return_when=asyncio.FIRST_COMPLETED)
+        done = working.done()
+        if done:
+            await working
+        return done
+    finally:
+        working.cancel()
+        ending.cancel()
+        await asyncio.gather(working, ending, return_exceptions=True)
 
 
 async def open_asked(window: MainWindow, arguments: argparse.Namespace) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,6 +113,10 @@ class Workspace(QObject):
                 await engine.close()
             self.fail(f"{title or url} could not be opened", error)
             return None
+        except asyncio.CancelledError:
+            if engine is not None:
+                await engine.close()
+            raise
         if self._closing:
             await connection.close()
             return None

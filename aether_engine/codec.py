@@ -27,7 +27,7 @@ _OPTIONS: Final = (
     orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
 )
 _RFC3339: Final = re.compile(
-    r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt]([0-9]{2}:[0-9]{2}):([0-9]{2})(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt]([0-9]{2}:[0-9]{2}):([0-9]{2})(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-5][0-9])"
 )
 # The decoder follows no deeper nesting, and what is written must be readable.
 _MAX_DEPTH: Final = 1024
@@ -285,7 +285,10 @@ def parse_timestamp(text: str) -> datetime:
         and text[10] == "T"
         and text[16] == ":"
         and text[7] == "-"
-        and ((text[-1] == "Z" and len(text) <= 30) or (text[-6] in "+-" and text[-3] == ":" and len(text) <= 35))
+        and (
+            (text[-1] == "Z" and len(text) <= 30)
+            or (text[-6] in "+-" and text[-3] == ":" and text[-2] < "6" and len(text) <= 35)
+        )
         and text[19] in ".Z+-"
         and (text[19] != "." or text[20].isdigit())
     ):
@@ -308,7 +311,10 @@ def _parse_unusual_timestamp(text: str) -> datetime:
     moment = datetime.fromisoformat(
         f"{date}T{minute}:{'59' if leap else second}{'' if leap else fraction or ''}{offset.upper()}"
     )
-    return moment + timedelta(seconds=1) if leap else moment
+    try:
+        return moment + timedelta(seconds=1) if leap else moment
+    except OverflowError:
+        raise ValueError(f"{excerpt(text)} is beyond the year 9999") from None
 
 
 def _encode(document: dict[str, Any], kind: str, free_field: str) -> bytes:
@@ -513,7 +519,7 @@ def _explain(raw: bytes, kind: str) -> NoReturn:
         for key, value in metadata.items():
             if not isinstance(value, str):
                 refuse("metadata", f"holds {excerpt(value)} under {excerpt(key)}; values must be text")
-    if kind == "event" and not isinstance(document.get("commandId") or "", str):
+    if kind == "event" and not isinstance(document.get("commandId"), (str, type(None))):
         refuse("commandId", f"is {_excerpt_json(raw, 'commandId')}; it must be text")
     if document.get("timestamp") is None:
         refuse("timestamp", "is missing")

@@ -25,7 +25,20 @@ def excerpt(value: object) -> str:
 
 
 class AetherError(Exception):
-    """Root of all errors of the engine; `str(error)` is a sentence for people."""
+    """Root of all errors of the engine; `str(error)` is a sentence for people.
+
+    Copies and pickles, so that it reaches the parent of a worker process with its fields.
+    """
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # An exception is rebuilt from its `args`, which hold the sentence; `__init__` wants the fields instead.
+        return _rebuild, (type(self), self.args), self.__dict__
+
+
+def _rebuild(kind: type[AetherError], args: tuple[object, ...]) -> AetherError:
+    error = kind.__new__(kind)
+    error.args = args
+    return error
 
 
 class InvalidEventError(AetherError):
@@ -47,7 +60,9 @@ class VersionConflictError(AetherError):
     """The one invariant: an event's version must exceed its actor's current version.
 
     `stored` is the event that holds the attempted version, if there is one, and `is_duplicate` says whether
-    it has the id of the refused one: then the same command was saved before.
+    it has the id of the refused one: then the same command was saved before. With `in_batch` nothing stored is
+    in the way but an earlier event of the same batch, which was refused with it: it brings the actor to
+    `current_version`.
     """
 
     def __init__(
@@ -58,36 +73,55 @@ class VersionConflictError(AetherError):
         *,
         stored: Event | None = None,
         is_duplicate: bool = False,
+        in_batch: bool = False,
     ) -> None:
         self.actor_id = actor_id
         self.attempted_version = attempted_version
         self.current_version = current_version
         self.stored = stored
         self.is_duplicate = is_duplicate
-        if is_duplicate:
-            remedy = "this very event is already stored there, so there is nothing left to do"
+        self.in_batch = in_batch
+        following = (
+            f"version {current_version + 1} or higher"
+            if current_version < 2**63 - 1
+            else "another actor, as there is no higher version"
+        )
+        place = "the actor is"
+        if in_batch:
+            place = "an earlier event of the same batch puts the actor"
+            remedy = f"none of them was stored; what follows must be {following}"
+        elif is_duplicate:
+            remedy = "the event with this id is already stored there, so there is nothing left to do"
         elif stored is not None:
             remedy = (
-                f"another event ({stored.event_type}, id {excerpt(stored.id)}) holds it; "
-                f"look at what was stored meanwhile and decide on version {current_version + 1} or higher"
+                f"another event ({excerpt(stored.event_type)}, id {excerpt(stored.id)}) holds it; "
+                f"look at what was stored meanwhile and decide on {following}"
             )
         else:
-            remedy = f"the next version must be {current_version + 1} or higher"
+            remedy = f"what follows must be {following}"
         super().__init__(
             f"Version {attempted_version} of actor {excerpt(actor_id)} was not stored: "
-            f"the actor is at version {current_version}; {remedy}."
+            f"{place} at version {current_version}; {remedy}."
         )
 
 
 class DuplicateEventError(AetherError):
-    """The namespace already holds this event id, at another version or of another actor."""
+    """The namespace already holds this event id, at another version or of another actor.
 
-    def __init__(self, event_id: str, sequence: int) -> None:
+    With `in_batch` it does not: two events of one batch have it, and `sequence` is what the first would have got.
+    """
+
+    def __init__(self, event_id: str, sequence: int, *, in_batch: bool = False) -> None:
         self.event_id = event_id
         self.sequence = sequence
+        self.in_batch = in_batch
+        found = (
+            "stands twice in one batch"
+            if in_batch
+            else f"is already stored at sequence {sequence}, with another version or actor"
+        )
         super().__init__(
-            f"Event id {excerpt(event_id)} is already stored at sequence {sequence}, with another version or "
-            "actor; nothing was stored: give the new event an id of its own."
+            f"Event id {excerpt(event_id)} {found}; nothing was stored: give the new event an id of its own."
         )
 
 

@@ -65,7 +65,7 @@ class Event:
         """The metadata value under `key`."""
         return self.metadata.get(key, default)
 
-    def with_metadata(self, **pairs: str) -> Event:
+    def with_metadata(self, /, **pairs: str) -> Event:
         """This event with `pairs` added to its metadata, replacing equal keys."""
         return self._with_metadata(pairs)
 

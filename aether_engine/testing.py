@@ -436,6 +436,30 @@ class StoreContract(_Contract):
         assert await store.last_sequence() == last
         assert await store.save_events(batch)
 
+    async def test_a_mistake_inside_a_batch_is_told_from_what_is_stored(self, store: Store) -> None:
+        """What stands in the way within the batch is refused with it: no error may call it stored."""
+        known = make_event(5)
+        await store.save_event(known)
+        first = make_event(6)
+        for again in (first, make_event(6)):
+            with pytest.raises(VersionConflictError) as inside:
+                await store.save_events([first, again])
+            assert (inside.value.attempted_version, inside.value.current_version) == (6, 6)
+            assert (inside.value.stored, inside.value.is_duplicate, inside.value.in_batch) == (None, False, True)
+            assert "stored there" not in str(inside.value)
+        with pytest.raises(VersionConflictError) as outside:
+            await store.save_events([first, known])
+        assert (outside.value.attempted_version, outside.value.current_version) == (5, 5)
+        assert (outside.value.stored, outside.value.is_duplicate, outside.value.in_batch) == (known, True, False)
+        with pytest.raises(DuplicateEventError) as twice:
+            await store.save_events([first, replace(make_event(7), id=first.id)])
+        assert twice.value.in_batch
+        assert "already stored" not in str(twice.value)
+        with pytest.raises(DuplicateEventError) as stored:
+            await store.save_events([first, replace(make_event(7), id=known.id)])
+        assert not stored.value.in_batch
+        assert [event.version for event in await store.get_events("order-1")] == [5]
+
     # --- Bytes --------------------------------------------------------------------------------------------
 
     @pytest.mark.parametrize("name", NASTY_PAYLOADS)
@@ -834,6 +858,12 @@ class StoreContract(_Contract):
         assert [stored.event for stored in await collect(store.read())] == [known]
         assert [info.actor_id for info in await store.actors()] == ["order-1"]
         assert await store.last_sequence() == sequence
+        if isinstance(caught.value, VersionConflictError):
+            stored = (known if mistake == "conflict" else None, mistake == "conflict inside")
+            assert (caught.value.stored, caught.value.in_batch) == stored
+            assert caught.value.current_version == (5 if mistake == "conflict" else 10)
+        if isinstance(caught.value, DuplicateEventError):
+            assert caught.value.in_batch
         await store.save_event(make_event(6))
         assert [item.event.version for item in await take_published(subscription, 1)] == [6]
 

@@ -128,8 +128,7 @@ async def _find_refused(
     if isinstance(error, VersionConflictError):
         current = await store.get_latest_version(error.actor_id)
         return await _in_thread(lambda: lines.find_conflict(error.actor_id, current))
-    in_store = error.sequence <= await store.last_sequence()
-    return await _in_thread(lambda: lines.find_occurrence(error.event_id, 1 if in_store else 2))
+    return await _in_thread(lambda: lines.find_occurrence(error.event_id, 2 if error.in_batch else 1))
 
 
 async def _import_in_batches(store: ImportTarget, lines: _Lines, progress: Progress | None) -> None:
@@ -140,10 +139,12 @@ async def _import_in_batches(store: ImportTarget, lines: _Lines, progress: Progr
             for line in batch:
                 event = line.event
                 current = versions.get(event.actor_id)
+                in_batch = current is not None
                 if current is None:
                     current = await store.get_latest_version(event.actor_id)
                 if event.version <= current:
-                    reason = str(VersionConflictError(event.actor_id, event.version, current))
+                    conflict = VersionConflictError(event.actor_id, event.version, current, in_batch=in_batch)
+                    reason = str(conflict)
                     raise ImportLineError(lines.name, line.number, reason)
                 if event.id in ids:
                     reason = f"Event id {event.id!r} stands in an earlier line too."

@@ -80,6 +80,7 @@ def uses_qt(item: pytest.Item) -> bool:
 
 
 def _qasync_loop() -> asyncio.AbstractEventLoop:
+    from PySide6.QtCore import QEvent, QObject
     from PySide6.QtWidgets import QApplication
 
     application = QApplication.instance()
@@ -88,6 +89,11 @@ def _qasync_loop() -> asyncio.AbstractEventLoop:
     application.setQuitOnLastWindowClosed(False)
     qasync = importlib.import_module("qasync")
 
+    class Gate(QObject):
+        def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
+            # Between fixtures and test pytest-qt lets Qt work while the loop stands still: tasks have to as well.
+            return event.type() == QEvent.Type.Timer and not loop.is_running()
+
     class Loop(qasync.QEventLoop):  # type: ignore[misc, name-defined]
         def close(self) -> None:
             super().close()
@@ -95,6 +101,8 @@ def _qasync_loop() -> asyncio.AbstractEventLoop:
             self._timer.deleteLater()
 
     loop: asyncio.AbstractEventLoop = Loop(application)
+    timer: QObject = loop._timer  # type: ignore[attr-defined]
+    timer.installEventFilter(Gate(timer))
     return loop
 
 

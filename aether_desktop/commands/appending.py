@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import sys
 import uuid
@@ -14,7 +15,7 @@ from aether_desktop.commands.outcome import Exit, UsageError
 from aether_desktop.commands.output import Exact, Output, to_line
 from aether_desktop.commands.running import opened
 from aether_engine import codec
-from aether_engine.errors import DuplicateEventError, VersionConflictError
+from aether_engine.errors import DuplicateEventError, VersionConflictError, excerpt
 from aether_engine.event import CAUSATION_ID, CORRELATION_ID, SPAN_ID, TRACE_ID, USER_ID, Event
 
 _STANDARD_METADATA: Final = {
@@ -30,6 +31,7 @@ _SPACE_OR_STRING: Final = re.compile(rb'("(?:[^"\\]|\\.)*")|[ \t\r\n]+', re.DOTA
 
 async def append(args: argparse.Namespace, output: Output) -> int:
     """Store one event, or say what stands at its version."""
+    _check_texts(args)
     with output.blocking():
         data = _typed_object(args.data, "--data")
         metadata = _metadata(args)
@@ -51,6 +53,19 @@ async def append(args: argparse.Namespace, output: Output) -> int:
             return Exit.FINDINGS
         output.json({"sequence": sequence, "version": event.version, "id": event.id})
     return Exit.DONE
+
+
+def _check_texts(args: argparse.Namespace) -> None:
+    # What the shell passed on that is not UTF-8 comes as lone surrogates, which no event can hold.
+    for name in ("actor", "type", "id", "command_id", *_STANDARD_METADATA):
+        text: str | None = getattr(args, name)
+        if text is not None:
+            try:
+                text.encode()
+            except UnicodeEncodeError as error:
+                raise UsageError(
+                    f"--{name.replace('_', '-')} is not UTF-8: {excerpt(os.fsencode(text))}."
+                ) from error
 
 
 def _event(args: argparse.Namespace, version: int, data: bytes, metadata: bytes) -> Event:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
 from aether_desktop.commands.outcome import Exit, FindingError, UsageError
@@ -47,7 +48,9 @@ async def export_events(args: argparse.Namespace, output: Output) -> int:
         # A sound event with a line break in it is a matter of this format, and its error says all.
         is_sound = isinstance(skipped.error, TransferError)
         output.say(str(skipped.error) if is_sound else damage_sentence(skipped.sequence_number, skipped.error))
-    summary = {"exported": result.events, "leftOut": len(result.skipped), "file": args.file}
+    # A file's name need not be UTF-8, and the line must.
+    name = os.fsencode(args.file).decode("utf-8", "replace")
+    summary = {"exported": result.events, "leftOut": len(result.skipped), "file": name}
     output.json(summary, to_stderr=args.file == _PIPE)
     return Exit.FINDINGS if result.skipped else Exit.DONE
 

@@ -45,6 +45,7 @@ COMMANDS = (
     Command("next_event", "Next event", "Go", "chevron-down", ("F8", "Ctrl+Down")),
     Command("back", "Back", "Go", "", ("Alt+Left",)),
     Command("forward", "Forward", "Go", "", ("Alt+Right",)),
+    Command("next_pane", "Next pane", "Go", "", ("F6",), "Take the keyboard to the next pane"),
     Command("append", "Append event…", "Stream", "plus", ("Ctrl+N",), "Append a test event"),
     Command("append_like", "Append one like this…", "Stream", "plus"),
     Command("open_stream", "Open stream of the actor", "Stream", "stream", ("Ctrl+Return",)),

@@ -63,6 +63,7 @@ class Commands(QObject):
             "next_event": lambda: desk.step(1),
             "back": workspace.go_back,
             "forward": workspace.go_forward,
+            "next_pane": panels.next_pane,
             "append": self.append_event,
             "append_like": lambda: self.append_event(like_selected=True),
             "open_stream": self.open_selected_stream,

@@ -41,11 +41,12 @@ class Desk(QObject):
     async def open_log(self, place: Place) -> EventView:
         """The log of a namespace, in its tab."""
         document = Document("log", place)
+        # First what takes time: between the look for a tab and the making of one nobody else may make it.
+        store = await self._workspace.store(place)
         view = self._documents.view_of(document)
         if isinstance(view, EventView):
             self._documents.setCurrentWidget(view)
             return view
-        store = await self._workspace.store(place)
         model = LogTable(store)
         model.failed.connect(lambda error: self._workspace.fail(f"{place.namespace} could not be read", error))
         view = self._add_view(document, model, title=f"Log {place.namespace}", order=ORDER_LOG, icon_name="log")
@@ -53,32 +54,40 @@ class Desk(QObject):
             f"No events in {place.namespace} yet.", "Append one with Ctrl+N, or import NDJSON from the File menu."
         )
         await model.refresh()
-        view.table.setFocus()
-        self.counts_changed.emit()
+        if self._is_open(view):
+            view.table.setFocus()
+            self.counts_changed.emit()
         return view
 
     async def open_stream(self, place: Place, actor_id: str, version: int | None = None) -> EventView:
         """The stream of an actor, in its tab, at `version` if given."""
         document = Document("stream", place, actor_id)
+        store = await self._workspace.store(place)
         view = self._documents.view_of(document)
         if isinstance(view, EventView):
             self._documents.setCurrentWidget(view)
         else:
-            model = StreamTable(await self._workspace.store(place), actor_id)
+            model = StreamTable(store, actor_id)
             view = self._add_view(document, model, title=actor_id, order=ORDER_STREAM, icon_name="stream")
             view.empty.set_words(f"No events of {visible(actor_id)} yet.", "Append the first one with Ctrl+N.")
             await model.refresh()
         stream = view.model
         assert isinstance(stream, StreamTable)
+        if version is not None and stream.row_of_version(version) < 0:
+            await stream.refresh()
+        if not self._is_open(view):
+            # Closed while it was loading.
+            return view
         if version is not None:
-            if stream.row_of_version(version) < 0:
-                await stream.refresh()
             view.select_row(stream.row_of_version(version))
         elif view.current_row < 0 and stream.rowCount():
             view.select_row(max(stream.row_of_version(stream.latest_version), 0))
         view.table.setFocus()
         self.counts_changed.emit()
         return view
+
+    def _is_open(self, view: EventView) -> bool:
+        return self._documents.document_of(view) is not None
 
     def open_tail(self, place: Place, pattern: str) -> TailView:
         """A new live tail over the namespaces of a connection."""

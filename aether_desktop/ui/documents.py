@@ -62,6 +62,14 @@ class Documents(QTabWidget):
     def document_of(self, view: QWidget | None) -> Document | None:
         return self._documents.get(view) if view is not None else None
 
+    @property
+    def title_in_front(self) -> str:
+        """How the tab in front is called, nothing for the log of a namespace."""
+        document = self.document_of(self.currentWidget())
+        if document is None or document.kind == "log":
+            return ""
+        return self.tabText(self.currentIndex()).replace("&&", "&")
+
     def views(self) -> dict[QWidget, Document]:
         return dict(self._documents)
 

@@ -120,7 +120,9 @@ class EventView(QWidget):
             stored = self.model.stored_at(self._awaited_row)
             if stored is not None:
                 self._awaited_row = -1
-                self.event_selected.emit(stored)
+                # Behind another tab it comes too late: what was selected there since counts.
+                if self.isVisible():
+                    self.event_selected.emit(stored)
 
     def _open_row(self, row: int) -> None:
         stored = self.model.stored_at(row)

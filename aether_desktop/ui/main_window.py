@@ -27,6 +27,7 @@ from aether_desktop.numbers import number_text
 from aether_desktop.ui.actions import MENUS, Actions
 from aether_desktop.ui.documents import Documents
 from aether_desktop.ui.icons import app_icon, icon
+from aether_desktop.ui.safe_text import visible
 from aether_desktop.ui.status_bar import StatusBar
 from aether_desktop.ui.welcome import WelcomePage
 from aether_desktop.workspace import Failure, Place, Workspace
@@ -214,7 +215,10 @@ class MainWindow(QMainWindow):
         size = connection.file_size
         text = connection.title if size is None else f"{connection.title}, {number_text(size)} bytes"
         self.status.show_connection(text, is_file=connection.is_file, read_only=connection.engine.read_only)
-        self.setWindowTitle(f"{place.namespace} – {connection.title} – Aether Desktop")
+        # The log of a namespace is called like it; streams and tails have names of their own.
+        front = self.documents.title_in_front
+        parts = [place.namespace, visible(connection.title), "Aether Desktop"]
+        self.setWindowTitle(" – ".join([front, *parts] if front else parts))
 
     def _fill_namespaces(self) -> None:
         combo = self.namespace_combo

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Qt, QTimer
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QDockWidget, QMenu, QWidget
+from PySide6.QtWidgets import QAbstractScrollArea, QApplication, QDockWidget, QMenu, QWidget
 
 from aether_desktop.connection import Connection
 from aether_desktop.models.actor_table import ActorTable
@@ -132,6 +132,30 @@ class Panels(QObject):
         self.navigator.search.setFocus(Qt.FocusReason.ShortcutFocusReason)
         self.navigator.search.selectAll()
 
+    def next_pane(self) -> None:
+        """Put the keyboard into the next pane that is shown: documents, inspector, state, navigator."""
+        document = self._documents.currentWidget()
+        panes = [
+            (document, document),
+            (self.inspector, self.inspector.tabs.currentWidget()),
+            (self.state_panel, self.state_panel.tabs.currentWidget()),
+            (self.navigator, self.navigator.table),
+        ]
+        shown = [(pane, content) for pane, content in panes if pane is not None and pane.isVisible()]
+        focus = QApplication.focusWidget()
+        inside = [focus is not None and (pane is focus or pane.isAncestorOf(focus)) for pane, _ in shown]
+        place = inside.index(True) + 1 if True in inside else 0
+        for _, content in [*shown[place:], *shown[:place]]:
+            views = (
+                [content]
+                if isinstance(content, QAbstractScrollArea)
+                else content.findChildren(QAbstractScrollArea)
+            )
+            view = next((each for each in views if each.isVisible() and each.focusPolicy()), None)
+            if view is not None:
+                view.setFocus(Qt.FocusReason.ShortcutFocusReason)
+                return
+
     # -- between the panels
 
     def _connect(self) -> None:
@@ -150,7 +174,8 @@ class Panels(QObject):
         self.desk.state_requested.connect(
             lambda place, actor, version: workspace.start(self.desk.open_stream(place, actor, version), "stream")
         )
-        self.inspector.copy_requested.connect(lambda text: QGuiApplication.clipboard().setText(str(text)))
+        for panel in (self.inspector, self.state_panel):
+            panel.copy_requested.connect(lambda text: QGuiApplication.clipboard().setText(str(text)))
         self.inspector.title_changed.connect(lambda text: _set_detail(self._inspector_dock, text))
         self.state_panel.title_changed.connect(lambda text: _set_detail(self._state_dock, text))
         self.state.loaded.connect(self._stream_loaded)

@@ -32,6 +32,8 @@ SHOWN_AT_ONCE: Final = 1 << 18
 
 _BLOCK: Final = 1 << 13
 _SLICE: Final = 1 << 17
+#: Lines that are added at once, however short they are.
+_LINES: Final = 4000
 #: Bytes up to which the text is coloured.
 _COLOURED: Final = 1 << 16
 
@@ -280,7 +282,7 @@ class RawView(QPlainTextEdit):
             texts.append(raw_text(self._raw[start:end]))
             # The line feed behind a piece is shown with it.
             self._shown = min(end + (self._raw[end : end + 1] == b"\n"), len(self._raw))
-            if self._shown - begun >= size or len(texts) > 20_000:
+            if self._shown - begun >= size or len(texts) >= _LINES:
                 break
         else:
             self._shown = len(self._raw)

@@ -219,6 +219,8 @@ def _combo(name: str, hint: str, parent: QWidget) -> QComboBox:
     box.setAccessibleName(name)
     box.setToolTip(hint)
     box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+    # A narrow window shortens the texts; it must not be pushed wider by them.
+    box.setMinimumWidth(64)
     return box
 
 

@@ -143,6 +143,7 @@ class PauseBar(QWidget):
         row.addSpacing(4)
         row.addWidget(self.text, 1)
         for label in (self.space, self.end, self.enter):
+            label.setMinimumWidth(1)
             row.addWidget(label)
             row.addSpacing(8)
         row.addWidget(self.button)

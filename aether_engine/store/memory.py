@@ -271,8 +271,7 @@ class InMemoryEventStore:
     def _admit(self, pending: _Pending, event: Event) -> None:
         """Check `event` against what is stored and what is pending, and add it to the latter."""
         stored = self._actors.get(event.actor_id)
-        added = pending.actors.get(event.actor_id)
-        current = added.latest() if added is not None else stored.latest() if stored is not None else 0
+        current = 0 if stored is None else stored.latest()
         if event.version <= current:
             holder = self._event_at(event.actor_id, event.version)
             raise VersionConflictError(
@@ -282,9 +281,15 @@ class InMemoryEventStore:
                 stored=holder,
                 is_duplicate=holder is not None and holder.id == event.id,
             )
-        taken = self._ids.get(event.id) or pending.ids.get(event.id)
+        added = pending.actors.get(event.actor_id)
+        if added is not None and event.version <= added.latest():
+            raise VersionConflictError(event.actor_id, event.version, added.latest(), in_batch=True)
+        taken = self._ids.get(event.id)
         if taken is not None:
             raise DuplicateEventError(event.id, taken)
+        taken = pending.ids.get(event.id)
+        if taken is not None:
+            raise DuplicateEventError(event.id, taken, in_batch=True)
         raw = encode_event(event)
         pending.records.append((datetime.now(UTC), raw))
         pending.size_bytes += len(raw)

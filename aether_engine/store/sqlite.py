@@ -29,8 +29,10 @@ from aether_engine.store.sqlite_append import Appender
 from aether_engine.store.sqlite_batches import Batches, Shielded, WatchedChanges
 from aether_engine.store.sqlite_bulk import BulkSave
 from aether_engine.store.sqlite_connections import ReadConnections
+from aether_engine.store.sqlite_cursors import LogCursor, StreamCursor
+from aether_engine.store.sqlite_directory import Directory
 from aether_engine.store.sqlite_file import FileState, RawFile
-from aether_engine.store.sqlite_reader import LogCursor, Reader, StreamCursor
+from aether_engine.store.sqlite_reader import Reader
 from aether_engine.store.sqlite_saved import encode_checked
 from aether_engine.store.sqlite_writer import Writer
 from aether_engine.store.tailing import LogTail
@@ -49,6 +51,7 @@ class SQLiteBackend:
         self.warnings: list[StoreWarning] = []
         self.connections = ReadConnections(raw, url, read_only=read_only)
         self.reader = Reader(self.connections, raw, url)
+        self.directory = Directory(self.reader)
         self.changes = WatchedChanges(self.connections.change_token, self.connections.executor)
         self.writer = None if read_only else Writer(appender, url, publish, self.changes.notify)
         self._stores: dict[str, SQLiteEventStore] = {}
@@ -89,7 +92,7 @@ class SQLiteBackend:
 
     async def namespaces(self) -> list[NamespaceInfo]:
         """Existing namespaces by name."""
-        return await self.run(self.reader.namespaces)
+        return await self.run(self.directory.namespaces)
 
     async def store(self, namespace: str) -> SQLiteEventStore:
         """The store of a namespace, the same object each time. Raises `NamespaceNameError`."""
@@ -229,7 +232,7 @@ class SQLiteEventStore:
 
     async def get_latest_version(self, actor_id: str) -> int:
         """See `EventStore.get_latest_version`."""
-        return await self._backend.run(lambda: self._backend.reader.latest_version(self._namespace, actor_id))
+        return await self._backend.run(lambda: self._backend.directory.latest_version(self._namespace, actor_id))
 
     async def get_events(self, actor_id: str, from_version: int = 0) -> list[Event]:
         """See `EventStore.get_events`."""
@@ -266,7 +269,9 @@ class SQLiteEventStore:
 
     async def actors(self, *, prefix: str = "", after: str | None = None, limit: int = 1000) -> list[ActorInfo]:
         """See `EventLog.actors`."""
-        return await self._backend.run(lambda: self._backend.reader.actors(self._namespace, prefix, after, limit))
+        return await self._backend.run(
+            lambda: self._backend.directory.actors(self._namespace, prefix, after, limit)
+        )
 
     def tail(self, *, after_sequence: int | None = None) -> AsyncIterator[list[StoredEvent]]:
         """See `EventLog.tail`."""

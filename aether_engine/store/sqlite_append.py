@@ -6,6 +6,7 @@ others, and written in a few `executemany` when the transaction ends.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from collections.abc import Mapping, Sequence
@@ -15,25 +16,26 @@ from typing import Any, Final
 from zlib import crc32
 
 from aether_engine import codec
-from aether_engine.errors import CorruptStoreError, DuplicateEventError, InvalidEventError, VersionConflictError
+from aether_engine.errors import (
+    CorruptStoreError,
+    DuplicateEventError,
+    InvalidEventError,
+    StoreUnavailableError,
+    VersionConflictError,
+)
 from aether_engine.event import ActorSnapshot, Event
-from aether_engine.store.sqlite_file import BUSY_TIMEOUT, FileState, RawFile, confine, connect, examine
+from aether_engine.store.sqlite_create import open_for_writing
+from aether_engine.store.sqlite_file import RawFile, confine, connect
 from aether_engine.store.sqlite_schema import (
-    FORMAT_VERSION,
     MAX_NAMESPACE,
-    PAGE_SIZE,
     SEQUENCE_MASK,
     EventIdHash,
-    check_format,
-    check_schema,
-    create_schema,
+    checksum_seed,
     first_position,
 )
 from aether_engine.store.sqlite_snapshots import SAVE as SAVE_SNAPSHOT
 
 _CACHED_ACTORS: Final = 200_000
-#: Pages of the write-ahead log after which a commit copies them into the file.
-_CHECKPOINT_PAGES: Final = 2000
 _INSERT_EVENT: Final = (
     "INSERT INTO events(position, actor, version, event_type, id_hash, recorded_at, checksum, raw) "
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
@@ -78,6 +80,7 @@ class Appender:
         self._synchronous = synchronous
         self._max_pages = max_pages
         self._connection: sqlite3.Connection | None = None
+        self._looking: sqlite3.Connection | None = None
         self._data_version = -1
         self._now = 0
         self._is_fresh = True
@@ -95,6 +98,7 @@ class Appender:
     def begin(self) -> None:
         """Start a transaction; nothing can come between its checks and its commit. Raises `sqlite3.Error`."""
         connection = self._connection or self._open()
+        self._check_in_place()
         connection.execute("BEGIN IMMEDIATE")
         data_version = connection.execute("PRAGMA data_version").fetchone()[0]
         if data_version != self._data_version:
@@ -102,25 +106,32 @@ class Appender:
             self._data_version = data_version
         self._now = time.time_ns() // 1000
 
-    def stage(self, name: str, events: Sequence[Event], raws: Sequence[bytes], *, careful: bool) -> list[int]:
+    def stage(
+        self, name: str, events: Sequence[Event], raws: Sequence[bytes], *, careful: bool, since: int | None = None
+    ) -> list[int]:
         """Check `events` and hold them ready; returns their sequences. Raises what `save_events` raises.
+
+        `since` is the first sequence of the load that they are a part of, None where they are all of it.
 
         An id that is in the file already is found by the unique index on writing; only after that has happened
         the ids are looked up one by one (`careful`) to tell which it was.
         """
         try:
-            return self._stage(name, events, raws, careful=careful)
+            return self._stage(name, events, raws, careful=careful, since=since)
         except (VersionConflictError, DuplicateEventError):
             if careful or len(events) == 1:
                 raise
             # An earlier event of the batch may hold a stored id, and the first one at fault is named.
-            return self._stage(name, events, raws, careful=True)
+            return self._stage(name, events, raws, careful=True, since=since)
 
-    def _stage(self, name: str, events: Sequence[Event], raws: Sequence[bytes], *, careful: bool) -> list[int]:
+    def _stage(
+        self, name: str, events: Sequence[Event], raws: Sequence[bytes], *, careful: bool, since: int | None
+    ) -> list[int]:
         namespace = self._namespace(name)
         number = namespace.number
         base = first_position(number)
         sequence = namespace.last_sequence
+        since = since or sequence + 1
         now = self._now
         touched: dict[str, _Actor] = {}
         new_actors = 0
@@ -144,12 +155,12 @@ class Appender:
                     actor = known.copy()
                 touched[actor_id] = actor
             if version <= actor[_VERSION]:
-                raise self._conflict(event, actor, rows)
+                raise self._conflict(event, actor, base, since)
             id_state = new_hash()
             id_state.update(event.id.encode())
             id_hash = id_state.digest()
             if careful or id_hash in ids or id_hash in staged_ids:
-                self._refuse_duplicate(event.id, id_hash, ids)
+                self._refuse_duplicate(event.id, id_hash, ids, since)
             event_type = types.get(event.event_type)
             if event_type is None:
                 event_type = new_types.setdefault(event.event_type, len(types) + len(new_types) + 1)
@@ -228,7 +239,9 @@ class Appender:
             connection.executemany(SAVE_SNAPSHOT, self._snapshots)
             self._snapshots = []
 
-    def flush_batch(self, name: str, events: Sequence[Event], raws: Sequence[bytes]) -> None:
+    def flush_batch(
+        self, name: str, events: Sequence[Event], raws: Sequence[bytes], *, since: int | None = None
+    ) -> None:
         """As `flush`, for the only save of the transaction so far that is still staged.
 
         If the unique index finds an id that is stored already, the error says which.
@@ -240,7 +253,7 @@ class Appender:
         except sqlite3.IntegrityError:
             connection.execute("ROLLBACK TO batch")
             self._forget()
-            self.stage(name, events, raws, careful=True)
+            self.stage(name, events, raws, careful=True, since=since)
             raise
         connection.execute("RELEASE batch")
 
@@ -279,9 +292,25 @@ class Appender:
     def close(self) -> None:
         """Let go of the connection; the last one of all processes clears the write-ahead log away."""
         self._forget()
+        self._stop_looking()
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
+
+    def _stop_looking(self) -> None:
+        looking, self._looking = self._looking, None
+        if looking is not None:
+            looking.close()
+
+    def _check_in_place(self) -> None:
+        # SQLite goes on writing into a file that has no name any more, and what it acknowledges is lost.
+        handle = self._raw.open()
+        with suppress(OSError):
+            if handle is not None and os.path.samestat(os.fstat(handle), self._raw.path.stat()):
+                return
+        raise StoreUnavailableError(
+            self._url, "the file was deleted, moved or replaced; close it and open it again"
+        )
 
     @property
     def _open_connection(self) -> sqlite3.Connection:
@@ -337,22 +366,20 @@ class Appender:
                 known = self._actors[key] = [*row, False]
         return known
 
-    def _refuse_duplicate(self, event_id: str, id_hash: bytes, batch: Mapping[bytes, int]) -> None:
+    def _refuse_duplicate(self, event_id: str, id_hash: bytes, batch: Mapping[bytes, int], since: int) -> None:
         sequence = batch.get(id_hash) or self._staged_ids.get(id_hash)
         if sequence is None:
             found = self._open_connection.execute(_FIND_EVENT, (id_hash,)).fetchone()
             sequence = None if found is None else found[0] & SEQUENCE_MASK
         if sequence is not None:
-            raise DuplicateEventError(event_id, sequence)
+            raise DuplicateEventError(event_id, sequence, in_batch=sequence >= since)
 
-    def _conflict(self, event: Event, actor: _Actor, batch: list[tuple[Any, ...]]) -> VersionConflictError:
-        raw = None
-        if not actor[_IS_NEW]:
-            row = self._open_connection.execute(
-                "SELECT raw FROM events WHERE actor = ? AND version = ?", (actor[_NUMBER], event.version)
-            ).fetchone()
-            raw = None if row is None else row[0]
-        for staged in (*self._rows, *batch):
+    def _conflict(self, event: Event, actor: _Actor, base: int, since: int) -> VersionConflictError:
+        current = actor[_VERSION] if actor[_LAST] < since else self._version_before(actor, base + since)
+        if event.version > current:
+            return VersionConflictError(event.actor_id, event.version, actor[_VERSION], in_batch=True)
+        raw = None if actor[_IS_NEW] else self._sound_raw(actor[_NUMBER], event.version)
+        for staged in self._rows:
             if staged[1] == actor[_NUMBER] and staged[2] == event.version:
                 raw = staged[7]
         stored = None
@@ -360,69 +387,38 @@ class Appender:
             stored = None if raw is None else codec.decode_event(raw)
         is_duplicate = stored is not None and stored.id == event.id
         return VersionConflictError(
-            event.actor_id, event.version, actor[_VERSION], stored=stored, is_duplicate=is_duplicate
+            event.actor_id, event.version, current, stored=stored, is_duplicate=is_duplicate
         )
 
+    def _sound_raw(self, actor: int, version: int) -> bytes | None:
+        # Damage takes away the event that is in the way, and not the conflict. A connection that met damage does
+        # not commit any more, so this is not the one that the other saves depend on.
+        row = None
+        try:
+            if self._looking is None:
+                self._looking = connect(self._raw.path, mode="ro")
+                confine(self._looking, writing=False)
+            row = self._looking.execute(
+                "SELECT position, recorded_at, checksum, raw FROM events WHERE actor = ? AND version = ?",
+                (actor, version),
+            ).fetchone()
+        except sqlite3.Error:
+            self._stop_looking()
+        if row is None or not isinstance(row[3], bytes) or crc32(row[3], checksum_seed(*row[:2])) != row[2]:
+            return None
+        return row[3]
+
+    def _version_before(self, actor: _Actor, position: int) -> int:
+        staged = [row[2] for row in self._rows if row[1] == actor[_NUMBER] and row[0] < position]
+        if staged:
+            return int(max(staged))
+        row = self._open_connection.execute(
+            "SELECT version FROM events WHERE actor = ? AND position < ? ORDER BY version DESC LIMIT 1",
+            (actor[_NUMBER], position),
+        ).fetchone()
+        return 0 if row is None else int(row[0])
+
     def _open(self) -> sqlite3.Connection:
-        header = examine(self._raw, self._url)
-        if header.state is FileState.TRUNCATED:
-            raise CorruptStoreError(self._url, "its end is cut off; open it read-only to read what is left")
-        absent = header.state is FileState.ABSENT
-        connection = connect(self._raw.path, mode="rwc" if absent else "rw")
-        try:
-            self._raw.open()
-            if absent:
-                self._create(connection)
-            self._enter_wal_mode(connection)
-            connection.execute(f"PRAGMA synchronous = {self._synchronous}")
-            connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}").close()
-            connection.execute("PRAGMA journal_size_limit = 67108864").close()
-            connection.execute("PRAGMA cache_size = -32768")
-            connection.execute("PRAGMA secure_delete = OFF").close()
-            if self._max_pages is not None:
-                connection.execute(f"PRAGMA max_page_count = {self._max_pages}").close()
-            confine(connection, writing=True)
-            check_schema(connection, self._url)
-        except BaseException:
-            connection.close()
-            raise
-        self._connection = connection
+        self._connection = open_for_writing(self._raw, self._url, self._synchronous, self._max_pages)
         self._data_version = -1
-        return connection
-
-    def _create(self, connection: sqlite3.Connection) -> None:
-        connection.execute(f"PRAGMA page_size = {PAGE_SIZE}")
-        connection.execute("PRAGMA synchronous = EXTRA")
-        connection.execute("BEGIN EXCLUSIVE")
-        try:
-            # Another process may have made it while this one waited.
-            if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-                create_schema(connection)
-            else:
-                marks = [
-                    connection.execute(f"PRAGMA {m}").fetchone()[0] for m in ("application_id", "user_version")
-                ]
-                check_format(self._url, *marks)
-            connection.execute("COMMIT")
-        except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise
-
-    def _enter_wal_mode(self, connection: sqlite3.Connection) -> None:
-        # SQLite answers at once that the file is locked where waiting could end in a deadlock.
-        deadline = time.monotonic() + BUSY_TIMEOUT
-        while True:
-            try:
-                mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
-                    raise
-            else:
-                if mode == "wal":
-                    return
-                if time.monotonic() > deadline:
-                    raise sqlite3.OperationalError(
-                        f"format {FORMAT_VERSION} needs write-ahead logging, which the file system refuses"
-                    )
-            time.sleep(0.005)
+        return self._connection

@@ -83,8 +83,9 @@ class BulkSave:
         if not self._is_open:
             appender.begin()
             self._is_open = True
-        sequences = appender.stage(self._namespace, batch, raws, careful=False)
-        appender.flush_batch(self._namespace, batch, raws)
+        since = self._first or None
+        sequences = appender.stage(self._namespace, batch, raws, careful=False, since=since)
+        appender.flush_batch(self._namespace, batch, raws, since=since)
         if not self._count:
             self._first, self._first_event = sequences[0], batch[0]
         self._last = sequences[-1]

@@ -18,7 +18,16 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from aether_engine.errors import AetherError, CorruptStoreError, StoreUnavailableError
-from aether_engine.store.sqlite_file import FileState, Header, RawFile, beside, confine, connect, examine
+from aether_engine.store.sqlite_file import (
+    FileState,
+    Header,
+    RawFile,
+    beside,
+    confine,
+    connect,
+    examine,
+    translate,
+)
 from aether_engine.store.sqlite_schema import check_schema
 
 T = TypeVar("T")
@@ -59,7 +68,12 @@ class ReadConnections:
         """Whether the file can be read at all; raises `AetherError`."""
         header = examine(self._raw, self._url)
         if header.state is not FileState.ABSENT:
-            self.run(lambda connection: None)
+            try:
+                self.run(lambda connection: None)
+            except FileAbsentError:
+                return Header(FileState.ABSENT)
+            except sqlite3.Error as error:
+                raise translate(error, self._url) from error
         return header
 
     def run(self, job: Callable[[sqlite3.Connection], T]) -> T:

@@ -193,11 +193,23 @@ def _in_the_making(raw: RawFile) -> bool:
     return False
 
 
+class Connection(sqlite3.Connection):
+    """A connection with room for what is known of its file."""
+
+    known: dict[int, str | None] | None = None
+
+
 def connect(path: Path, *, mode: str, immutable: bool = False, truncated: bool = False) -> sqlite3.Connection:
     """A connection that can do nothing but what this library needs. `mode` is `ro`, `rw` or `rwc`."""
     uri = f"{path.absolute().as_uri()}?mode={mode}{'&immutable=1' if immutable else ''}"
     connection = sqlite3.connect(
-        uri, uri=True, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False, cached_statements=64
+        uri,
+        uri=True,
+        timeout=BUSY_TIMEOUT,
+        isolation_level=None,
+        check_same_thread=False,
+        cached_statements=64,
+        factory=Connection,
     )
     try:
         # SQLite refuses a database that is shorter than its header says, unless it believes that it is about to

@@ -8,17 +8,25 @@ no holes: what a range does not yield is looked for one by one, then in the page
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
 from aether_engine.errors import CorruptStoreError
-from aether_engine.event import ActorInfo, ActorSnapshot, NamespaceInfo, StoredEvent
+from aether_engine.event import ActorSnapshot, StoredEvent
 from aether_engine.store.sqlite_connections import FileAbsentError, ReadConnections
 from aether_engine.store.sqlite_file import RawFile, beside, is_corruption, translate
-from aether_engine.store.sqlite_rows import COLUMNS, EPOCH, Row, decode_rows, is_intact, lost_event, moment_of
+from aether_engine.store.sqlite_rows import (
+    COLUMNS,
+    EPOCH,
+    Row,
+    actor_names,
+    decode_rows,
+    is_intact,
+    lost_event,
+    moment_of,
+)
 from aether_engine.store.sqlite_salvage import Salvage
 from aether_engine.store.sqlite_schema import SEQUENCE_MASK, first_position
 from aether_engine.store.sqlite_snapshots import decode_snapshots
@@ -31,7 +39,6 @@ CHUNK: Final = 128
 BATCH_BYTES: Final = 16 << 20
 #: No event's row is smaller than this in a file: an honest log of N bytes holds at most N / this many.
 _LEAST_ROW: Final = 64
-_KNOWN_ACTORS: Final = 65_536
 
 _RANGE: Final = f"SELECT {COLUMNS} FROM events WHERE position BETWEEN ? AND ? ORDER BY position"  # noqa: S608
 _POINT: Final = f"SELECT {COLUMNS} FROM events WHERE position = ?"  # noqa: S608
@@ -43,13 +50,6 @@ _PLACES: Final = (
     "SELECT version, position FROM events INDEXED BY events_by_actor "
     "WHERE actor = ? AND version BETWEEN ? AND ? ORDER BY version LIMIT ?"
 )
-_ACTORS: Final = (
-    "SELECT a.actor_id, a.event_count, a.latest_version, t.name, e.recorded_at "
-    "FROM actors AS a INDEXED BY actors_by_name LEFT JOIN events AS e ON e.position = ? + a.last_sequence "
-    "LEFT JOIN event_types AS t ON t.id = e.event_type "
-    "WHERE a.namespace = ? AND a.actor_id >= ? AND a.actor_id > ? AND (? IS NULL OR a.actor_id < ?) "
-    "ORDER BY a.actor_id LIMIT ?"
-)
 
 
 class Reader:
@@ -60,42 +60,13 @@ class Reader:
         self.raw = raw
         self.url = url
         self._namespaces: dict[str, int] = {}
-        self._actor_names: dict[int, str | None] = {}
         self._salvage: Salvage | None = None
-
-    def namespaces(self) -> list[NamespaceInfo]:
-        """All namespaces by name."""
-
-        def job(connection: sqlite3.Connection) -> list[NamespaceInfo] | None:
-            try:
-                rows = connection.execute(
-                    "SELECT name, last_sequence, size_bytes, first_recorded_at, last_recorded_at "
-                    "FROM namespaces NOT INDEXED"
-                ).fetchall()
-            except sqlite3.Error as error:
-                if not is_corruption(error):
-                    raise
-                return None
-            infos = [
-                NamespaceInfo(
-                    str(name),
-                    _number(count),
-                    _number(size),
-                    moment_of(first) if count and first is not None else None,
-                    moment_of(last) if count and last is not None else None,
-                )
-                for name, count, size, first, last in rows
-            ]
-            return sorted(infos, key=lambda info: info.name)
-
-        infos = self._run(job, [])
-        return self._recount() if infos is None else infos
 
     def namespace_id(self, name: str) -> int | None:
         """The number of a namespace, None while it has none."""
         number = self._namespaces.get(name)
         if number is None:
-            number = self._run(lambda connection: self._names(connection), {}).get(name)
+            number = self.run(lambda connection: self.names(connection), {}).get(name)
             if number is not None:
                 self._namespaces[name] = number
         return number
@@ -105,73 +76,18 @@ class Reader:
         namespace = self.namespace_id(name)
         if namespace is None:
             return 0
-        return self._run(lambda connection: self._last_sequence(connection, namespace), 0)
-
-    def latest_version(self, name: str, actor_id: str) -> int:
-        """The highest version of an actor, 0 if it has no events."""
-        namespace = self.namespace_id(name)
-        if namespace is None or not _is_text(actor_id):
-            return 0
-
-        def job(connection: sqlite3.Connection) -> int | None:
-            try:
-                row = connection.execute(
-                    "SELECT latest_version FROM actors INDEXED BY actors_by_name "
-                    "WHERE namespace = ? AND actor_id = ?",
-                    (namespace, actor_id),
-                ).fetchone()
-                return 0 if row is None else _number(row[0])
-            except sqlite3.Error as error:
-                if not is_corruption(error):
-                    raise
-                return None
-
-        version = self._run(job, 0)
-        if version is None:
-            version = 0
-            cursor = StreamCursor(self, name, actor_id, 0, 1000)
-            while not cursor.done:
-                for stored in cursor.next_batch():
-                    version = max(version, stored.event.version if stored.event else 0)
-        return version
-
-    def actors(self, name: str, prefix: str, after: str | None, limit: int) -> list[ActorInfo]:
-        """A page of a namespace's actors in the order of their ids."""
-        namespace = self.namespace_id(name)
-        if namespace is None or limit <= 0 or not _is_text(prefix) or not _is_text(after or ""):
-            return []
-        end = _behind_prefix(prefix)
-
-        def job(connection: sqlite3.Connection) -> list[ActorInfo] | None:
-            try:
-                rows = connection.execute(
-                    _ACTORS, (first_position(namespace), namespace, prefix, after or "", end, end, limit)
-                ).fetchall()
-            except sqlite3.Error as error:
-                if not is_corruption(error):
-                    raise
-                return None
-            return [
-                ActorInfo(
-                    str(actor_id), _number(count), _number(version), str(event_type or ""),
-                    None if recorded_at is None else moment_of(recorded_at),
-                )
-                for actor_id, count, version, event_type, recorded_at in rows
-            ]  # fmt: skip
-
-        found = self._run(job, [])
-        return self._collect_actors(name, prefix, after, limit) if found is None else found
+        return self.run(lambda connection: self._last_sequence(connection, namespace), 0)
 
     def snapshots(self, name: str, actor_id: str, *, latest_only: bool) -> list[ActorSnapshot]:
         """The readable snapshots of an actor by version."""
         namespace = self.namespace_id(name)
-        if namespace is None or not _is_text(actor_id):
+        if namespace is None or not is_text(actor_id):
             return []
 
         def job(connection: sqlite3.Connection) -> list[ActorSnapshot]:
             return decode_snapshots(connection, namespace, actor_id, latest_only=latest_only)
 
-        return self._run(job, [])
+        return self.run(job, [])
 
     # What the cursors below are made of.
 
@@ -184,10 +100,12 @@ class Reader:
             size = 0
             try:
                 cursor = connection.execute(_RANGE, (base + first, base + last))
-                name_of = self._name_finder(connection)
                 while rows := cursor.fetchmany(CHUNK):
-                    stored += decode_rows(rows, name_of)
-                    size += sum(len(row[5]) for row in rows)
+                    start = base + first + len(stored)
+                    if [row[0] for row in rows] != list(range(start, start + len(rows))):
+                        return None
+                    stored += decode_rows(rows, actor_names(connection, rows))
+                    size += sum([len(row[5]) for row in rows])
                     if size > BATCH_BYTES:
                         break
                 cursor.close()
@@ -195,11 +113,9 @@ class Reader:
                 if isinstance(error, sqlite3.Error) and not is_damage(error):
                     raise
                 return None
-            if not stored or stored[0].sequence != first or stored[-1].sequence - first + 1 != len(stored):
-                return None
-            return stored if size > BATCH_BYTES or stored[-1].sequence == last else None
+            return stored if stored and (size > BATCH_BYTES or stored[-1].sequence == last) else None
 
-        stored = self._run(job, [])
+        stored = self.run(job, [])
         if stored is not None:
             return stored
         return self._read_damaged_range(namespace, first, min(last, first + 999), predecessor)
@@ -216,11 +132,11 @@ class Reader:
                 return None
             return row
 
-        return self._run(job, None)
+        return self.run(job, None)
 
-    def decode(self, rows: Iterable[Row]) -> list[StoredEvent]:
+    def decode(self, rows: Collection[Row]) -> list[StoredEvent]:
         """The events of rows that were fetched one by one."""
-        return self._run(lambda connection: decode_rows(rows, self._name_finder(connection)), [])
+        return self.run(lambda connection: decode_rows(rows, actor_names(connection, rows)), [])
 
     def recorded_at(self, namespace: int, sequence: int) -> datetime:
         """When the event at a sequence was recorded, the epoch if that cannot be read."""
@@ -250,7 +166,7 @@ class Reader:
                     raise DamagedError from error
                 raise
 
-        return self._run(job, None)
+        return self.run(job, None)
 
     def stream(self, actor: int, first: int, last: int, limit: int) -> tuple[list[StoredEvent], int]:
         """An actor's events with versions `first` to `last`, at most `limit`, and the version of the last one.
@@ -263,11 +179,10 @@ class Reader:
             size, version = 0, first
             try:
                 cursor = connection.execute(_STREAM, (actor, first, last, limit))
-                name_of = self._name_finder(connection)
                 while rows := cursor.fetchmany(CHUNK):
-                    stored += decode_rows(rows, name_of)
+                    stored += decode_rows(rows, actor_names(connection, rows))
                     version = rows[-1][2]
-                    size += sum(len(row[5]) for row in rows)
+                    size += sum([len(row[5]) for row in rows])
                     if size > BATCH_BYTES:
                         break
                 cursor.close()
@@ -277,7 +192,7 @@ class Reader:
                 return None
             return stored, version
 
-        found = self._run(job, ([], first))
+        found = self.run(job, ([], first))
         return self._damaged_stream(actor, first, last, min(limit, 1000)) if found is None else found
 
     def _damaged_stream(self, actor: int, first: int, last: int, limit: int) -> tuple[list[StoredEvent], int]:
@@ -290,7 +205,7 @@ class Reader:
                 raise
 
         stored: list[StoredEvent] = []
-        places = self._run(job, [])
+        places = self.run(job, [])
         for _, position in places:
             row = self.row_at(position) or self._salvaged(position, position).get(position)
             if row is None:
@@ -314,7 +229,7 @@ class Reader:
                 if not is_damage(error):
                     raise
 
-        self._run(job, None)
+        self.run(job, None)
         for position in range(base + first, base + last + 1):
             if position not in rows:
                 row = self.row_at(position)
@@ -341,7 +256,8 @@ class Reader:
         except OSError as error:
             raise translate(error, self.url) from error
 
-    def _run(self, job: Callable[[sqlite3.Connection], T], absent: Any) -> T:
+    def run(self, job: Callable[[sqlite3.Connection], T], absent: Any) -> T:
+        """The result of `job`, `absent` while there is no file; driver errors come out translated."""
         try:
             return self.connections.run(job)
         except FileAbsentError:
@@ -349,16 +265,22 @@ class Reader:
         except (sqlite3.Error, OSError, MemoryError) as error:
             raise translate(error, self.url) from error
 
-    def _names(self, connection: sqlite3.Connection) -> dict[str, int]:
+    def names(self, connection: sqlite3.Connection) -> dict[str, int]:
+        """The numbers of all namespaces. Raises `CorruptStoreError`."""
         # The index holds both columns, so it stands in for a damaged table, and the other way round.
+        names: dict[str, int] = {}
+        failed = 0
         for source in ("INDEXED BY namespaces_by_name", "NOT INDEXED"):
             try:
                 rows = connection.execute(f"SELECT name, id FROM namespaces {source}").fetchall()  # noqa: S608
-                return {str(name): number for name, number in rows if type(number) is int}
+                names |= {str(name): number for name, number in rows if type(number) is int}
             except sqlite3.Error as error:
                 if not is_corruption(error):
                     raise
-        raise CorruptStoreError(self.url, "the names of its namespaces cannot be read; restore it from a copy")
+                failed += 1
+        if failed == 2:
+            raise CorruptStoreError(self.url, "the names of its namespaces cannot be read; restore it from a copy")
+        return names
 
     def _last_sequence(self, connection: sqlite3.Connection, namespace: int) -> int:
         limit = self._capacity() // _LEAST_ROW
@@ -409,161 +331,9 @@ class Reader:
             return max(size, min(claimed, 64 * size)) + (wal.stat().st_size if wal.exists() else 0)
         return 0
 
-    def _name_finder(self, connection: sqlite3.Connection) -> Any:
-        names = self._actor_names
-        if len(names) > _KNOWN_ACTORS:
-            names.clear()
-
-        def find(number: int) -> str | None:
-            try:
-                return names[number]
-            except KeyError:
-                pass
-            try:
-                row = connection.execute(
-                    "SELECT actor_id FROM actors NOT INDEXED WHERE id = ?", (number,)
-                ).fetchone()
-            except sqlite3.Error:
-                return None  # A damaged list of actors costs no event.
-            if row is None:
-                return None
-            name = names[number] = str(row[0])
-            return name
-
-        return find
-
-    def _recount(self) -> list[NamespaceInfo]:
-        """`namespaces` from the log itself, where its counters cannot be read."""
-        infos: list[NamespaceInfo] = []
-        for name in sorted(self._run(lambda connection: self._names(connection), {})):
-            cursor = LogCursor(self, name, 1, None, 1000)
-            size, first, last = 0, None, None
-            while not cursor.done:
-                for stored in cursor.next_batch():
-                    size += len(stored.raw)
-                    last = stored.recorded_at
-                    first = first or last
-            infos.append(NamespaceInfo(name, self.last_sequence(name), size, first, last))
-        return infos
-
-    def _collect_actors(self, name: str, prefix: str, after: str | None, limit: int) -> list[ActorInfo]:
-        """`actors` from the log itself, where their table cannot be read."""
-        found: dict[str, ActorInfo] = {}
-        cursor = LogCursor(self, name, 1, None, 1000)
-        while not cursor.done:
-            for stored in cursor.next_batch():
-                event = stored.event
-                if event is None or not event.actor_id.startswith(prefix) or event.actor_id <= (after or ""):
-                    continue
-                before = found.get(event.actor_id)
-                found[event.actor_id] = ActorInfo(
-                    event.actor_id,
-                    before.event_count + 1 if before else 1,
-                    max(before.latest_version if before else 0, event.version),
-                    event.event_type,
-                    stored.recorded_at,
-                )
-            if len(found) > 4 * limit + 1000:
-                # The first `limit` names only move forward: what is behind them now never comes back.
-                found = dict(sorted(found.items())[:limit])
-        return [info for _, info in sorted(found.items())[:limit]]
-
 
 class DamagedError(Exception):
     """An index cannot be read and the log must be read instead; never leaves the store."""
-
-
-class LogCursor:
-    """A range of a namespace's log, batch by batch; one thread at a time."""
-
-    def __init__(self, reader: Reader, name: str, first: int, last: int | None, batch_size: int) -> None:
-        self._reader = reader
-        self._name = name
-        self._next = max(first, 1)
-        self._last = last
-        self._batch_size = batch_size
-        self._namespace: int | None = None
-        self._before: datetime | None = None
-        self.done = False
-
-    def next_batch(self) -> list[StoredEvent]:
-        """The next events; `done` is set with the last ones."""
-        if self._namespace is None:
-            self._namespace = self._reader.namespace_id(self._name)
-            end = self._reader.last_sequence(self._name)
-            self._last = end if self._last is None else min(end, self._last)
-        assert self._last is not None
-        if self._namespace is None or self._next > self._last:
-            self.done = True
-            return []
-        stop = min(self._next + self._batch_size - 1, self._last)
-        batch = self._reader.read_range(self._namespace, self._next, stop, self._before)
-        if not batch:
-            self.done = True
-            return []
-        self._next = batch[-1].sequence + 1
-        self._before = batch[-1].recorded_at
-        self.done = self._next > self._last
-        return batch
-
-
-@dataclass(slots=True)
-class _Progress:
-    actor: int
-    last: int
-
-
-class StreamCursor:
-    """One actor's events in version order, batch by batch; one thread at a time."""
-
-    def __init__(self, reader: Reader, name: str, actor_id: str, from_version: int, batch_size: int) -> None:
-        self._reader = reader
-        self._name = name
-        self._actor_id = actor_id
-        self._next = max(from_version, 0)
-        self._batch_size = batch_size
-        self._progress: _Progress | None = None
-        self._scanned: list[StoredEvent] | None = None
-        self.done = False
-
-    def next_batch(self) -> list[StoredEvent]:
-        """The next events; `done` is set with the last ones."""
-        if self._scanned is None:
-            try:
-                return self._next_by_index()
-            except DamagedError:
-                self._scanned = self._scan()
-        batch = self._scanned[: self._batch_size]
-        del self._scanned[: self._batch_size]
-        self.done = not self._scanned
-        return batch
-
-    def _next_by_index(self) -> list[StoredEvent]:
-        if self._progress is None:
-            namespace = self._reader.namespace_id(self._name)
-            known = None
-            if namespace is not None and _is_text(self._actor_id) and self._next < 2**63:
-                known = self._reader.actor_number(namespace, self._actor_id)
-            if known is None:
-                self.done = True
-                return []
-            self._progress = _Progress(known[0], known[2])
-        progress = self._progress
-        batch, version = self._reader.stream(progress.actor, self._next, progress.last, self._batch_size)
-        self._next = version + 1
-        self.done = not batch or self._next > progress.last
-        return batch
-
-    def _scan(self) -> list[StoredEvent]:
-        """The rest of the actor's events from the whole log: slow, and needs no index."""
-        log = LogCursor(self._reader, self._name, 1, None, 1000)
-        found: list[tuple[int, StoredEvent]] = []
-        while not log.done:
-            for stored in log.next_batch():
-                event = stored.event
-                if event is not None and event.actor_id == self._actor_id and event.version >= self._next:
-                    found.append((event.version, stored))
-        return [stored for _, stored in sorted(found, key=lambda pair: pair[0])]
 
 
 def is_damage(error: sqlite3.Error) -> bool:
@@ -571,25 +341,10 @@ def is_damage(error: sqlite3.Error) -> bool:
     return is_corruption(error) or "decode to UTF-8" in str(error)
 
 
-def _number(value: object) -> int:
-    return value if type(value) is int else 0
-
-
-def _is_text(text: str) -> bool:
+def is_text(text: str) -> bool:
     """Whether `text` can be in a file at all: lone surrogates cannot."""
     try:
         text.encode()
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _behind_prefix(prefix: str) -> str | None:
-    """The first text behind all that start with `prefix`, None if there is none."""
-    while prefix:
-        last = ord(prefix[-1])
-        if last < 0x10FFFF:
-            following = last + 1
-            return prefix[:-1] + chr(0xE000 if following == 0xD800 else following)
-        prefix = prefix[:-1]
-    return None

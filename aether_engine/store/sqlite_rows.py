@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -15,12 +16,14 @@ from aether_engine.errors import (
     MisplacedEventError,
 )
 from aether_engine.event import Event, ReplayError, StoredEvent
+from aether_engine.store.sqlite_file import Connection
 from aether_engine.store.sqlite_schema import SEQUENCE_MASK, checksum_seed
 
 #: The columns of `events` that a `Row` holds, in this order.
 COLUMNS: Final = "position, actor, version, recorded_at, checksum, raw"
 Row = tuple[Any, ...]
 
+_KNOWN_ACTORS: Final = 65_536
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 LOST: Final = "the part of the file that held it is damaged"
 
@@ -43,6 +46,23 @@ def moment_of(microseconds: object) -> datetime:
         return codec.utc_from_microseconds(microseconds)  # type: ignore[arg-type]
     except (OverflowError, TypeError):
         return EPOCH
+
+
+def actor_names(connection: sqlite3.Connection, rows: Iterable[Row]) -> Callable[[int], str | None]:
+    """The function that tells the id of each actor number in `rows`; None where that cannot be read."""
+    known = getattr(connection, "known", None)
+    if known is None or len(known) > _KNOWN_ACTORS:
+        known = {}
+        if isinstance(connection, Connection):
+            connection.known = known
+    for number in {row[1] for row in rows}.difference(known):
+        try:
+            row = connection.execute("SELECT actor_id FROM actors NOT INDEXED WHERE id = ?", (number,)).fetchone()
+        except sqlite3.Error:
+            continue  # A damaged list of actors costs no event.
+        if row is not None:
+            known[number] = str(row[0])
+    return known.get
 
 
 def decode_rows(rows: Iterable[Row], actor_name: Callable[[int], str | None]) -> list[StoredEvent]:

@@ -227,16 +227,18 @@ class Writer:
             self.on_loop(_settle, task.future, result)
 
     def _commit(self, group: Sequence[Save | SaveSnapshot]) -> None:
-        try:
-            self._attempt(group, careful=False)
-        except sqlite3.IntegrityError:
-            self.appender.rollback()
+        for careful in (False, True):
             try:
-                self._attempt(group, careful=True)
+                self._attempt(group, careful=careful)
+            except sqlite3.IntegrityError as error:
+                if careful:
+                    self._fail(group, error)
+                else:
+                    self.appender.rollback()
+                    continue
             except Exception as error:  # noqa: BLE001 (handed to the savers)
                 self._fail(group, error)
-        except Exception as error:  # noqa: BLE001 (handed to the savers)
-            self._fail(group, error)
+            return
 
     def _attempt(self, group: Sequence[Save | SaveSnapshot], *, careful: bool) -> None:
         appender = self.appender
@@ -278,7 +280,7 @@ class Writer:
         if isinstance(request, SaveSnapshot):
             return reason  # Saving it again replaces it.
         if isinstance(request.outcome, AetherError):
-            return request.outcome
+            return reason  # What refused it may have been another save of this very transaction.
         try:
             sequence = self.appender.find(request.namespace, request.events[0])
         except Exception:  # noqa: BLE001 (then it is not known, whatever the reason)

@@ -26,7 +26,7 @@ def run(quick: bool) -> list[Row]:
     """Measure; events per second."""
     folder = Path(tempfile.mkdtemp(prefix="aether-benchmark-"))
     try:
-        return _load(folder, 100_000 if quick else 200_000, 3) + _single(folder, 100 if quick else 400, 5)
+        return _load(folder, 20_000 if quick else 200_000, 3) + _single(folder, 100 if quick else 400, 5)
     finally:
         shutil.rmtree(folder)
 

@@ -131,6 +131,9 @@ def test_an_id_is_used_once(aether: Aether, shop: Path) -> None:
         (("--next", "--metadata", '{"n":1}'), "metadata holds 1"),
         (("--next", "--id", ""), "id is empty"),
         (("--next", "--type", ""), "eventType is empty"),
+        (("--next", "--type", "\udcff"), r"--type is not UTF-8: b'\xff'."),
+        (("--next", "--command-id", "\udcff"), "--command-id is not UTF-8"),
+        (("--next", "--user-id", "a\udcff"), "--user-id is not UTF-8"),
         (("--next", "--namespace", "a b"), "cannot be a namespace"),
     ],
 )

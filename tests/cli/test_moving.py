@@ -76,6 +76,15 @@ def test_export_leaves_damaged_events_out_and_says_so(aether: Aether, shop: Path
     assert file.read_bytes().count(b"\n") == 2
 
 
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names of files are Unicode there")
+def test_export_into_a_file_whose_name_is_not_utf8(aether: Aether, shop: Path, tmp_path: Path) -> None:
+    file = os.fsdecode(os.fsencode(tmp_path) + b"/\xff.ndjson")
+    ran = aether("export", shop, file)
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.objects[0]["file"] == f"{tmp_path}/\ufffd.ndjson"
+    assert Path(file).exists()
+
+
 def test_export_into_a_folder_that_is_not_there(aether: Aether, shop: Path, tmp_path: Path) -> None:
     ran = aether("export", shop, tmp_path / "none" / "out.ndjson")
     assert (ran.code, ran.out) == (3, b"")

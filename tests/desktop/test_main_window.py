@@ -50,6 +50,7 @@ async def seen(tmp_path: Path, permits_extract: Path) -> AsyncIterator[DrivenWin
     path = tmp_path / "permits.aether"
     await import_into(path, permits_extract)
     async with driven_file(path) as window:
+        await window.at(1)
         yield window
 
 
@@ -110,8 +111,6 @@ async def test_a_row_fills_inspector_and_state(
 
 
 async def test_f8_and_f7_step_from_any_pane(seen: DrivenWindow) -> None:
-    seen.key(Qt.Key.Key_F8)
-    await seen.at(1)
     for expected in (2, 3):
         seen.key(Qt.Key.Key_F8)
         await seen.at(expected)
@@ -139,6 +138,7 @@ async def test_an_actor_opens_from_the_navigator(seen: DrivenWindow, events: lis
     await seen.settle()
     seen.key(Qt.Key.Key_Return)
     await until(lambda: seen.tabs == ["Log permits", actor], what="the stream opens")
+    assert seen.window.windowTitle() == f"{actor} – permits – permits.aether – Aether Desktop"
     sequences = stream_of(events, actor)
     await seen.at(sequences[-1])
     assert [seen.cell(row, Column.SEQUENCE) for row in range(seen.view.model.rowCount())] == [
@@ -187,6 +187,16 @@ async def test_the_state_panel_moves_the_log_too(seen: DrivenWindow, events: lis
     assert seen.tabs == ["Log permits"]
 
 
+async def test_f6_goes_round_the_panes(seen: DrivenWindow, qapp: QApplication) -> None:
+    round_trip = []
+    for _ in range(4):
+        seen.key(Qt.Key.Key_F6)
+        focus = qapp.focusWidget()
+        assert focus is not None
+        round_trip.append(focus.objectName())
+    assert round_trip == ["eventTree", "stateTree", "actorTable", "eventTable"]
+
+
 async def test_the_diff_tab_says_what_a_version_changed(seen: DrivenWindow, events: list[dict[str, Any]]) -> None:
     await seen.click_row(1)
     await until(lambda: seen.shown_version == 2)
@@ -223,7 +233,7 @@ async def test_go_to_a_sequence_a_version_and_a_time(seen: DrivenWindow, events:
     await until(lambda: "There is no sequence 9,999" in seen.banner)
     assert seen.row_sequence == first
     await seen.click_row(0)
-    seen.control(Qt.Key.Key_Return)
+    seen.run("open_stream")
     await until(lambda: len(seen.tabs) == 2)
     await seen.at(1)
     await go_to("4")
@@ -238,18 +248,19 @@ async def test_a_place_that_is_none_is_told_while_typing(seen: DrivenWindow) -> 
     assert dialog.isVisible()
     seen.key(Qt.Key.Key_Escape, target=dialog.input)
     await seen.settle()
-    assert seen.selected_sequence == 0
+    assert seen.selected_sequence == 1
 
 
 async def test_the_selection_has_a_history(seen: DrivenWindow) -> None:
     assert not seen.can("back")
     for row in (2, 20, 12):
         await seen.click_row(row)
-    seen.key(Qt.Key.Key_Left, Qt.KeyboardModifier.AltModifier)
-    await seen.at(21)
-    seen.key(Qt.Key.Key_Left, Qt.KeyboardModifier.AltModifier)
-    await seen.at(3)
+    for expected in (21, 3, 1):
+        seen.key(Qt.Key.Key_Left, Qt.KeyboardModifier.AltModifier)
+        await seen.at(expected)
     assert not seen.can("back")
+    seen.key(Qt.Key.Key_Right, Qt.KeyboardModifier.AltModifier)
+    await seen.at(3)
     seen.key(Qt.Key.Key_Right, Qt.KeyboardModifier.AltModifier)
     await seen.at(21)
     assert seen.can("forward")
@@ -318,7 +329,6 @@ async def test_nothing_flashes_up_as_a_window_of_its_own(seen: DrivenWindow, qap
     assert windows == []
 
 
-async def test_the_keyboard_coming_into_the_table_selects_an_event(seen: DrivenWindow) -> None:
-    seen.table.setFocus()
-    await seen.at(1)
+async def test_the_keyboard_begins_in_the_table_at_an_event(seen: DrivenWindow) -> None:
+    assert seen.table.hasFocus()
     assert [index.row() for index in seen.table.selectionModel().selectedRows()] == [0]

@@ -35,7 +35,8 @@ async def test_a_file_is_opened_once_and_remembered(workspace: Workspace, tmp_pa
     path = await store_file(tmp_path / "shop.aether")
     first = await workspace.open_path(path)
     second = await workspace.open_path(path)
-    assert first is second is not None
+    assert first is not None
+    assert first is second
     assert first.title == "shop.aether"
     assert [info.name for info in first.namespaces] == ["shop.orders"]
     assert workspace.settings.recent == [sqlite_url(path)]

@@ -9,7 +9,18 @@ from datetime import UTC, datetime
 
 import pytest
 
-from aether_engine import ActorSnapshot, Event
+from aether_engine import (
+    ActorSnapshot,
+    AetherError,
+    DuplicateEventError,
+    Event,
+    InvalidEventError,
+    OutcomeUnknownError,
+    ReadOnlyError,
+    StoreUnavailableError,
+    UnsupportedFormatError,
+    VersionConflictError,
+)
 from aether_engine.testing import NASTY_PAYLOADS, make_event
 
 MOMENT = datetime(2024, 1, 2, 3, 4, 5, 678901, UTC)
@@ -53,6 +64,37 @@ def test_copies_keep_the_bytes(name: str) -> None:
     for copied in (copy.copy(event), copy.deepcopy(event), pickle.loads(pickle.dumps(event))):
         assert copied == event
         assert copied.to_json() == NASTY_PAYLOADS[name]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        InvalidEventError("id", "is empty", kind="snapshot"),
+        VersionConflictError("a", 1, 2, stored=make_event(), is_duplicate=True),
+        DuplicateEventError("e-1", 3, in_batch=True),
+        OutcomeUnknownError(make_event(), "the task was cancelled"),
+        ReadOnlyError("memory://"),
+        StoreUnavailableError("memory://", "it was closed"),
+        UnsupportedFormatError("a", "b", "c"),
+    ],
+)
+def test_errors_travel_with_their_fields(error: AetherError) -> None:
+    for copied in (copy.copy(error), pickle.loads(pickle.dumps(error))):
+        assert type(copied) is type(error)
+        assert str(copied) == str(error)
+        assert vars(copied) == vars(error)
+
+
+def test_a_conflict_at_the_highest_version_advises_nothing_impossible() -> None:
+    stored = make_event(event_type="T" * 1000)
+    for error in (
+        VersionConflictError("a", 2**63 - 1, 2**63 - 1, stored=stored),
+        VersionConflictError("a", 2**63 - 1, 2**63 - 1, in_batch=True),
+        VersionConflictError("a", 5, 2**63 - 1),
+    ):
+        assert str(2**63) not in str(error)
+        assert "there is no higher version" in str(error)
+        assert len(str(error)) < 500
 
 
 def test_metadata_helpers() -> None:

@@ -225,6 +225,13 @@ async def test_an_id_twice_in_the_file_names_the_second_line(store: Store, tmp_p
     await _refused(store, write(tmp_path, content), between + 2, "twice")
 
 
+@pytest.mark.parametrize("between", [0, 1500])
+async def test_a_line_twice_in_the_file_is_not_called_stored(store: Store, tmp_path: Path, between: int) -> None:
+    others = [line(version, "x") for version in range(1, between + 1)]
+    content = lines(line(1, id="twice"), *others, line(1, id="twice"))
+    await _refused(store, write(tmp_path, content), between + 2, "an earlier event of the same batch")
+
+
 async def test_a_line_beyond_the_limit(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("aether_engine.transfer.MAX_LINE_BYTES", 2**20)
     content = lines(line(1), line(2, data={"x": "y" * 2**20}))
