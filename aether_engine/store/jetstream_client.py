@@ -55,7 +55,13 @@ class Headers(dict[str, str]):
 
 
 class QuickClient(Client):
-    """A `Client` whose messages have `Headers`."""
+    """A `Client` whose messages have `Headers` and whose failed attempts leave no socket open."""
+
+    async def _connect_to_server(self, s: Any) -> None:
+        # After a refused login the driver opens the next connection over the last one.
+        if self._transport is not None:
+            self._transport.close()  # type: ignore[no-untyped-call]
+        await super()._connect_to_server(s)
 
     async def _process_headers(self, headers: bytes) -> dict[str, str] | None:
         return Headers(bytes(headers)) if headers else None

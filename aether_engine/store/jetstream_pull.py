@@ -62,8 +62,7 @@ class Pull:
         self._broken = ""
         self._arrival = asyncio.Event()
         self._heard_at = 0.0
-        #: Messages that were there when the run began.
-        self.pending_at_start = 0
+        self._created = False
 
     async def open(self) -> None:
         """Create the consumer and ask for the first messages. Raises the errors of `Api`."""
@@ -86,8 +85,8 @@ class Pull:
         }
         body = {"stream_name": self._stream, "config": config, "action": "create"}
         try:
-            answer = await self._api.ask(f"CONSUMER.CREATE.{self._stream}.{self._name}.{self._subject}", body)
-            self.pending_at_start = int(answer.get("num_pending", 0))
+            await self._api.ask(f"CONSUMER.CREATE.{self._stream}.{self._name}.{self._subject}", body)
+            self._created = True
             self._heard_at = asyncio.get_running_loop().time()
             await self._ask_for_more()
         except BaseException:
@@ -122,7 +121,8 @@ class Pull:
         self._arrival.set()
         if subscription is not None:
             await bounded(subscription.unsubscribe(), 1.0)
-            await bounded(self._api.delete_consumer(self._stream, self._name), 1.0)
+            if self._created:
+                await bounded(self._api.delete_consumer(self._stream, self._name), 1.0)
 
     async def _ask_for_more(self) -> None:
         while (
