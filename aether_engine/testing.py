@@ -593,6 +593,22 @@ class StoreContract(_Contract):
             page = await store.actors(prefix=prefix, after=actor_id, limit=2)
             assert [info.actor_id for info in page] == expected[place + 1 : place + 3]
 
+    async def test_no_limit_is_too_high(self, store: Store) -> None:
+        """Limits and sizes beyond 64 bits mean "all", as every number beyond what is there does."""
+        event = make_event()
+        await store.save_event(event)
+        for huge in (2**63 - 1, 2**63, 2**100):
+            assert [info.actor_id for info in await store.actors(limit=huge)] == ["order-1"]
+            reads = (
+                store.read(to_sequence=huge, batch_size=huge),
+                store.read_actor("order-1", batch_size=huge),
+                store.read_actor("order-1", from_version=-huge),
+            )
+            for read in reads:
+                assert [stored.event for stored in await collect(read)] == [event]
+            assert await collect(store.read(from_sequence=huge)) == []
+            assert await store.get_events("order-1", huge) == []
+
     async def test_actor_infos(self, store: Store) -> None:
         """Each info tells count, latest version, last event type and when it came; new actors join the list."""
         await store.save_event(make_event(1, "b", event_type="First"))

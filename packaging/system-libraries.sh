@@ -136,7 +136,7 @@ fi
     echo 'Without them:'
     [ "${#needed_for_qt[@]}" = 0 ] || echo "  - the application does not start, or shows no text (${needed_for_qt[*]})"
     [ "${#needed_for_window[@]}" = 0 ] || echo "  - no window opens on this display (${needed_for_window[*]})"
-    [ "${#needed_for_driving[@]}" = 0 ] || echo "  - the tests that drive a real window are skipped (${needed_for_driving[*]})"
+    [ "${#needed_for_driving[@]}" = 0 ] || echo "  - the tests that drive a real window fail (${needed_for_driving[*]})"
 } >&2
 # Only what Qt itself needs is worth stopping for: the rest costs some tests, or Qt finds another platform.
 [ "${#needed_for_qt[@]}" = 0 ]

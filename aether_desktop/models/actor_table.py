@@ -30,6 +30,8 @@ class ActorTable(QAbstractTableModel):
         super().__init__(parent)
         self._log: EventLog | None = None
         self._search = ""
+        #: The search whose actors are shown; another one may be on its way.
+        self.shown_search: str | None = None
         self._actors: list[ActorInfo] = []
         self._last_seen: str | None = None
         self.complete = True
@@ -119,6 +121,9 @@ class ActorTable(QAbstractTableModel):
         complete = False
         while len(found) < count and not complete:
             page = await log.actors(prefix=prefix, after=after, limit=PAGE_ACTORS)
+            # Another search may have begun meanwhile; the answer to the old one is nobody's any more.
+            if generation != self._generation:
+                return
             complete = len(page) < PAGE_ACTORS
             after = page[-1].actor_id if page else after
             if exact is not None:
@@ -128,9 +133,7 @@ class ActorTable(QAbstractTableModel):
                 found.extend(actor for actor in page if match_actor_pattern(pattern, actor.actor_id))
             else:
                 found.extend(page)
-        # Another search may have begun meanwhile; the answer to the old one is nobody's any more.
-        if generation != self._generation:
-            return
+        self.shown_search = search
         if fresh:
             self._replace(found, after, complete=complete)
         else:

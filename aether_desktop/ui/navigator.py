@@ -170,7 +170,8 @@ class Navigator(QWidget):
         self.search.addAction(icon("search"), QLineEdit.ActionPosition.LeadingPosition)
         self._delay = QTimer(self, singleShot=True, interval=SEARCH_DELAY)
         self._delay.timeout.connect(lambda: self.search_changed.emit(self.search.text()))
-        self.search.textChanged.connect(lambda: self._delay.start())
+        self.search.textChanged.connect(self._search_typed)
+        self._awaited_search: str | None = None
 
         self.table = ActorView()
         self.table.setObjectName("actorTable")
@@ -189,15 +190,34 @@ class Navigator(QWidget):
             self.table.setColumnWidth(column, metrics.horizontalAdvance(usual) + 2 * PADDING)
         self.table.actor_opened.connect(self.actor_opened)
         self.table.clicked.connect(lambda: self.table.open_current())
-        self.search.returnPressed.connect(self.table.open_current)
+        self.search.returnPressed.connect(self._open_found)
 
         self._footer = QLabel("No actors")
         self._more = LinkButton("Load more")
         self._more.setAccessibleName("Load more actors")
         self._more.clicked.connect(actors.load_more)
         actors.counts_changed.connect(self._show_counts)
+        actors.counts_changed.connect(self._search_done)
         self._lay_out()
         self._show_counts()
+
+    def _search_typed(self) -> None:
+        self._awaited_search = None
+        self._delay.start()
+
+    def _open_found(self) -> None:
+        """Open the first actor found, once the search for what stands there now is done."""
+        self._awaited_search = self.search.text().strip()
+        if self._awaited_search != self._actors.shown_search:
+            self._delay.stop()
+            self.search_changed.emit(self.search.text())
+        else:
+            self._search_done()
+
+    def _search_done(self) -> None:
+        if self._awaited_search is not None and self._awaited_search == self._actors.shown_search:
+            self._awaited_search = None
+            self.table.open_current()
 
     def _lay_out(self) -> None:
         title = QHBoxLayout()

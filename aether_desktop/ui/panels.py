@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _LAYOUT_VERSION = 1
 #: Least and first widths of the docks at the left and at the right, in pixels.
-_NAVIGATOR_WIDTH = (210, 230)
+_NAVIGATOR_WIDTH = (210, 270)
 _INSPECTOR_WIDTH = (300, 430)
 #: Namespace that is offered where there is none yet.
 _FIRST_NAMESPACE = "default"

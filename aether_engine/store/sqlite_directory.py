@@ -93,7 +93,8 @@ class Directory:
         def job(connection: sqlite3.Connection) -> list[ActorInfo] | None:
             try:
                 rows = connection.execute(
-                    _ACTORS, (first_position(namespace), namespace, prefix, after or "", end, end, limit)
+                    _ACTORS,
+                    (first_position(namespace), namespace, prefix, after or "", end, end, min(limit, 2**63 - 1)),
                 ).fetchall()
             except sqlite3.Error as error:
                 if not is_corruption(error):

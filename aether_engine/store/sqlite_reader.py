@@ -178,7 +178,7 @@ class Reader:
             stored: list[StoredEvent] = []
             size, version = 0, first
             try:
-                cursor = connection.execute(_STREAM, (actor, first, last, limit))
+                cursor = connection.execute(_STREAM, (actor, first, last, min(limit, 2**63 - 1)))
                 while rows := cursor.fetchmany(CHUNK):
                     stored += decode_rows(rows, actor_names(connection, rows))
                     version = rows[-1][2]

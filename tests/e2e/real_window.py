@@ -1,0 +1,213 @@
+"""The real program on a private X server, driven by real keys, and the command line beside it.
+
+Everything is started with a number or name of its own and ended by its process id, so that runs do not meet.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.waiting import until_sync
+
+ROOT = Path(__file__).resolve().parents[2]
+#: What the tests call, and the Debian package it is in.
+PROGRAMS = {"Xvfb": "xvfb", "openbox": "openbox", "xdotool": "xdotool"}
+#: Longest wait for a window, a title or a stored event, in seconds.
+PATIENCE = 20.0
+#: Longest time the program may take to end, in seconds.
+PROMPT = 5.0
+
+
+class MissingProgramsError(Exception):
+    """The machine cannot show a real window."""
+
+    def __init__(self, packages: Sequence[str]) -> None:
+        super().__init__(
+            f"Driving a real window needs more programs. On Debian: apt-get install {' '.join(packages)} "
+            "(packaging/system-libraries.sh test does it)."
+        )
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a command ended and what it wrote."""
+
+    code: int
+    out: bytes
+    err: str
+
+    @property
+    def objects(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+def aether(*arguments: object) -> Ran:
+    """Run the command line in a process of its own, as a script would."""
+    command = [sys.executable, "-m", "aether_desktop.cli", *map(str, arguments)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, capture_output=True, env=environment, timeout=60, check=False)
+    return Ran(done.returncode, done.stdout, done.stderr.decode())
+
+
+@dataclass
+class Screen:
+    """A private X server with a window manager."""
+
+    display: str
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {**os.environ, "DISPLAY": self.display, "WAYLAND_DISPLAY": "", "PYTHONPATH": str(ROOT)}
+
+    def xdotool(self, *arguments: object) -> str:
+        """Run xdotool; returns what it says, nothing when it fails (as a search without a hit does)."""
+        command = ["xdotool", *map(str, arguments)]
+        done = subprocess.run(command, capture_output=True, env=self.environment, timeout=30, check=False)
+        return done.stdout.decode() if done.returncode == 0 else ""
+
+
+@contextmanager
+def private_screen(size: str = "1600x1000") -> Iterator[Screen]:
+    """An X server on a display number that it finds by itself, and openbox on it."""
+    missing = [package for program, package in PROGRAMS.items() if shutil.which(program) is None]
+    if missing:
+        raise MissingProgramsError(missing)
+    read, write = os.pipe()
+    with os.fdopen(read) as numbers:
+        command = ["Xvfb", "-displayfd", str(write), "-screen", "0", f"{size}x24", "-nolisten", "tcp", "-noreset"]
+        server = subprocess.Popen(command, pass_fds=[write], stderr=subprocess.DEVNULL)
+        os.close(write)
+        try:
+            number = numbers.readline().strip()
+            assert number, "Xvfb did not start"
+            screen = Screen(f":{number}")
+            with _window_manager(screen):
+                yield screen
+        finally:
+            _end(server)
+
+
+@contextmanager
+def _window_manager(screen: Screen) -> Iterator[None]:
+    openbox = subprocess.Popen(
+        ["openbox"], env=screen.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        yield
+    finally:
+        _end(openbox)
+
+
+def _end(process: subprocess.Popen[Any]) -> None:
+    process.terminate()
+    try:
+        process.wait(PROMPT)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+@dataclass
+class RealWindow:
+    """The running program: its windows by title, keys to the one that has the focus, and its end."""
+
+    screen: Screen
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    # -- looking
+
+    def titles(self) -> dict[str, str]:
+        """The windows that are on the screen: number to title."""
+        found = self.screen.xdotool("search", "--onlyvisible", "--pid", self.process.pid, "--name", ".")
+        return {window: self.screen.xdotool("getwindowname", window).strip() for window in found.split()}
+
+    def window(self, title: str) -> str:
+        """The number of the window whose title contains `title`, "" if there is none."""
+        return next((number for number, shown in self.titles().items() if title in shown), "")
+
+    def wait_for(self, title: str) -> str:
+        """Wait for a window and for its having the keyboard; returns its number."""
+        until_sync(lambda: self._runs() and self.window(title), PATIENCE, f"a window {title!r}, {self.said()}")
+        number = self.window(title)
+        self.screen.xdotool("windowactivate", "--sync", number)
+        until_sync(lambda: self.focused() == number, PATIENCE, f"the focus on {title!r}")
+        return number
+
+    def appears(self, title: str, timeout: float = 2.0) -> bool:
+        """Whether a window comes up within that time, and has the keyboard."""
+        try:
+            until_sync(lambda: self._runs() and self.window(title), timeout)
+        except AssertionError:
+            self._runs()
+            return False
+        self.wait_for(title)
+        return True
+
+    def wait_until_gone(self, title: str) -> None:
+        until_sync(lambda: not self.window(title), PATIENCE, f"the end of the window {title!r}")
+
+    def focused(self) -> str:
+        return self.screen.xdotool("getwindowfocus").strip()
+
+    def height(self, window: str) -> int:
+        """The height of a window in pixels."""
+        shape = self.screen.xdotool("getwindowgeometry", "--shell", window)
+        return next((int(line[7:]) for line in shape.splitlines() if line.startswith("HEIGHT=")), 0)
+
+    def said(self) -> str:
+        """What the program wrote to stderr."""
+        return self.log.read_text(errors="replace")
+
+    # -- doing
+
+    def keys(self, *keys: str) -> None:
+        """Press keys, one after another, as from a keyboard."""
+        self.screen.xdotool("key", "--clearmodifiers", "--delay", 30, *keys)
+
+    def type(self, text: str) -> None:
+        """Type ASCII text."""
+        self.screen.xdotool("type", "--clearmodifiers", "--delay", 15, text)
+
+    # -- ending
+
+    def interrupt(self) -> None:
+        """Ctrl-C in the terminal it was started from."""
+        self.process.send_signal(signal.SIGINT)
+
+    def close(self) -> None:
+        """Close the window that has the keyboard, by the window manager's shortcut."""
+        self.keys("alt+F4")
+
+    def exit_code(self) -> int:
+        """How it ended, promptly."""
+        return self.process.wait(PROMPT)
+
+    def _runs(self) -> bool:
+        assert self.process.poll() is None, f"it ended with {self.process.returncode}: {self.said()}"
+        return True
+
+
+@contextmanager
+def real_window(screen: Screen, folder: Path, *arguments: object) -> Iterator[RealWindow]:
+    """The program on that screen; whatever happens it is not running afterwards."""
+    log = folder / "stderr.txt"
+    with log.open("wb") as stderr:
+        command = [sys.executable, "-m", "aether_desktop", *map(str, arguments)]
+        environment = {**screen.environment, "QT_QPA_PLATFORM": "xcb", "QT_ACCESSIBILITY": "0"}
+        process = subprocess.Popen(command, env=environment, cwd=folder, stderr=stderr)
+    try:
+        yield RealWindow(screen, process, log)
+    finally:
+        if process.poll() is None:
+            _end(process)
