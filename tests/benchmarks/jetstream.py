@@ -7,6 +7,7 @@ import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from statistics import median
 from time import perf_counter
 
@@ -24,6 +25,8 @@ from tests.nats_servers import nats_server
 _PLAIN = "plain_events"
 _REPEATS = 3
 _SAVERS = 64
+# What a tail may have on its way and in its batches, however long the log is.
+_TAIL_MEMORY = 48 * 1024 * 1024
 
 
 def run(quick: bool) -> list[Row]:
@@ -299,6 +302,7 @@ async def _tailing(engine: Engine, count: int) -> Row:
     sequences = 0
     last = 0
     tail = store.tail(after_sequence=0)
+    before = _resident_bytes()
     start = perf_counter()
     while sequences < count:
         batch = await anext(tail)
@@ -308,7 +312,17 @@ async def _tailing(engine: Engine, count: int) -> Row:
             last = stored.sequence
         sequences += len(batch)
     rate = count / (perf_counter() - start)
+    grown = _resident_bytes() - before
+    assert grown < _TAIL_MEMORY, f"following {count:,} events took {grown:,} bytes more memory"
     return Row("tail, decoded, nothing missing", rate, "/s", "asked for", 20_000.0, rate / 20_000, "≥ 1")
+
+
+def _resident_bytes() -> int:
+    """What this process holds in memory; 0 where there is no /proc."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+    except OSError:
+        return 0
 
 
 async def _listing(engine: Engine, connection: Client, count: int) -> Row:

@@ -292,7 +292,7 @@ READER = """
     publish: ["$JS.API.INFO", "$JS.API.STREAM.LIST", "$JS.API.STREAM.INFO.*", "$JS.API.STREAM.MSG.GET.*",
               "$JS.API.DIRECT.GET.>", "$JS.API.CONSUMER.CREATE.*.>", "$JS.API.CONSUMER.MSG.NEXT.>",
               "$JS.API.CONSUMER.DELETE.*.*"]
-    subscribe: ["_INBOX.>", "_INBOX-*", "aether.events.>", "$JS.EVENT.ADVISORY.STREAM.>"]
+    subscribe: ["_INBOX.>", "aether.events.>", "$JS.EVENT.ADVISORY.STREAM.>"]
 """
 WRITER = READER.replace("publish: [", 'publish: ["*.events.>", "*.snapshots.>", "aether.events.>", ')
 CREATOR = WRITER.replace("publish: [", 'publish: ["$JS.API.STREAM.CREATE.*", ')

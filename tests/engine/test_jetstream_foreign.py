@@ -11,6 +11,7 @@ from typing import Any
 import nats
 import pytest
 import pytest_asyncio
+from nats.aio.client import Client
 
 from aether_engine.engine import Engine, open_engine
 from aether_engine.errors import (
@@ -55,7 +56,7 @@ async def engine(server: NatsServer) -> AsyncIterator[Engine]:
 class Stranger:
     """Another program: the plain driver, none of our code."""
 
-    def __init__(self, connection: nats.NATS) -> None:
+    def __init__(self, connection: Client) -> None:
         self._connection = connection
 
     async def create(self, name: str, **settings: object) -> None:
@@ -65,7 +66,8 @@ class Stranger:
         assert "error" not in json.loads(answer.data), answer.data
 
     async def publish(self, subject: str, payload: bytes, headers: dict[str, str] | None = None) -> int:
-        return (await self._connection.jetstream().publish(subject, payload, headers=headers)).seq
+        answer = await self._connection.jetstream().publish(subject, payload, headers=headers)
+        return int(answer.seq)
 
     async def state(self, stream: str) -> dict[str, Any]:
         answer = await self._connection.request(f"$JS.API.STREAM.INFO.{stream}", b"", timeout=5)
