@@ -303,12 +303,13 @@ class StreamWriter:
             if all(sequences):
                 return sequences
         versions: dict[str, int] = {}
-        ids: set[str] = set()
-        for save in saves:
+        ids: dict[str, int] = {}
+        for place, save in enumerate(saves):
             event, head = save.event, heads[save.subject]
-            current = versions.get(event.actor_id) or head.version(event.actor_id)
+            current = head.version(event.actor_id)
+            inside = versions.get(event.actor_id, 0)
             known = event.id in ids or event.id in head.ids or event.id in self._recent
-            if (event.version <= current or known) and any(one.assumed for one in heads.values()):
+            if (event.version <= max(current, inside) or known) and any(one.assumed for one in heads.values()):
                 # It counts which mistake comes first: look where the actors really stand.
                 for subject in [subject for subject, one in heads.items() if one.assumed]:
                     del heads[subject]
@@ -316,11 +317,14 @@ class StreamWriter:
                 return await self._refuse_batch(saves, heads, progress)
             if event.version <= current:
                 await self._raise_conflict(event, head, current)
-            if event.id in ids:
-                raise DuplicateEventError(event.id, head.last_sequence + 1)
+            if event.version <= inside:
+                raise VersionConflictError(event.actor_id, event.version, inside, in_batch=True)
             await self.refuse_known_id(event, head)
+            if event.id in ids:
+                first = await self._reader.last_sequence() + 1 + ids[event.id]
+                raise DuplicateEventError(event.id, first, in_batch=True)
             versions[event.actor_id] = event.version
-            ids.add(event.id)
+            ids[event.id] = place
         return []
 
     async def _raise_remembered(self, saves: Sequence[Save]) -> None:

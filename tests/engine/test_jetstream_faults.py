@@ -11,7 +11,7 @@ import json
 import os
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from pathlib import Path
 
 import nats
@@ -190,6 +190,103 @@ async def test_a_race_of_processes_on_one_server(server: NatsServer) -> None:
 
 async def test_a_race_of_processes_on_a_cluster(cluster: NatsCluster) -> None:
     await run_race(cluster.url, "race on a cluster of three")
+
+
+class Proxy:
+    """Stands between client and server; can swallow what the server says, and cut every connection."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._server: asyncio.Server | None = None
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.mute = False
+        self.swallowed = 0
+        self.delay = 0.0
+
+    async def __aenter__(self) -> str:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        return f"nats://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._server is not None
+        self._server.close()
+        await self.cut()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def cut(self) -> None:
+        self.mute = False
+        for writer in list(self._writers):
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+        self._writers.clear()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        from_server, to_server = await asyncio.open_connection("127.0.0.1", self._port)
+        self._writers |= {writer, to_server}
+        await asyncio.gather(
+            self._copy(reader, to_server, from_server=False), self._copy(from_server, writer, from_server=True)
+        )
+
+    async def _copy(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, from_server: bool
+    ) -> None:
+        with contextlib.suppress(OSError):
+            while data := await reader.read(65536):
+                if from_server and self.mute:
+                    self.swallowed += len(data)
+                    continue
+                if self.delay:
+                    await asyncio.sleep(self.delay)
+                writer.write(data)
+                await writer.drain()
+        writer.close()
+
+
+@pytest.mark.parametrize("batch", [False, True])
+async def test_acknowledgements_that_are_lost(server: NatsServer, batch: bool) -> None:
+    """The server stored it and the answer never came: the saver is told the sequence all the same."""
+    proxy = Proxy(server.port)
+    # The engine's URL is the proxy's, known only once that runs.
+    async with proxy as url, open_engine(server.url) as direct, open_engine(url) as engine:
+        store = await engine.store("lost")
+        await store.save_event(make_event(1))
+        await until(lambda: engine.change_count() > 1)
+        await store.last_sequence()
+        rounds = 20 if SOAK else 3
+        told: list[int] = []
+        for number in range(rounds):
+            swallowed = proxy.swallowed
+            version = 2 + 3 * number
+            if batch:
+                # The first event of a batch is answered; what is lost is the answer to the whole.
+                events = [make_event(version + place) for place in range(3)]
+                proxy.delay = 0.05
+                saving = asyncio.create_task(store.save_events(events))
+                await asyncio.sleep(0.12)
+                proxy.delay = 0.0
+                proxy.mute = True
+                await asyncio.sleep(0.1)
+            else:
+                proxy.mute = True
+                saving = asyncio.create_task(_as_list(store.save_event(make_event(version))))
+                await until(lambda before=swallowed: proxy.swallowed > before)  # type: ignore[misc]
+            await proxy.cut()
+            told += await saving
+        stored = await collect((await direct.store("lost")).read())
+        assert [one.sequence for one in stored][1:] == told
+        assert len({one.event.id for one in stored if one.event is not None}) == len(stored)
+        print(
+            f"\n{rounds} lost acknowledgements ({'batches' if batch else 'events'}): each found out, once stored"
+        )
+
+
+async def _as_list(saving: Awaitable[int]) -> list[int]:
+    return [await saving]
 
 
 @pytest.mark.parametrize("thaw_first", [False, True])
