@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,6 +95,8 @@ class Workspace(QObject):
 
         `announce` False leaves it to the caller to emit `connection_opened`, after filling the store.
         """
+        from asyncio import CancelledError
+
         from aether_desktop.connection import Connection
         from aether_engine.engine import open_engine
 
@@ -113,7 +114,7 @@ class Workspace(QObject):
                 await engine.close()
             self.fail(f"{title or url} could not be opened", error)
             return None
-        except asyncio.CancelledError:
+        except CancelledError:
             if engine is not None:
                 await engine.close()
             raise
