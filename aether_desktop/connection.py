@@ -33,6 +33,8 @@ class Connection(QObject):
         self.engine = engine
         self.title = title or title_of(engine.url)
         self.namespaces: list[NamespaceInfo] = []
+        #: Streams of a server that are other programs'.
+        self.foreign_streams: list[str] = []
         self._tasks = TaskOwner(self.failed.emit)
         #: When the link was lost, as local time; None while it is up or where there is none.
         self.link_lost_at: datetime | None = None
@@ -107,8 +109,9 @@ class Connection(QObject):
     async def refresh(self) -> None:
         """Look at the namespaces now."""
         namespaces = await self.engine.namespaces()
-        if namespaces != self.namespaces:
-            self.namespaces = namespaces
+        foreign_streams = await self.engine.foreign_streams()
+        if (namespaces, foreign_streams) != (self.namespaces, self.foreign_streams):
+            self.namespaces, self.foreign_streams = namespaces, foreign_streams
             self.namespaces_changed.emit()
 
 

@@ -229,6 +229,11 @@ class Engine:
         """The connection to servers and its state; None where there are no servers."""
         return self._backend.link if isinstance(self._backend, Linked) else None
 
+    async def foreign_streams(self) -> list[str]:
+        """Names of streams on the same server that are other programs': never read, never written."""
+        self._check_open()
+        return await self._backend.foreign_streams() if isinstance(self._backend, Linked) else []
+
     @property
     def closed(self) -> bool:
         return self._closing is not None

@@ -20,7 +20,7 @@ from aether_engine.codec import decode_event, encode_event
 from aether_engine.errors import InvalidEventError, NamespaceNameError, ReadOnlyError, StoreUnavailableError
 from aether_engine.event import Event, Gap, SubscriptionFilter
 from aether_engine.patterns import check_namespace, is_wildcard_pattern
-from aether_engine.store.jetstream_link import Link, LinkState, SharedSubscription, bounded, heard
+from aether_engine.store.jetstream_link import Link, LinkState, SharedSubscription, bounded, frame, heard
 
 SUBJECT_PREFIX: Final = "aether.events."
 #: Header with the event's sequence in its namespace's log, where the publisher knows it.
@@ -31,7 +31,9 @@ _MOST_OUTGOING: Final = 100_000
 _MOST_UNSENT: Final = 8 * 1024 * 1024
 _SLICE: Final = 100
 
+# A pattern to listen to (true) or to leave; a namespace with a sequence and the bytes of an event.
 _Listening = tuple[str, bool]
+_Told = tuple[str, int | None, bytes]
 
 
 class NATSEventBus(EventBus):
@@ -42,7 +44,7 @@ class NATSEventBus(EventBus):
         self._link = link
         self._read_only = read_only
         # In order: a subscription made before a save hears of it.
-        self._outgoing: deque[_Listening | tuple[str, int | None, bytes]] = deque()
+        self._outgoing: deque[_Listening | _Told] = deque()
         self._work = asyncio.Event()
         self._done = asyncio.Event()
         self._done.set()
@@ -83,11 +85,11 @@ class NATSEventBus(EventBus):
         if not self._link.is_up:
             self.unsent += len(stored)
             return
-        for sequence, event in stored:
-            self._enqueue((namespace, sequence, encode_event(event)))
+        self._outgoing.extend([(namespace, sequence, encode_event(event)) for sequence, event in stored])
         while len(self._outgoing) > _MOST_OUTGOING and len(self._outgoing[0]) == 3:
             self._outgoing.popleft()
             self.unsent += 1
+        self._wake()
 
     async def ready(self) -> None:
         """Return once the server knows every subscription made so far. Raises `StoreUnavailableError`."""
@@ -113,8 +115,11 @@ class NATSEventBus(EventBus):
 
     # --- Sending ------------------------------------------------------------------------------------------
 
-    def _enqueue(self, item: _Listening | tuple[str, int | None, bytes]) -> None:
+    def _enqueue(self, item: _Listening | _Told) -> None:
         self._outgoing.append(item)
+        self._wake()
+
+    def _wake(self) -> None:
         self._done.clear()
         self._work.set()
         if self._pump_task is None and not self._closed:
@@ -123,28 +128,33 @@ class NATSEventBus(EventBus):
     async def _pump(self) -> None:
         while True:
             self._work.clear()
-            count = 0
             while self._outgoing:
-                item = self._outgoing.popleft()
                 with heard("Sending from the bus"):
-                    if len(item) == 2:
-                        await self._listen(*item)
+                    if len(self._outgoing[0]) == 2:
+                        await self._listen(*self._outgoing.popleft())
                     else:
-                        await self._send(*item)
-                count += 1
-                if count % _SLICE == 0:
-                    await asyncio.sleep(0)
+                        await self._send()
+                await asyncio.sleep(0)
             self._done.set()
             await self._work.wait()
 
-    async def _send(self, namespace: str, sequence: int | None, raw: bytes) -> None:
+    async def _send(self) -> None:
+        """Send what waits, up to the next change of subscriptions, some at a time."""
+        frames: list[bytes] = []
+        outgoing = self._outgoing
+        while outgoing and len(frames) < _SLICE:
+            item = outgoing[0]
+            if len(item) == 2:
+                break
+            outgoing.popleft()
+            namespace, sequence, raw = item
+            frames.append(_frame(namespace, sequence, raw))
         if self._link.unsent_bytes > _MOST_UNSENT:
             await bounded(self._link.flush(), 2.0)
-        headers = None if sequence is None else {SEQUENCE_HEADER: str(sequence)}
         try:
-            await self._link.send(SUBJECT_PREFIX + namespace, raw, headers)
+            await self._link.write(b"".join(frames))
         except StoreUnavailableError:
-            self.unsent += 1
+            self.unsent += len(frames)
 
     async def _listen(self, pattern: str, on: bool) -> None:
         wanted = on and bool(self._group(pattern))
@@ -204,3 +214,8 @@ class NATSEventBus(EventBus):
             subscription._queue.append(gap)
             subscription._open_gaps.clear()
             subscription._ready.set()
+
+
+def _frame(namespace: str, sequence: int | None, raw: bytes) -> bytes:
+    headers = None if sequence is None else {SEQUENCE_HEADER: str(sequence)}
+    return frame(SUBJECT_PREFIX + namespace, raw, headers)

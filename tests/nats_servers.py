@@ -61,7 +61,7 @@ class NatsServer:
         """Set what the next start or `reload` reads, besides the port and the data's place."""
         self._extra = config
         jetstream = f'jetstream {{ store_dir: "{self.data.as_posix()}" }}' if self._jetstream else ""
-        if "jetstream" in config:
+        if "jetstream {" in config:
             jetstream = ""
         (self.folder / "server.conf").write_text(
             f'server_name: {self.name}\nlisten: "127.0.0.1:{self.port}"\n{jetstream}\n{self._cluster}\n{config}\n'

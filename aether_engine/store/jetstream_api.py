@@ -27,6 +27,8 @@ WRONG_LAST_SEQUENCE: Final = 10071
 _RETRY_SECONDS: Final = 0.1
 # How often a replica that is behind is asked again before what it has is taken.
 _REPLICA_TRIES: Final = 20
+# How long the first try of a question is waited for; each further one twice as long.
+_PATIENCE_SECONDS: Final = 1.0
 _NANOSECONDS: Final = 1_000_000_000
 
 
@@ -102,19 +104,18 @@ class Api:
         payload = b"" if body is None else dumps(body)
         loop = asyncio.get_running_loop()
         deadline = loop.time() + limit
+        patience = _PATIENCE_SECONDS
         while True:
             left = max(deadline - loop.time(), 0.05)
             try:
                 await self.link.ready(left)
-                generation = self.link.generation
-                message = await self.link.request(f"$JS.API.{question}", payload, seconds=left)
+                message = await self.link.request(f"$JS.API.{question}", payload, seconds=min(left, patience))
                 return self._answer(message)
             except (NotSentError, NoAnswerError):
-                # Lost with the connection: it is worth a second try on the next one.
+                # Lost with a connection, or asked while there was no leader: nobody will answer it any more.
                 if self.link.closed or loop.time() >= deadline:
                     raise
-                if self.link.generation == generation and self.link.is_up:
-                    raise
+                patience *= 2
             except ApiError as error:
                 if error.code != 503 or loop.time() >= deadline:
                     raise
@@ -238,15 +239,20 @@ class Api:
         payload = dumps(body)
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self.link.options.request_timeout
+        patience = _PATIENCE_SECONDS
         while True:
-            await self.link.ready(max(deadline - loop.time(), 0.05))
+            left = max(deadline - loop.time(), 0.05)
+            await self.link.ready(left)
             try:
-                return await self._direct_once(stream, payload)
+                return await self._direct_once(stream, payload, min(left, patience))
             except (NotSentError, NoAnswerError):
-                if self.link.closed or self.link.is_up or loop.time() >= deadline:
+                if self.link.closed or loop.time() >= deadline:
                     raise
+                patience *= 2
 
-    async def _direct_once(self, stream: str, payload: bytes) -> tuple[list[Message], Mapping[str, str]]:
+    async def _direct_once(
+        self, stream: str, payload: bytes, seconds: float
+    ) -> tuple[list[Message], Mapping[str, str]]:
         loop = asyncio.get_running_loop()
         received: list[Msg] = []
         end: asyncio.Future[Msg | None] = loop.create_future()
@@ -271,7 +277,7 @@ class Api:
         with self.link.answers(take) as token:
             await self.link.send(f"$JS.API.DIRECT.GET.{stream}", payload, reply=token)
             while not end.done():
-                patience = arrived + self.link.options.request_timeout - loop.time()
+                patience = arrived + seconds - loop.time()
                 if patience <= 0:
                     raise NoAnswerError(self.url, "no answer came in time")
                 await asyncio.wait({end}, timeout=patience)

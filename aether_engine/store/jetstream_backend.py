@@ -29,7 +29,7 @@ _LOOK_SECONDS: Final = 1.0
 _TELL_SECONDS: Final = 0.1
 # Namespaces asked about at once.
 _AT_ONCE: Final = 32
-# Up to this many events that were not counted yet are read for their sizes; beyond, the size is an estimate.
+# Up to this many events are read for their sizes; of more the size is an estimate from the first ones.
 _COUNTED: Final = 2000
 _SAMPLE: Final = 200
 _ADVISORIES: Final = "$JS.EVENT.ADVISORY.STREAM.*.>"
@@ -246,7 +246,7 @@ class JetStreamBackend:
         if not events:
             return 0
         reader = StreamReader(self._api, self._layout, info)
-        few = events - size.events <= _COUNTED
+        few = events <= _COUNTED
         if few or not size.events:
             end = info.last_sequence if few else info.first_sequence + _SAMPLE
             async for rows in reader.stretch(max(size.last_sequence + 1, info.first_sequence), end):

@@ -23,7 +23,8 @@ class Load:
     def __init__(self) -> None:
         self.saves: list[tuple[bytes, str]] = []
         self._versions: dict[str, int] = {}
-        self._ids: set[str] = set()
+        # Each id with the place, from 1, that its event has in the load.
+        self._ids: dict[str, int] = {}
 
     async def add(self, saves: Sequence[Save], writer: StreamWriter | None) -> None:
         """Check and keep events; `writer` is None while the namespace does not exist."""
@@ -34,17 +35,19 @@ class Load:
         for save in saves:
             event = save.event
             current = self._versions.get(event.actor_id)
-            if current is not None and event.version <= current:
-                raise VersionConflictError(event.actor_id, event.version, current)
-            head = heads.get(save.subject)
+            head = SubjectHead()
             if writer is not None:
-                head = head or writer.heads.known(save.subject) or SubjectHead()
-                await (writer.refuse(save, head) if current is None else writer.refuse_known_id(event, head))
+                head = heads.get(save.subject) or writer.heads.known(save.subject) or head
+            inside = current is not None and head.version(event.actor_id) < event.version <= current
+            if current is not None and inside:
+                raise VersionConflictError(event.actor_id, event.version, current, in_batch=True)
+            if writer is not None:
+                await writer.refuse(save, head)
             if event.id in self._ids:
-                raise DuplicateEventError(event.id, 0)
+                raise DuplicateEventError(event.id, self._ids[event.id], in_batch=True)
             self._versions[event.actor_id] = event.version
-            self._ids.add(event.id)
             self.saves.append((save.raw, save.subject))
+            self._ids[event.id] = len(self.saves)
 
     async def store(self, writer: StreamWriter, progress: Callable[[int], None] | None) -> int:
         """Store everything in batches; returns how many."""

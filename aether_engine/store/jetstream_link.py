@@ -11,16 +11,16 @@ import contextlib
 import itertools
 import logging
 import ssl
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from enum import StrEnum
 from typing import Any, Final, Protocol
 
 import nats.errors
-from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from aether_engine.errors import StoreUnavailableError
+from aether_engine.store.jetstream_client import QuickClient
 from aether_engine.store.jetstream_options import LinkOptions
 
 _log = logging.getLogger(__name__)
@@ -28,6 +28,8 @@ _log = logging.getLogger(__name__)
 _RETRY_SECONDS: Final = 0.25
 # A server that is frozen is noticed after this many unanswered pings.
 _PING_SECONDS: Final = 4
+# How late a question may be given up.
+_SWEEP_SECONDS: Final = 0.1
 _PINGS_LOST: Final = 2
 # What servers say when a login is refused; the driver hands their words on in lower case or as they were.
 _REFUSALS: Final = ("authorization", "authentication", "credentials", "account", "nonce", "nkey", "jwt")
@@ -76,6 +78,20 @@ class SharedSubscription(Protocol):
     async def unsubscribe(self) -> None: ...
 
 
+def frame(subject: str, payload: bytes, headers: Mapping[str, str] | None = None, reply: str = "") -> bytes:
+    """A message as it goes over the wire. Subjects and header values must be free of line ends and spaces around.
+
+    https://docs.nats.io/reference/reference-protocols/nats-protocol#hpub
+    """
+    address = f"{subject} {reply}" if reply else subject
+    if headers is None:
+        return b"PUB %b %d\r\n%b\r\n" % (address.encode(), len(payload), payload)
+    lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
+    head = f"NATS/1.0\r\n{lines}\r\n".encode()
+    size = len(head)
+    return b"HPUB %b %d %d\r\n%b%b\r\n" % (address.encode(), size, size + len(payload), head, payload)
+
+
 class _Standing:
     """A subscription and how to make it again on a new client."""
 
@@ -86,8 +102,10 @@ class _Standing:
         self.subscription: Subscription | None = None
 
     async def callback(self, message: Msg) -> None:
-        with heard(f"A handler of {self.subject}"):
+        try:
             self.handle(message)
+        except Exception:  # noqa: BLE001 (as in `heard`, which costs too much for each message)
+            _log.exception("A handler of %s failed", self.subject)
 
     async def unsubscribe(self) -> None:
         self._link._standing.pop(self, None)
@@ -99,12 +117,12 @@ class _Standing:
 class _Question:
     """A request on its way."""
 
-    __slots__ = ("answer", "subject", "timer")
+    __slots__ = ("answer", "overdue_at", "subject")
 
-    def __init__(self, subject: str, answer: asyncio.Future[Msg]) -> None:
+    def __init__(self, subject: str, answer: asyncio.Future[Msg], overdue_at: float) -> None:
         self.subject = subject
         self.answer = answer
-        self.timer: asyncio.TimerHandle | None = None
+        self.overdue_at = overdue_at
 
 
 class Link:
@@ -117,7 +135,7 @@ class Link:
         self._reason = "not connected yet"
         #: Rises with each new connection.
         self.generation = 0
-        self._client = Client()
+        self._client = QuickClient()
         self._standing: dict[_Standing, None] = {}
         self._numbers = itertools.count(1)
         self._inbox = ""
@@ -127,6 +145,8 @@ class Link:
         self._up: asyncio.Event = asyncio.Event()
         self._refused: asyncio.Future[str] | None = None
         self._redialling: asyncio.Task[None] | None = None
+        self._sweeping: asyncio.TimerHandle | None = None
+        self._courtesies: set[asyncio.Task[None]] = set()
         self._closing = False
         self._last_error = ""
 
@@ -192,6 +212,8 @@ class Link:
         """Let go of everything; questions on their way fail. Idempotent."""
         if self._closing:
             return
+        if self._courtesies:
+            await asyncio.wait(self._courtesies, timeout=1.0)
         self._closing = True
         self._set_state(LinkState.CLOSED, "the engine was closed")
         self._up.set()
@@ -205,7 +227,7 @@ class Link:
         """Make a client and connect it; a refusal ends the trying at once."""
         loop = asyncio.get_running_loop()
         arguments = self.options.connect_arguments()
-        client = Client()
+        client = QuickClient()
         self._refused = loop.create_future()
         self._last_error = ""
         deadline = loop.time() + seconds
@@ -249,7 +271,7 @@ class Link:
         self._refused = None
         self._now_up()
 
-    def _check_dialled(self, client: Client, connecting: asyncio.Task[None], seconds: float) -> None:
+    def _check_dialled(self, client: QuickClient, connecting: asyncio.Task[None], seconds: float) -> None:
         """Raise what stood in the way of a connection."""
         assert self._refused is not None
         if self._refused.done():
@@ -266,7 +288,7 @@ class Link:
         if self.options.requires_tls and not client._server_info.get("tls_required"):
             raise StoreUnavailableError(self.url, "the server does not encrypt, which tls:// demands")
 
-    async def _take_up(self, client: Client) -> None:
+    async def _take_up(self, client: QuickClient) -> None:
         if not self._inbox:
             self._inbox = client.new_inbox()
         await client.subscribe(f"{self._inbox}.*", cb=self._on_answer, pending_msgs_limit=0, pending_bytes_limit=0)
@@ -276,7 +298,7 @@ class Link:
             )
         await client.flush()
 
-    async def _let_go(self, client: Client) -> None:
+    async def _let_go(self, client: QuickClient) -> None:
         # `close` of a client in the middle of its first attempt waits for what never comes.
         with contextlib.suppress(Exception):
             async with asyncio.timeout(2.0):
@@ -326,7 +348,7 @@ class Link:
         with heard("Taking up the connection again"):
             self._now_up()
 
-    async def _on_closed(self, client: Client) -> None:
+    async def _on_closed(self, client: QuickClient) -> None:
         # An error the driver does not know, an expired login among them, closes it for good.
         with heard("Taking in that the connection was closed"):
             if self._closing or client is not self._client:
@@ -363,7 +385,7 @@ class Link:
         self,
         subject: str,
         payload: bytes,
-        headers: dict[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
         seconds: float | None = None,
         late: Callable[[Msg], None] | None = None,
     ) -> Msg:
@@ -374,11 +396,11 @@ class Link:
         """
         token = str(next(self._numbers))
         loop = asyncio.get_running_loop()
-        question = _Question(subject, loop.create_future())
+        limit = self.options.request_timeout if seconds is None else seconds
+        question = _Question(subject, loop.create_future(), loop.time() + limit)
         self._questions[token] = question
-        question.timer = loop.call_later(
-            self.options.request_timeout if seconds is None else seconds, self._give_up, token
-        )
+        if self._sweeping is None:
+            self._sweeping = loop.call_later(_SWEEP_SECONDS, self._sweep)
         try:
             await self.send(subject, payload, headers, reply=token)
             message = await question.answer
@@ -388,35 +410,30 @@ class Link:
                 loop.call_later(self.options.request_timeout, self._streams_of_answers.pop, token, None)
             raise
         finally:
-            question.timer.cancel()
             del self._questions[token]
         if not message.data and message.headers and message.headers.get("Status") == "503":
             raise NobodyThereError(self.url, f"nobody answers on {subject}")
         return message
 
     async def send(
-        self, subject: str, payload: bytes, headers: dict[str, str] | None = None, *, reply: str = ""
+        self, subject: str, payload: bytes, headers: Mapping[str, str] | None = None, *, reply: str = ""
     ) -> None:
         """Send without waiting; `reply` is a token of this link. Raises `NotSentError`."""
-        if self._state is not LinkState.UP:
-            raise NotSentError(self.url, self._reason)
-        try:
-            await self._client.publish(
-                subject, payload, reply=f"{self._inbox}.{reply}" if reply else "", headers=headers
-            )
-        except nats.errors.MaxPayloadError:
-            raise
-        except (nats.errors.Error, OSError) as error:
-            raise NotSentError(self.url, self._reason or self._describe(error)) from error
+        await self.write(frame(subject, payload, headers, f"{self._inbox}.{reply}" if reply else ""))
 
     async def send_for(self, inbox: str, subject: str, payload: bytes) -> None:
         """Send with a reply subject that a `subscribe` listens to. Raises `NotSentError`."""
-        if self._state is not LinkState.UP:
-            raise NotSentError(self.url, self._reason)
-        try:
-            await self._client.publish(subject, payload, reply=inbox)
-        except (nats.errors.Error, OSError) as error:
-            raise NotSentError(self.url, self._reason or self._describe(error)) from error
+        await self.write(frame(subject, payload, None, inbox))
+
+    async def write(self, frames: bytes) -> None:
+        """Hand frames, of sizes the server takes, to the driver's buffer. Raises `NotSentError`."""
+        client = self._client
+        if self._state is not LinkState.UP or not client.is_connected:
+            raise NotSentError(self.url, self._reason or "the connection was lost")
+        # What the driver's `publish` does with each message, once for many and without building it from parts.
+        await client._send_command(frames)
+        if client._flush_queue is not None and client._flush_queue.empty():
+            await client._flush_pending()
 
     @contextlib.contextmanager
     def answers(self, handle: Callable[[Msg | None], None]) -> Iterator[str]:
@@ -440,6 +457,12 @@ class Link:
             except (nats.errors.Error, OSError) as error:
                 _log.info("%s: subscribing again once connected (%s)", self.url, error)
         return standing
+
+    def spawn(self, work: Coroutine[object, object, None]) -> None:
+        """Do a courtesy that nobody can wait for: an object that goes lets go of what it had on the server."""
+        task = asyncio.create_task(work, name="aether-nats-courtesy")
+        self._courtesies.add(task)
+        task.add_done_callback(self._courtesies.discard)
 
     def new_inbox(self) -> str:
         """A subject of one's own to listen to."""
@@ -468,13 +491,19 @@ class Link:
             return
         handle = self._streams_of_answers.get(token)
         if handle is not None:
-            with heard("Taking an answer"):
+            try:
                 handle(message)
+            except Exception:  # noqa: BLE001 (as above)
+                _log.exception("Taking an answer failed")
 
-    def _give_up(self, token: str) -> None:
-        question = self._questions.get(token)
-        if question is not None and not question.answer.done():
-            question.answer.set_exception(NoAnswerError(self.url, "no answer came in time"))
+    def _sweep(self) -> None:
+        """Give up what is overdue. One timer for all questions: one for each would cost as much as asking."""
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        for question in self._questions.values():
+            if question.overdue_at <= now and not question.answer.done():
+                question.answer.set_exception(NoAnswerError(self.url, "no answer came in time"))
+        self._sweeping = loop.call_later(_SWEEP_SECONDS, self._sweep) if self._questions else None
 
     def _lose_questions(self) -> None:
         reason = "the engine was closed" if self._closing else "the connection was lost before the answer came"

@@ -16,7 +16,7 @@ from nats.aio.msg import Msg
 
 from aether_engine.codec import loads
 from aether_engine.errors import InvalidEventError, StoreUnavailableError
-from aether_engine.store.jetstream_link import Link, NoAnswerError
+from aether_engine.store.jetstream_link import Link, NoAnswerError, frame
 
 # JetStream's error codes (https://github.com/nats-io/nats-server/blob/main/server/errors.json).
 _WRONG_LAST_SEQUENCE: Final = 10071
@@ -120,6 +120,7 @@ class Publisher:
         """
         batch = uuid.uuid4().hex
         last = len(drafts)
+        frames: list[bytes] = []
         for number, draft in enumerate(drafts, 1):
             headers = {
                 "Nats-Batch-Id": batch,
@@ -142,8 +143,10 @@ class Publisher:
                         return Unsupported()
                     return self._outcome(answer, stream)
             elif number < last:
-                await self._link.send(draft.subject, draft.raw, headers)
-                if number % _SLICE == 0:
+                frames.append(frame(draft.subject, draft.raw, headers))
+                if len(frames) == _SLICE or number == last - 1:
+                    await self._link.write(b"".join(frames))
+                    frames.clear()
                     await asyncio.sleep(0)
             else:
                 headers["Nats-Batch-Commit"] = "1"

@@ -8,6 +8,7 @@ checked, so that one lost on the way ends the run instead of leaving a hole.
 from __future__ import annotations
 
 import asyncio
+import logging
 import uuid
 from collections import OrderedDict
 from typing import Any, Final
@@ -19,6 +20,8 @@ from aether_engine.errors import StoreUnavailableError
 from aether_engine.store.jetstream_api import Api, nanoseconds
 from aether_engine.store.jetstream_link import NobodyThereError, SharedSubscription, bounded
 
+_log = logging.getLogger(__name__)
+
 _BATCH: Final = 2000
 # Messages asked for and not taken yet beyond which nothing more is asked for.
 _MOST_WAITING: Final = 3 * _BATCH
@@ -29,6 +32,10 @@ _EXPIRES_SECONDS: Final = 60.0
 _SILENCE_SECONDS: Final = 3.5
 # The server forgets a consumer that nobody pulls from for so long: what a killed process leaves behind.
 _INACTIVE_SECONDS: Final = 30.0
+
+
+#: Subject, sequence, nanoseconds since 1970 and data of a message.
+Pulled = tuple[str, int, int, bytes]
 
 
 class PullBrokenError(StoreUnavailableError):
@@ -50,13 +57,12 @@ class Pull:
         self._subscription: SharedSubscription | None = None
         self._requests: OrderedDict[str, int] = OrderedDict()
         self._request_number = 0
-        self._received: list[Msg] = []
+        self._received: list[Pulled] = []
         self._consumer_sequence = 0
         self._broken = ""
         self._arrival = asyncio.Event()
         self._heard_at = 0.0
-        #: Messages that were there when the run began.
-        self.pending_at_start = 0
+        self._created = False
 
     async def open(self) -> None:
         """Create the consumer and ask for the first messages. Raises the errors of `Api`."""
@@ -79,15 +85,15 @@ class Pull:
         }
         body = {"stream_name": self._stream, "config": config, "action": "create"}
         try:
-            answer = await self._api.ask(f"CONSUMER.CREATE.{self._stream}.{self._name}.{self._subject}", body)
-            self.pending_at_start = int(answer.get("num_pending", 0))
+            await self._api.ask(f"CONSUMER.CREATE.{self._stream}.{self._name}.{self._subject}", body)
+            self._created = True
             self._heard_at = asyncio.get_running_loop().time()
             await self._ask_for_more()
         except BaseException:
             await self.close()
             raise
 
-    async def next(self) -> list[Msg]:
+    async def next(self) -> list[Pulled]:
         """Everything that has come since the last call, at least one message. Raises `PullBrokenError`."""
         loop = asyncio.get_running_loop()
         while not self._received:
@@ -115,7 +121,8 @@ class Pull:
         self._arrival.set()
         if subscription is not None:
             await bounded(subscription.unsubscribe(), 1.0)
-            await bounded(self._api.delete_consumer(self._stream, self._name), 1.0)
+            if self._created:
+                await bounded(self._api.delete_consumer(self._stream, self._name), 1.0)
 
     async def _ask_for_more(self) -> None:
         while (
@@ -144,11 +151,15 @@ class Pull:
         if message.subject.startswith(self._inbox):
             self._take_status(message)
             return
-        if sequences(message.reply)[1] != self._consumer_sequence + 1:
+        tokens = message.reply.split(".")
+        # `$JS.ACK.<stream>.<consumer>.<delivered>.<stream sequence>.<consumer sequence>.<time>.<pending>`, on
+        # newer servers with domain and account in front of the stream.
+        start = 5 if len(tokens) < 11 else 7
+        if int(tokens[start + 1]) != self._consumer_sequence + 1:
             self._break("a message was lost on the way")
             return
         self._consumer_sequence += 1
-        self._received.append(message)
+        self._received.append((message.subject, int(tokens[start]), int(tokens[start + 2]), message.data))
         if self._requests:
             number, left = next(iter(self._requests.items()))
             if left <= 1:
@@ -175,18 +186,9 @@ class Pull:
         self._break(text or f"the server ended it with status {status}")
 
     def _break(self, reason: str) -> None:
+        _log.debug("%s: %s", self._stream, reason)
         self._broken = reason
         self._arrival.set()
-
-
-def sequences(reply: str) -> tuple[int, int, int, int]:
-    """Stream sequence, consumer sequence, nanoseconds since 1970 and messages pending, from a reply subject.
-
-    `$JS.ACK.<stream>.<consumer>.<delivered>.…`, with domain and account before the stream on newer servers.
-    """
-    tokens = reply.split(".")
-    start = 5 if len(tokens) < 11 else 7
-    return int(tokens[start]), int(tokens[start + 1]), int(tokens[start + 2]), int(tokens[start + 3])
 
 
 async def open_pull(api: Api, stream: str, subject: str, first: int) -> Pull:

@@ -11,13 +11,11 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Final
 
-from nats.aio.msg import Msg
-
 from aether_engine.event import StoredEvent
 from aether_engine.store.jetstream_api import Api, Message, StreamInfo
 from aether_engine.store.jetstream_layout import JetStreamLayout
 from aether_engine.store.jetstream_link import NobodyThereError, NotPermittedError
-from aether_engine.store.jetstream_pull import PullBrokenError, open_pull, sequences
+from aether_engine.store.jetstream_pull import PullBrokenError, Pulled, open_pull
 from aether_engine.store.jetstream_rows import Rows, by_version, recorded_at
 
 _PAGE: Final = 1000
@@ -183,15 +181,14 @@ class StreamReader:
             finally:
                 await pull.close()
 
-    def from_pull(self, messages: list[Msg], last: int | None = None) -> list[StoredEvent]:
+    def from_pull(self, messages: list[Pulled], last: int | None = None) -> list[StoredEvent]:
         """The rows of pulled messages, up to `last`."""
         rows: list[StoredEvent] = []
         append, make = rows.append, self.rows.make
-        for message in messages:
-            sequence, _, nanoseconds, _ = sequences(message.reply)
+        for subject, sequence, nanoseconds, data in messages:
             if last is not None and sequence > last:
                 break
-            append(make(message.subject, sequence, recorded_at(nanoseconds), message.data))
+            append(make(subject, sequence, recorded_at(nanoseconds), data))
         return rows
 
 

@@ -99,6 +99,18 @@ def check_owner(layout: JetStreamLayout, namespace: str, info: StreamInfo, url: 
         raise NamespaceCollisionError(namespace, owner, info.name)
 
 
+def deletes(info: StreamInfo) -> bool:
+    """Whether the stream's settings allow that stored messages go."""
+    config = info.config
+    limits = ("max_age", "max_msgs", "max_bytes", "max_msgs_per_subject")
+    return (
+        not config.get("deny_delete")
+        or not config.get("deny_purge")
+        or any(int(config.get(name) or 0) > 0 for name in limits)
+        or config.get("retention", "limits") != "limits"
+    )
+
+
 def drift(namespace: str, info: StreamInfo) -> list[StoreWarning]:
     """What in the stream's settings can delete events, lose them, or takes something away from us."""
     config = info.config

@@ -17,6 +17,7 @@ from aether_engine.event import ReplayError, StoredEvent
 from aether_engine.store.jetstream_link import Link, NotPermittedError
 from aether_engine.store.jetstream_pull import Pull, PullBrokenError, open_pull
 from aether_engine.store.jetstream_reader import StreamReader
+from aether_engine.store.jetstream_stream import deletes
 
 _RETRY_SECONDS: Final = 0.1
 _LONGEST_RETRY_SECONDS: Final = 1.0
@@ -25,6 +26,7 @@ _LOOK_SECONDS: Final = 0.5
 # How often a user who may not create consumers looks for new events.
 _POLL_SECONDS: Final = 0.25
 _ROWS_AT_ONCE: Final = 1000
+_DELETED: Final = "they were deleted from the stream"
 
 
 class _EndedError(Exception):
@@ -81,6 +83,13 @@ class JetStreamTail(AsyncIterator[list[StoredEvent]]):
         """Let go of the consumer. The engine's closing does it too."""
         await self._leave()
 
+    def __del__(self) -> None:
+        # Whoever just drops a tail has its consumer deleted all the same.
+        pull = self._pull
+        if pull is not None and not self._link.closed:
+            with contextlib.suppress(RuntimeError):  # the loop has ended
+                self._link.spawn(pull.close())
+
     async def _more(self) -> list[StoredEvent]:
         if not self._started:
             if isinstance(self._start, int):
@@ -104,7 +113,27 @@ class JetStreamTail(AsyncIterator[list[StoredEvent]]):
             rows = await self._poll(self._reader)
         else:
             rows = self._reader.from_pull(await self._pull.next())
+            if deletes(self._reader.info):
+                rows = await self._with_gaps(self._reader, rows)
         return rows
+
+    async def _with_gaps(self, reader: StreamReader, rows: list[StoredEvent]) -> list[StoredEvent]:
+        """`rows` with a gap in front of each that follows what was deleted while it was on its way.
+
+        Sequences without an event are snapshots', or deleted: those in front of the stream's first message.
+        """
+        before = [self._position, *(row.sequence for row in rows)]
+        if all(row.sequence == last + 1 for last, row in zip(before, rows, strict=False)):
+            return rows
+        info = await reader.api.stream_info(reader.name)
+        first = 0 if info is None else info.first_sequence
+        found: list[StoredEvent] = []
+        for last, row in zip(before, rows, strict=False):
+            end = min(first, row.sequence)
+            if end > last + 1:
+                found.append(self._gap(last, end - last - 1, _DELETED, place=end - 1))
+            found.append(row)
+        return found
 
     async def _begin(self) -> list[StoredEvent]:
         """Find the stream, compare it with what is known of it, and begin a run; or tell of a gap."""
@@ -130,10 +159,10 @@ class JetStreamTail(AsyncIterator[list[StoredEvent]]):
                     place=info.last_sequence,
                 )
             ]
-        if info.first_sequence > self._position + 1 and self._position and info.last_sequence > self._position:
+        if info.first_sequence > self._position + 1 and info.last_sequence > self._position:
             after = self._position
             missed = info.first_sequence - after - 1
-            return [self._gap(after, missed, "they were deleted from the stream", place=info.first_sequence - 1)]
+            return [self._gap(after, missed, _DELETED, place=info.first_sequence - 1)]
         if not self._polls:
             try:
                 self._pull = await open_pull(reader.api, reader.name, reader.all_events, self._position + 1)

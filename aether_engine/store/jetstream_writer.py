@@ -12,7 +12,7 @@ import contextlib
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from nats.aio.msg import Msg
 
@@ -41,6 +41,8 @@ from aether_engine.store.jetstream_publish import (
 )
 from aether_engine.store.jetstream_reader import StreamReader
 
+# How long an attempt's answer is waited for before it is found out what became of it.
+_ATTEMPT_SECONDS: Final = 2.0
 _PAUSE_SECONDS: Final = 0.02
 _LONGEST_PAUSE_SECONDS: Final = 0.5
 # Heads of a batch that are read at once.
@@ -62,7 +64,24 @@ class SubjectLocks:
     """One save at a time for each subject in this process: a race with ourselves only costs round trips."""
 
     def __init__(self) -> None:
-        self._locks: dict[str, tuple[asyncio.Lock, list[int]]] = {}
+        # By subject: its lock, and how many hold it or wait for it.
+        self._locks: dict[str, list[Any]] = {}
+
+    async def acquire(self, subject: str) -> None:
+        entry = self._locks.get(subject)
+        if entry is None:
+            entry = self._locks[subject] = [asyncio.Lock(), 0]
+        entry[1] += 1
+        try:
+            await entry[0].acquire()
+        except BaseException:
+            self._leave(subject, entry)
+            raise
+
+    def release(self, subject: str) -> None:
+        entry = self._locks[subject]
+        entry[0].release()
+        self._leave(subject, entry)
 
     @contextlib.asynccontextmanager
     async def hold(self, subjects: Sequence[str]) -> AsyncIterator[None]:
@@ -70,24 +89,16 @@ class SubjectLocks:
         held: list[str] = []
         try:
             for subject in subjects:
-                lock, users = self._locks.setdefault(subject, (asyncio.Lock(), [0]))
-                users[0] += 1
-                try:
-                    await lock.acquire()
-                except BaseException:
-                    self._leave(subject)
-                    raise
+                await self.acquire(subject)
                 held.append(subject)
             yield
         finally:
             for subject in held:
-                self._locks[subject][0].release()
-                self._leave(subject)
+                self.release(subject)
 
-    def _leave(self, subject: str) -> None:
-        users = self._locks[subject][1]
-        users[0] -= 1
-        if not users[0]:
+    def _leave(self, subject: str, entry: list[Any]) -> None:
+        entry[1] -= 1
+        if not entry[1]:
             del self._locks[subject]
 
 
@@ -156,15 +167,17 @@ class StreamWriter:
 
     async def save(self, save: Save) -> int:
         """Store one event and return its sequence; raises what `EventStore.save_event` promises."""
-        async with self._locks.hold((save.subject,)):
-            try:
-                return await self._save(save)
-            except AetherError:
-                raise
-            except BaseException:
-                # Cancelled: what is known of the subject may be overtaken by the save that goes on without us.
-                self.heads.forget(save.subject)
-                raise
+        await self._locks.acquire(save.subject)
+        try:
+            return await self._save(save)
+        except AetherError:
+            raise
+        except BaseException:
+            # Cancelled: what is known of the subject may be overtaken by the save that goes on without us.
+            self.heads.forget(save.subject)
+            raise
+        finally:
+            self._locks.release(save.subject)
 
     async def _save(self, save: Save) -> int:
         event = save.event
@@ -290,12 +303,13 @@ class StreamWriter:
             if all(sequences):
                 return sequences
         versions: dict[str, int] = {}
-        ids: set[str] = set()
-        for save in saves:
+        ids: dict[str, int] = {}
+        for place, save in enumerate(saves):
             event, head = save.event, heads[save.subject]
-            current = versions.get(event.actor_id) or head.version(event.actor_id)
+            current = head.version(event.actor_id)
+            inside = versions.get(event.actor_id, 0)
             known = event.id in ids or event.id in head.ids or event.id in self._recent
-            if (event.version <= current or known) and any(one.assumed for one in heads.values()):
+            if (event.version <= max(current, inside) or known) and any(one.assumed for one in heads.values()):
                 # It counts which mistake comes first: look where the actors really stand.
                 for subject in [subject for subject, one in heads.items() if one.assumed]:
                     del heads[subject]
@@ -303,11 +317,14 @@ class StreamWriter:
                 return await self._refuse_batch(saves, heads, progress)
             if event.version <= current:
                 await self._raise_conflict(event, head, current)
-            if event.id in ids:
-                raise DuplicateEventError(event.id, head.last_sequence + 1)
+            if event.version <= inside:
+                raise VersionConflictError(event.actor_id, event.version, inside, in_batch=True)
             await self.refuse_known_id(event, head)
+            if event.id in ids:
+                first = await self._reader.last_sequence() + 1 + ids[event.id]
+                raise DuplicateEventError(event.id, first, in_batch=True)
             versions[event.actor_id] = event.version
-            ids.add(event.id)
+            ids[event.id] = place
         return []
 
     async def _raise_remembered(self, saves: Sequence[Save]) -> None:
@@ -348,7 +365,7 @@ class StreamWriter:
         return _Progress(2 * self._link.options.request_timeout)
 
     def _patience(self, progress: _Progress) -> float:
-        return max(min(self._link.options.request_timeout, progress.left), 0.1)
+        return max(min(self._link.options.request_timeout, _ATTEMPT_SECONDS, progress.left), 0.1)
 
     async def refuse(self, save: Save, head: SubjectHead) -> None:
         """Raise why the event cannot be stored behind what `head` knows."""

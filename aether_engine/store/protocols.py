@@ -150,6 +150,10 @@ class Linked(Protocol):
     @property
     def link(self) -> LinkStatus: ...
 
+    async def foreign_streams(self) -> list[str]:
+        """Names of what is there and is not ours: never read, never written."""
+        ...
+
 
 class Backend(Protocol):
     """What `Engine` needs of a kind of storage: its namespaces, and a store for each."""

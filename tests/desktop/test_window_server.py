@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import nats
 import pytest
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QComboBox, QPlainTextEdit, QTableView
 
 from aether_desktop.models.append_controller import AppendState
@@ -142,3 +144,18 @@ async def test_a_server_that_is_not_there_is_said(tmp_path: Path) -> None:
         assert opened is None
         assert "127.0.0.1:1 could not be opened" in window.banner
         assert "hush" not in window.banner
+
+
+async def test_another_programs_stream_is_shown_as_such(seen: DrivenWindow, server: NatsServer) -> None:
+    connection = await nats.connect(server.url)
+    await connection.jetstream().add_stream(name="TELEMETRY", subjects=["telemetry.>"])
+    await connection.close()
+    shown = seen.workspace.connections[0]
+    await until(lambda: shown.foreign_streams == ["TELEMETRY"], timeout=10, what="the other stream")
+    tree = seen.panels.navigator.tree
+    model = tree.model()
+    parent = model.index(0, 0)
+    last = model.index(model.rowCount(parent) - 1, 0, parent)
+    assert last.data() == "TELEMETRY"
+    assert not last.flags() & Qt.ItemFlag.ItemIsEnabled
+    assert last.siblingAtColumn(1).data() == "not ours"
