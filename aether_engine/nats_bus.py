@@ -199,15 +199,15 @@ class NATSEventBus(EventBus):
             subscription._offer(items)
 
     def _link_changed(self, link: Link) -> None:
-        if link.state in (LinkState.DOWN, LinkState.REFUSED):
-            self._was_down = True
-        elif link.state is LinkState.UP and self._was_down:
-            self._was_down = False
-            for groups in (self._exact, self._wildcards):
-                for pattern, group in groups.items():
-                    gap = Gap(pattern, None, None, "the connection was lost for a while")
-                    for subscription in group:
-                        self._leave_gap(subscription, gap)
+        was_down, self._was_down = self._was_down, link.state is not LinkState.UP
+        if was_down or link.state not in (LinkState.DOWN, LinkState.REFUSED):
+            return
+        # Now and not when it is back: then the first events come before the news of it.
+        for groups in (self._exact, self._wildcards):
+            for pattern, group in groups.items():
+                gap = Gap(pattern, None, None, "the connection was lost for a while")
+                for subscription in group:
+                    self._leave_gap(subscription, gap)
 
     def _leave_gap(self, subscription: Subscription, gap: Gap) -> None:
         if not subscription._queue or subscription._queue[-1] != gap:

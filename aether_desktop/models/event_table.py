@@ -66,6 +66,11 @@ class EventTable(QAbstractTableModel):
         """What stands in `row`, None while it is being loaded."""
         raise NotImplementedError  # pragma: no cover - abstract
 
+    @property
+    def event_count(self) -> int:
+        """The events in the table; gaps and snapshots are rows, but no events."""
+        return self.rowCount()
+
     def stored_at(self, row: int) -> StoredEvent | None:
         """The stored event in `row`, None for banners and rows not loaded yet."""
         entry = self.entry(row) if 0 <= row < self.rowCount() else None

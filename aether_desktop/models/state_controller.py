@@ -83,6 +83,7 @@ class StateController(QObject):
         self._wanted: int | None = None
         self._target = 0
         self._again = False
+        self._complete = False
         self._error: Exception | None = None
         self._view: StateView | None = None
         self._events: list[StoredEvent] = []
@@ -109,6 +110,11 @@ class StateController(QObject):
     def is_loading(self) -> bool:
         """Whether the stream is not known to its end yet."""
         return self._load is not None
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the stream was read to its end; a reading that failed leaves it incomplete."""
+        return self._complete
 
     @property
     def error(self) -> Exception | None:
@@ -265,7 +271,7 @@ class StateController(QObject):
 
     def _start_loading(self) -> None:
         assert self._loader is not None
-        self._again = False
+        self._again = self._complete = False
         self._load = self._tasks.start(self._read(self._loader, self._key), f"read stream {self._actor_id}")
 
     async def _read(self, loader: Loader, key: Hashable) -> None:
@@ -280,6 +286,7 @@ class StateController(QObject):
         finally:
             if self._key == key and self._load is asyncio.current_task():
                 self._load = None
+        self._complete = True
         self.show_version(self._wanted)
         self.loaded.emit()
         if self._again:
@@ -379,6 +386,7 @@ class StateController(QObject):
         self._event_types = set()
         self._view = None
         self._error = None
+        self._complete = False
 
 
 def _look(timeline: StateTimeline, actor_id: str, version: int) -> StateView:

@@ -240,6 +240,8 @@ class Desk(QObject):
     ) -> EventView:
         view = EventView(model, title=title, order=order)
         model.setParent(view)
+        # A long stream is shown while it is read: what is displayed is counted with every batch.
+        model.rowsInserted.connect(lambda *_rows: self.counts_changed.emit())
         view.event_selected.connect(lambda stored: self._select(document.place, stored))
         view.event_opened.connect(lambda stored: self._open_stream_of(document.place, stored))
         self._documents.add(document, view, icon_name=icon_name, title=title, tooltip=title)

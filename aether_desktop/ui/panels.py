@@ -284,7 +284,7 @@ class Panels(QObject):
 
     def _show_counts(self) -> None:
         view = self._documents.currentWidget()
-        displayed = view.model.rowCount() if isinstance(view, EventView) else None
+        displayed = view.model.event_count if isinstance(view, EventView) else None
         self._window.show_counts(displayed, self.desk.dropped())
 
 

@@ -96,13 +96,19 @@ class StateControls(QWidget):
         self.reducer.setCurrentIndex(self.reducer.findData(current))
         self._arrange()
 
-    def set_limits(self, first: int, last: int) -> None:
-        """Let versions from `first` to `last` be chosen."""
+    def set_limits(self, first: int, last: int, *, complete: bool = True) -> None:
+        """Let versions from `first` to `last` be chosen; there may be more unless the stream is `complete`."""
         self._first_version, self._last_version = first, last
         blocked = self.spin.blockSignals(True)
         self.spin.setRange(first, max(last, first))
         self.spin.blockSignals(blocked)
-        self._of.set_text(f"of {last:,}" if last < 10**15 else f"of {last}")
+        known = f"{last:,}" if last < 10**15 else str(last)
+        if complete:
+            self._of.set_text(f"of {known}")
+            self._of.setToolTip("")
+        else:
+            self._of.set_text(f"of {known}+" if last else "of …")
+            self._of.setToolTip(plain_tooltip("Not read to its end yet: there may be later versions."))
         self._arrange()
 
     def set_version(self, version: int) -> None:

@@ -207,7 +207,7 @@ class StatePanel(QWidget):
         )
         self.controls.setEnabled(bool(versions))
         self.slider.setEnabled(bool(versions))
-        self.controls.set_limits(self._first() or 1, self._last())
+        self.controls.set_limits(self._first() or 1, self._last(), complete=controller.is_complete)
         self._move_handle()
         self._show_footer()
 
@@ -238,7 +238,7 @@ class StatePanel(QWidget):
         self._set_playing(False)
         self.banner.set_message(BannerKind.CORRUPTED, "The state is not known.", str(error))
         self.banner.show()
-        self._show_footer()
+        self._show_versions()
 
     def _fill_diff(self) -> None:
         view = self._controller.view
@@ -278,6 +278,9 @@ class StatePanel(QWidget):
         controller, view = self._controller, self._controller.view
         total = len(controller.versions)
         parts: list[str] = []
+        if controller.is_loading:
+            # First: the rest gives way where there is little room.
+            parts.append(f"Reading, {total:,} so far…")
         if view is not None:
             events = "1 event" if view.events_applied == 1 else f"{view.events_applied:,} events"
             parts.append(f"From the beginning, {events}.")
@@ -285,8 +288,6 @@ class StatePanel(QWidget):
             parts.append("Nothing is shown.")
         elif not controller.is_loading and controller.actor_id:
             parts.append("There is no event to fold.")
-        if controller.is_loading:
-            parts.append(f"Reading, {total:,} so far…")
         self._origin.set_text(" ".join(parts))
         troubles = controller.troubles
         self._left_out.setVisible(bool(troubles))

@@ -111,8 +111,8 @@ class JetStreamEventStore:
             return []
 
         async def save(writer: StreamWriter) -> list[int]:
-            if len(saves) > 1:
-                self._check_atomic(writer)
+            if len(saves) > 1 and not self._is_atomic():
+                raise writer.no_batches()
             return await writer.save_batch(saves)
 
         return await self._writing(save)
@@ -131,9 +131,7 @@ class JetStreamEventStore:
             return 0
 
         async def store(writer: StreamWriter) -> int:
-            if len(load.saves) > 1:
-                self._check_atomic(writer)
-            return await load.store(writer, progress)
+            return await load.store(writer, progress, atomic=self._is_atomic())
 
         return await self._writing(store)
 
@@ -270,11 +268,10 @@ class JetStreamEventStore:
         if self._link.closed:
             raise StoreUnavailableError(self._api.url, "the engine was closed")
 
-    def _check_atomic(self, writer: StreamWriter) -> None:
+    def _is_atomic(self) -> bool:
+        # Asked before a batch is sent: an old server would store its events one by one without a word.
         opened = self._opened
-        # An old server would store the events of a batch one by one without a word.
-        if opened is not None and not opened.reader.info.config.get("allow_atomic"):
-            raise writer.no_batches()
+        return opened is None or bool(opened.reader.info.config.get("allow_atomic"))
 
     async def _writing(self, work: Callable[[StreamWriter], Coroutine[object, object, _T]]) -> _T:
         """`work` with a writer of the stream, which is created if it is not there."""

@@ -6,18 +6,23 @@ it, and only its events tell which. Those subjects, and only those, are read.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from aether_engine.event import ActorInfo, StoredEvent
-from aether_engine.store.jetstream_api import Api, Message
+from aether_engine.store.jetstream_api import Api, ApiError, Message
 from aether_engine.store.jetstream_layout import JetStreamLayout
+from aether_engine.store.jetstream_link import NobodyThereError
 from aether_engine.store.jetstream_reader import StreamReader
 
 # Most subjects the server answers for in one question.
 _MOST_SUBJECTS: Final = 1000
+# Where each subject takes a question of its own, so many are on their way together.
+_ASKED_AT_ONCE: Final = 32
 # Up to so many new sequences are read to bring the list up to date; beyond, the server is asked for all subjects.
 _SMALL_CHANGE: Final = 500
 # Up to so many shared subjects are read one by one; beyond, the whole log is.
@@ -88,11 +93,9 @@ class ActorIndex:
     async def _look(self, actor_ids: list[str]) -> None:
         """Make the infos of actors that have their subject for themselves, from its last message."""
         subjects = {self._reader.rows.subject(actor_id): actor_id for actor_id in actor_ids}
-        heads: dict[str, Message] = {}
-        if self._reader.info.config.get("allow_direct"):
-            heads = await self._api.last_of_each(self._reader.name, list(subjects), self._last_sequence)
+        heads = await self._heads(list(subjects))
         for subject, actor_id in subjects.items():
-            head = heads.get(subject) or await self._api.last_message(self._reader.name, subject)
+            head = heads.get(subject)
             tally = _Tally()
             if head is not None:
                 row = self._reader.rows.row(head)
@@ -108,6 +111,20 @@ class ActorIndex:
             count = self._counts[actor_id]
             info = ActorInfo(actor_id, count, tally.version, tally.event_type, tally.recorded_at)
             self._infos[actor_id] = (count, info)
+
+    async def _heads(self, subjects: list[str]) -> dict[str, Message]:
+        """The last message of each subject: all at once where the server and the stream allow it."""
+        heads: dict[str, Message] = {}
+        if self._reader.info.config.get("allow_direct"):
+            # A server older than 2.11 does not understand the question.
+            with contextlib.suppress(ApiError, NobodyThereError):
+                heads = await self._api.last_of_each(self._reader.name, subjects, self._last_sequence)
+        missing = [subject for subject in subjects if subject not in heads]
+        for start in range(0, len(missing), _ASKED_AT_ONCE):
+            part = missing[start : start + _ASKED_AT_ONCE]
+            found = await asyncio.gather(*(self._api.last_message(self._reader.name, one) for one in part))
+            heads |= {subject: head for subject, head in zip(part, found, strict=True) if head is not None}
+        return heads
 
     async def _refresh(self) -> None:
         info = await self._api.stream_info(self._reader.name)

@@ -285,7 +285,8 @@ class Api:
         if last is None:
             raise NoAnswerError(self.url, "the connection was lost before the answer came")
         headers = last.headers or {}
-        status = headers.get("Status", "")
+        # A message can have any header of its own; only what has no sequence is an answer of the server.
+        status = "" if "Nats-Sequence" in headers else headers.get("Status", "")
         if status == "503":
             raise NobodyThereError(self.url, f"stream {stream} is not there or does not allow direct reading")
         if status not in ("", "204", "404"):

@@ -49,13 +49,14 @@ class Load:
             self.saves.append((save.raw, save.subject))
             self._ids[event.id] = len(self.saves)
 
-    async def store(self, writer: StreamWriter, progress: Callable[[int], None] | None) -> int:
-        """Store everything in batches; returns how many."""
+    async def store(self, writer: StreamWriter, progress: Callable[[int], None] | None, *, atomic: bool) -> int:
+        """Store everything, in batches or, where the stream takes none, one by one; returns how many."""
+        size = MAX_BATCH if atomic else 1
         stored = 0
         total = len(self.saves)
         try:
             while stored < total:
-                part = self.saves[stored : stored + MAX_BATCH]
+                part = self.saves[stored : stored + size]
                 await writer.save_batch([Save(_event(raw), raw, subject) for raw, subject in part])
                 stored += len(part)
                 if progress is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from datetime import datetime
@@ -23,10 +24,13 @@ from PySide6.QtWidgets import (
 )
 
 from aether_desktop.models.event_table import Column
+from aether_desktop.models.stream_table import StreamTable
 from aether_desktop.ui.command_palette import CommandPalette
 from aether_desktop.ui.go_to_dialog import GoToDialog
 from aether_desktop.ui.hex_view import HexView
 from aether_desktop.ui.raw_view import RawView
+from aether_engine.engine import open_engine, sqlite_url
+from aether_engine.event import Event, StoredEvent
 from tests.desktop.driven_window import DrivenWindow, child_index, driven_file, import_into
 from tests.waiting import until
 
@@ -79,6 +83,42 @@ async def test_the_bars_say_what_is_shown(seen: DrivenWindow, events: list[dict[
     actors = seen.child(QTableView, "actorTable")
     assert actors.model().rowCount() == len({event["actorId"] for event in events})
     assert not status.dropped.isVisible()
+
+
+def displayed(seen: DrivenWindow) -> str:
+    return seen.window.status._displayed.text()
+
+
+async def test_a_stream_counts_while_it_is_read(
+    tmp_path: Path, permits_extract: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "long.aether"
+    gate = asyncio.Event()
+    async with open_engine(sqlite_url(path)) as engine:
+        store = await engine.store("permits")
+        versions = [version for version in range(1, 42) if version != 2]
+        await store.save_events([Event(f"e{n}", "Seen", "a", n, {"n": n}) for n in versions])
+    refresh = StreamTable.refresh
+
+    async def slowly(self: StreamTable) -> None:
+        read = self._store.read_actor
+
+        async def gated(actor_id: str, *, from_version: int = 0) -> AsyncIterator[list[StoredEvent]]:
+            async for batch in read(actor_id, from_version=from_version, batch_size=10):
+                yield batch
+                await gate.wait()
+
+        with monkeypatch.context() as patch:
+            patch.setattr(self._store, "read_actor", gated)
+            await refresh(self)
+
+    monkeypatch.setattr(StreamTable, "refresh", slowly)
+    async with driven_file(path) as window:
+        await window.at(1)
+        window.run("open_stream")
+        await until(lambda: displayed(window) == "Displayed 10", what="the first batch is counted, its gap is not")
+        gate.set()
+        await until(lambda: displayed(window) == "Displayed 40")
 
 
 async def test_a_row_fills_inspector_and_state(

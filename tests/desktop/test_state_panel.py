@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -152,6 +153,30 @@ async def test_the_footer_says_where_the_state_comes_from(panel: StatePanel) -> 
     assert "From the beginning, 3 events." in texts
     assert "Changed in v5: 2 values" in texts
     assert "1 left out" in texts
+
+
+async def test_half_a_stream_does_not_look_whole(panel: StatePanel) -> None:
+    gate = asyncio.Event()
+    panel._controller.show("k", "a", loader(EVENTS, 2, gate), 1)
+    await until(lambda: panel.version == 1)
+    await until(lambda: panel.controls._of.text() == "of 2+")
+    assert "may be later versions" in panel.controls._of.toolTip()
+    assert panel._origin.text() == "Reading, 2 so far… From the beginning, 1 event."
+    gate.set()
+    await until(lambda: panel.controls._of.text() == "of 6")
+    assert panel.controls._of.toolTip() == ""
+    assert panel._origin.text() == "From the beginning, 1 event."
+
+
+async def test_a_stream_whose_reading_broke_off_does_not_look_whole(panel: StatePanel) -> None:
+    async def read(_actor: str) -> AsyncIterator[list[StoredEvent]]:
+        yield EVENTS[:2]
+        raise ValueError("the link is broken")
+
+    panel._controller.show("k", "a", read)
+    await until(lambda: panel.banner.isVisible())
+    assert panel.controls._of.text() == "of 2+"
+    assert "Reading" not in panel._origin.text()
 
 
 async def test_gaps_snapshots_and_damage_on_the_slider(panel: StatePanel) -> None:

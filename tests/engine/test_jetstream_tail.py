@@ -239,6 +239,8 @@ async def test_a_lost_connection_is_a_gap_on_the_bus_and_none_in_the_tail() -> N
             engine.link.on_change(lambda link: states.append(link.state))
             store = await other.store("a")
             await store.save_event(make_event(1))
+            assert isinstance(other.bus, NATSEventBus)
+            await other.bus.flush()
             subscription = engine.bus.subscribe("a")
             await engine.bus.ready()
             tail = engine.tail("a", after_sequence=0)
