@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QLineEdit, QPushButton, QTableView, QTreeView
+from PySide6.QtWidgets import QApplication, QLineEdit, QPushButton, QTableView, QTreeView
 
 from aether_desktop.models.tail_counters import TailState
 from aether_desktop.ui.tail_view import TailView
@@ -163,6 +163,9 @@ async def test_another_version_in_the_state_leaves_the_tail_in_front(seen: Drive
         assert seen.window.documents.currentWidget() is view
         assert seen.tabs == tabs
     table = seen.child(QTableView, "tailTable", view)
+    table.setFocus()
+    seen.control(Qt.Key.Key_C)
+    assert '"version":3' in QApplication.clipboard().text(), "the row that is seen to be selected"
     middle = table.visualRect(table.currentIndex()).center()
     QTest.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, pos=middle)
     await until(lambda: seen.selected_sequence == 3, what="a click on the selected row shows it again")
