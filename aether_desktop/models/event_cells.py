@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from aether_desktop.numbers import number_text
 from aether_engine import lossless
@@ -140,12 +140,31 @@ def short_reason(error: Exception) -> str:
     return str(error) if isinstance(error, AetherError) else type(error).__name__
 
 
-def duration_text(earlier: datetime, later: datetime) -> str:
-    """The time between two events as `[-][h:]mm:ss.mmm`, exact to the millisecond."""
-    milliseconds = round((later - earlier).total_seconds() * 1000)
-    sign = "-" if milliseconds < 0 else ""
-    seconds, milli = divmod(abs(milliseconds), 1000)
+def duration_text(earlier: datetime, later: datetime, earlier_text: str = "", later_text: str = "") -> str:
+    """The time between two events as `[-][h:]mm:ss.mmm`, with more digits where there are any: never rounded.
+
+    The texts are the timestamps as stored; they may have digits that a `datetime` does not keep.
+    """
+    fractions = [_fraction(earlier, earlier_text), _fraction(later, later_text)]
+    digits = max(1, *map(len, fractions))
+    unit: int = 10**digits
+    ticks = [int(fraction.ljust(digits, "0")) for fraction in fractions]
+    seconds = (later.replace(microsecond=0) - earlier.replace(microsecond=0)) // timedelta(seconds=1)
+    difference = seconds * unit + ticks[1] - ticks[0]
+    sign = "-" if difference < 0 else ""
+    seconds, ticks_left = divmod(abs(difference), unit)
     minutes, second = divmod(seconds, 60)
     hours, minute = divmod(minutes, 60)
     head = f"{hours}:{minute:02}" if hours else f"{minute:02}"
-    return f"{sign}{head}:{second:02}.{milli:03}"
+    # In groups of three, as milli, micro and nano are read.
+    fraction = f"{ticks_left:0{digits}}".rstrip("0")
+    width = max(3, -(-len(fraction) // 3) * 3)
+    return f"{sign}{head}:{second:02}.{fraction.ljust(width, '0')}"
+
+
+def _fraction(moment: datetime, text: str) -> str:
+    """The digits of `moment` behind the second, all that its stored text has."""
+    kept = f"{moment.microsecond:06}"
+    stored = text.partition(".")[2]
+    digits = stored[: len(stored) - len(stored.lstrip("0123456789"))]
+    return digits if digits[:6].ljust(6, "0") == kept else kept

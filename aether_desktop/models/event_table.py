@@ -164,7 +164,12 @@ class EventTable(QAbstractTableModel):
             if isinstance(previous, StoredEvent):
                 if previous.event is None or stored.event is None:
                     return ""
-                return duration_text(previous.event.timestamp, stored.event.timestamp)
+                return duration_text(
+                    previous.event.timestamp,
+                    stored.event.timestamp,
+                    self._cells_at(above, previous).timestamp,
+                    self._cells_at(row, stored).timestamp,
+                )
         return ""
 
     def _same_date(self, stored: StoredEvent, row: int) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QWidget
 
@@ -12,7 +12,10 @@ from aether_desktop.ui.icons import icon
 
 
 class Command(NamedTuple):
-    """One command; `menu` is the menu it stands in, "" for those with a shortcut only."""
+    """One command; `menu` is the menu it stands in, "" for those with a shortcut only.
+
+    The shortcut of a command `for_tables` works only where it was added: elsewhere it means something else.
+    """
 
     name: str
     text: str
@@ -20,6 +23,7 @@ class Command(NamedTuple):
     icon: str = ""
     shortcuts: tuple[str, ...] = ()
     tip: str = ""
+    for_tables: bool = False
 
 
 MENUS = ("File", "Edit", "View", "Go", "Stream", "Tail", "Window", "Help")
@@ -36,7 +40,7 @@ COMMANDS = (
     Command("export_actor", "Export actor as NDJSON…", "File", "export"),
     Command("close_tab", "Close tab", "File", "close", ("Ctrl+W",)),
     Command("quit", "Quit", "File", "", ("Ctrl+Q",)),
-    Command("copy_event", "Copy event JSON", "Edit", "copy", (), "Copy the event exactly as stored"),
+    Command("copy_event", "Copy event JSON", "Edit", "copy", ("Ctrl+C",), "Copy it exactly as stored", True),
     Command("theme_system", "Theme of the system", "View"),
     Command("theme_light", "Light theme", "View"),
     Command("theme_dark", "Dark theme", "View"),
@@ -70,6 +74,8 @@ class Actions(QObject):
             action.setObjectName(command.name)
             if command.icon:
                 action.setIcon(icon(command.icon))
+            if command.for_tables:
+                action.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
             action.setShortcuts([QKeySequence(keys) for keys in command.shortcuts])
             keys = ", ".join(
                 QKeySequence(keys).toString(QKeySequence.SequenceFormat.NativeText) for keys in command.shortcuts
@@ -82,6 +88,10 @@ class Actions(QObject):
 
     def __getitem__(self, name: str) -> QAction:
         return self._actions[name]
+
+    def for_tables(self) -> list[QAction]:
+        """The actions whose shortcuts work in the tables they are added to."""
+        return [self._actions[command.name] for command in COMMANDS if command.for_tables]
 
     def in_menu(self, menu: str) -> list[QAction]:
         """The actions of one menu, in order."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, Qt
+from PySide6.QtCore import QMimeData, QObject, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QFileDialog, QMainWindow
 
@@ -14,6 +14,7 @@ from aether_desktop.demo import DRIFTED_ACTOR, TENANT_A
 from aether_desktop.demo_session import DemoSession
 from aether_desktop.models.append_controller import AppendController
 from aether_desktop.models.go_to import Target
+from aether_desktop.models.tree_roles import written
 from aether_desktop.numbers import number_text
 from aether_desktop.server_login import ServerLogin
 from aether_desktop.ui.about import about_box
@@ -32,6 +33,8 @@ STORE_FILES = "Aether stores (*.aether)"
 EVENT_FILES = "Events as lines of JSON (*.ndjson *.jsonl *.json *.gz)"
 OPENABLE_FILES = "Stores and events (*.aether *.ndjson *.jsonl *.json *.gz)"
 ANY_FILES = "All files (*)"
+#: Under this type the clipboard has an event's bytes, which need not be text.
+JSON_TYPE = "application/json"
 
 
 class Commands(QObject):
@@ -227,10 +230,28 @@ class Commands(QObject):
     # -- window
 
     def copy_event(self) -> None:
-        """Put the selected event on the clipboard exactly as stored."""
-        selection = self._workspace.selection
-        if selection is not None:
-            QGuiApplication.clipboard().setText(selection.stored.raw.decode("utf-8", "replace"))
+        """Put the selected event on the clipboard exactly as stored: as text, and its bytes as JSON."""
+        stored, others = self._desk.chosen()
+        if stored is None or not stored.raw:
+            self._workspace.told.emit("Nothing was copied: the selected row has no event's bytes.")
+            return
+        data = QMimeData()
+        data.setData(JSON_TYPE, stored.raw)
+        said = []
+        try:
+            data.setText(stored.raw.decode("utf-8"))
+        except UnicodeDecodeError as error:
+            data.setText(written(stored.raw))
+            said.append(
+                f"#{number_text(stored.sequence)} is not UTF-8 at byte {number_text(error.start)}: the copied "
+                f"text shows such bytes as ⟨0x…⟩; exactly as stored they are on the clipboard as {JSON_TYPE}."
+            )
+        QGuiApplication.clipboard().setMimeData(data)
+        if others:
+            rows = number_text(others + 1)
+            said.append(f"1 of {rows} selected rows was copied, #{number_text(stored.sequence)}.")
+        if said:
+            self._workspace.told.emit(" ".join(said))
 
     def set_theme(self, scheme: Scheme) -> None:
         """Use a theme from now on."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import QObject, Signal
+from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QWidget
 
 from aether_desktop.connection import Connection
@@ -28,8 +31,16 @@ class Desk(QObject):
     counts_changed = Signal()
     state_requested = Signal(object, str, object)
 
-    def __init__(self, workspace: Workspace, documents: Documents, parent: QObject | None = None) -> None:
+    def __init__(
+        self,
+        workspace: Workspace,
+        documents: Documents,
+        parent: QObject | None = None,
+        *,
+        table_actions: Sequence[QAction] = (),
+    ) -> None:
         super().__init__(parent)
+        self._table_actions = table_actions
         self._workspace = workspace
         self._documents = documents
         #: True while a row of one of the tabs is becoming the selection: it is in sight already.
@@ -95,6 +106,7 @@ class Desk(QObject):
         """A new live tail over the namespaces of a connection."""
         controller = TailController(place.connection.engine)
         view = TailView(controller)
+        view.table.addActions(self._table_actions)
         document = Document("tail", place, f"{pattern} {id(view)}")
         view.event_selected.connect(lambda item: self._select(*_tailed(place, item)))
         view.state_requested.connect(
@@ -117,6 +129,11 @@ class Desk(QObject):
         view = self._documents.currentWidget()
         document = self._documents.document_of(view)
         sequence = selection.stored.sequence
+        if isinstance(view, TailView) and document is not None:
+            row = view.controller.table.find(selection.place.namespace, sequence)
+            if row >= 0 and document.place.connection is selection.place.connection:
+                view.select_row(row)
+                return
         if isinstance(view, EventView) and document is not None and document.place == selection.place:
             row = _row_of_sequence(view, sequence)
             if row >= 0:
@@ -167,11 +184,30 @@ class Desk(QObject):
         view = self._documents.currentWidget()
         return isinstance(view, EventView) and isinstance(view.model, StreamTable)
 
+    @property
+    def shows_tail(self) -> bool:
+        """Whether a live tail is in front."""
+        return isinstance(self._documents.currentWidget(), TailView)
+
     def step(self, by: int) -> None:
         """The next or previous event of the document in front."""
         view = self._documents.currentWidget()
-        if isinstance(view, EventView):
+        if isinstance(view, (EventView, TailView)):
             view.step(by)
+
+    def chosen(self) -> tuple[StoredEvent | None, int]:
+        """The event to copy, and how many rows are selected beside it.
+
+        Of the table that has the keyboard it is the selected row's, which in a tail need not be the selection.
+        """
+        view = self._documents.currentWidget()
+        if isinstance(view, (EventView, TailView)) and view.table.hasFocus():
+            rows = len(view.table.selectionModel().selectedRows())
+            if rows:
+                selected = view.selected
+                return (selected[1] if isinstance(selected, tuple) else selected), rows - 1
+        selection = self._workspace.selection
+        return (selection.stored if selection is not None else None), 0
 
     # -- keeping fresh
 
@@ -239,6 +275,7 @@ class Desk(QObject):
         self, document: Document, model: LogTable | StreamTable, *, title: str, order: str, icon_name: str
     ) -> EventView:
         view = EventView(model, title=title, order=order)
+        view.table.addActions(self._table_actions)
         model.setParent(view)
         # A long stream is shown while it is read: what is displayed is counted with every batch.
         model.rowsInserted.connect(lambda *_rows: self.counts_changed.emit())

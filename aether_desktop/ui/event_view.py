@@ -10,6 +10,7 @@ from aether_desktop.models.event_table import Column, EventTable
 from aether_desktop.ui.empty_state import EmptyState
 from aether_desktop.ui.event_delegate import PADDING
 from aether_desktop.ui.table_setup import setup_table
+from aether_engine.event import StoredEvent
 
 
 class EventTableView(QTableView):
@@ -74,6 +75,11 @@ class EventView(QWidget):
     def current_row(self) -> int:
         """The selected row, -1 without one."""
         return self.table.currentIndex().row()
+
+    @property
+    def selected(self) -> StoredEvent | None:
+        """The event of the selected row."""
+        return self.model.stored_at(self.current_row)
 
     def select_row(self, row: int) -> None:
         """Select `row` and bring it into sight, in the middle if it was out of it."""

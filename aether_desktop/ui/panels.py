@@ -43,7 +43,9 @@ class Panels(QObject):
         self._documents = window.documents
         self.actors = ActorTable(self)
         self.state = StateController(self)
-        self.desk = Desk(self._workspace, self._documents, self)
+        self.desk = Desk(
+            self._workspace, self._documents, self, table_actions=window.actions_by_name.for_tables()
+        )
         self.navigator = Navigator(self.actors)
         self.navigator.setMinimumWidth(_NAVIGATOR_WIDTH[0])
         self.inspector = Inspector()
@@ -59,6 +61,7 @@ class Panels(QObject):
         window.setCorner(Qt.Corner.BottomRightCorner, right)
         self._default_layout = window.saveState(_LAYOUT_VERSION)
         self._shown = False
+        self._from_state = False
         for dock in self._docks:
             dock.hide()
         self._add_to_menu()
@@ -239,7 +242,8 @@ class Panels(QObject):
                 event.version,
             )
             self._show_previous()
-        if not self.desk.selecting:
+        # A tail in front shows what arrives; a move in the state panel is no reason to leave it.
+        if not self.desk.selecting and not (self._from_state and self.desk.shows_tail):
             self._workspace.start(self.desk.show(selection), "show selection")
 
     def _stream_loaded(self) -> None:
@@ -271,7 +275,11 @@ class Panels(QObject):
         stored = self.state.stored_at(version)
         selection = self._workspace.selection
         if stored is not None and selection is not None:
-            self._workspace.select(selection.place, stored)
+            self._from_state = True
+            try:
+                self._workspace.select(selection.place, stored)
+            finally:
+                self._from_state = False
 
     def _document_changed(self) -> None:
         view = self._documents.currentWidget()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QModelIndex, QSize, Qt, Signal
+from PySide6.QtCore import QItemSelectionModel, QModelIndex, QSize, Qt, Signal
 from PySide6.QtGui import QFontMetrics, QKeyEvent, QPalette
 from PySide6.QtWidgets import (
     QAbstractSlider,
@@ -31,6 +31,7 @@ from aether_desktop.ui.tail_status import PauseBar, TailStatus
 from aether_desktop.ui.tail_table_view import TailTableView
 from aether_desktop.ui.theme import current_theme, theme_notifier, ui_font
 from aether_engine.errors import AetherError, NamespaceNameError
+from aether_engine.event import StoredEvent
 from aether_engine.patterns import is_wildcard_pattern
 
 _ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
@@ -101,6 +102,35 @@ class TailView(QWidget):
         self._set_following(True)
         self.table.scrollToBottom()
 
+    @property
+    def selected(self) -> tuple[str, StoredEvent] | None:
+        """Namespace and event of the selected row."""
+        selection, current = self.table.selectionModel(), self.table.currentIndex()
+        # The table has a current row too that nobody has chosen: Qt makes one when the keyboard comes in.
+        return self._event_in(current.row()) if selection.isSelected(current) else None
+
+    def select_row(self, row: int) -> None:
+        """Select `row` and bring it into sight."""
+        index = self.controller.table.index(row, TailColumn.NAMESPACE)
+        if index.isValid():
+            selection, flags = self.table.selectionModel(), QItemSelectionModel.SelectionFlag
+            selection.setCurrentIndex(index, flags.NoUpdate)
+            selection.select(index, flags.ClearAndSelect | flags.Rows)
+            self.table.scrollTo(index)
+
+    def step(self, by: int) -> None:
+        """Select the next (1) or previous (-1) event, passing over gaps and notes; without one the newest."""
+        model = self.controller.table
+        if self.selected is not None:
+            row = self.table.currentIndex().row() + by
+        else:
+            row, by = model.rowCount() - 1, -1
+        while 0 <= row < model.rowCount():
+            if self._event_in(row) is not None:
+                self.select_row(row)
+                return
+            row += by
+
     def show_rate(self, shown: bool) -> None:
         """Show or hide the plot of the rate."""
         self._rate.setVisible(shown)
@@ -125,6 +155,8 @@ class TailView(QWidget):
         model.rowsRemoved.connect(self._rows_removed)
         table.selectionModel().selectionChanged.connect(self._selection_changed)
         table.verticalScrollBar().actionTriggered.connect(self._scrolled)
+        # A click on the selected row again counts too: meanwhile the state may have gone to another version.
+        table.clicked.connect(lambda index: self._tell_row(index.row()))
         table.doubleClicked.connect(lambda index: self._request_state(index.row()))
 
     def _lay_out(self) -> None:
@@ -193,10 +225,17 @@ class TailView(QWidget):
         if not self.table.selectionModel().hasSelection():
             return
         self._set_following(False)
-        row = self.controller.table.row_at(self.table.currentIndex().row())
-        stored = row.as_stored() if row is not None else None
-        if row is not None and stored is not None:
-            self.event_selected.emit((row.namespace, stored))
+        self._tell_row(self.table.currentIndex().row())
+
+    def _tell_row(self, row: int) -> None:
+        item = self._event_in(row)
+        if item is not None:
+            self.event_selected.emit(item)
+
+    def _event_in(self, row: int) -> tuple[str, StoredEvent] | None:
+        entry = self.controller.table.row_at(row)
+        stored = entry.as_stored() if entry is not None else None
+        return (entry.namespace, stored) if entry is not None and stored is not None else None
 
     def _request_state(self, row: int) -> None:
         entry = self.controller.table.row_at(row)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -31,7 +33,7 @@ from aether_desktop.ui.hex_view import HexView
 from aether_desktop.ui.raw_view import RawView
 from aether_engine.engine import open_engine, sqlite_url
 from aether_engine.event import Event, StoredEvent
-from tests.desktop.driven_window import DrivenWindow, child_index, driven_file, import_into
+from tests.desktop.driven_window import DrivenWindow, child_index, driven_file, import_into, save_elsewhere
 from tests.waiting import until
 
 # Qt's offscreen platform says so of every window with a least size and of every popup.
@@ -224,6 +226,57 @@ async def test_the_state_panel_moves_the_log_too(seen: DrivenWindow, events: lis
     seen.key(Qt.Key.Key_Right)
     await seen.at(stream_of(events, actor)[5])
     assert seen.tabs == ["Log permits"]
+
+
+async def test_ctrl_c_copies_the_event_as_stored(seen: DrivenWindow, lines: list[bytes]) -> None:
+    clipboard = QApplication.clipboard()
+    await seen.click_row(7)
+    seen.control(Qt.Key.Key_C)
+    assert clipboard.text().encode() == lines[7]
+    assert clipboard.mimeData().data("application/json").data() == lines[7]
+    assert seen.banner == ""
+    seen.key(Qt.Key.Key_Down, Qt.KeyboardModifier.ShiftModifier)
+    await seen.at(9)
+    seen.control(Qt.Key.Key_C)
+    assert clipboard.text().encode() == lines[8]
+    assert seen.banner == "1 of 2 selected rows was copied, #9."
+
+
+async def test_ctrl_c_elsewhere_copies_what_is_selected_there(seen: DrivenWindow) -> None:
+    clipboard = QApplication.clipboard()
+    search = seen.child(QLineEdit, "actorSearch")
+    search.setFocus()
+    QTest.keyClicks(search, "some text")
+    search.selectAll()
+    seen.control(Qt.Key.Key_C)
+    assert clipboard.text() == "some text"
+    tree = seen.child(QTreeView, "eventTree")
+    tree.setFocus()
+    tree.setCurrentIndex(child_index(QModelIndex(), "actorId", tree))
+    seen.control(Qt.Key.Key_C)
+    assert clipboard.text() == "actorId"
+
+
+async def test_bytes_that_are_no_text_are_copied_as_bytes(tmp_path: Path) -> None:
+    path = tmp_path / "damaged.aether"
+    raw = b'{"id":"e1","note":"\xff\xfe"}'
+    await save_elsewhere(path, Event("e1", "Seen", "a", 1, {}), Event("e2", "Seen", "a", 2, {}))
+    with closing(sqlite3.connect(path)) as connection, connection:
+        for version, changed in ((1, raw), (2, b"")):
+            connection.execute("UPDATE events SET raw = ? WHERE version = ?", (changed, version))
+    async with driven_file(path) as window:
+        await window.at(1)
+        window.table.setFocus()
+        window.control(Qt.Key.Key_C)
+        data = QApplication.clipboard().mimeData()
+        assert data.data("application/json").data() == raw
+        assert data.text() == '{"id":"e1","note":"⟨0xFF⟩⟨0xFE⟩"}'
+        assert window.banner.startswith("#1 is not UTF-8 at byte 19: ")
+        assert "application/json" in window.banner
+        await window.click_row(1)
+        window.control(Qt.Key.Key_C)
+        assert QApplication.clipboard().mimeData().data("application/json").data() == raw
+        assert window.banner == "Nothing was copied: the selected row has no event's bytes."
 
 
 async def test_f6_goes_round_the_panes(seen: DrivenWindow, qapp: QApplication) -> None:

@@ -46,7 +46,12 @@ async def test_refresh_goes_on_where_it_ended(qtbot: QtBot) -> None:
 
 async def test_since_previous_is_exact(qtbot: QtBot) -> None:
     async with memory_store() as (_engine, store):
-        for version, time in ((1, "2011-08-31T14:16:45.403+02:00"), (2, "2011-09-01T15:16:46.404+02:00")):
+        times = (
+            "2011-08-31T14:16:45.403+02:00",
+            "2011-09-01T15:16:46.404+02:00",
+            "2011-09-01T13:16:46.404000001Z",
+        )
+        for version, time in enumerate(times, 1):
             event = order_event(1, version)
             raw = event.to_json()
             head, _, _ = raw.rpartition(b'"timestamp"')
@@ -56,5 +61,6 @@ async def test_since_previous_is_exact(qtbot: QtBot) -> None:
         column = [c.title for c in model.columns].index("Since previous")
         assert model.data(model.index(0, column)) == ""
         assert model.data(model.index(1, column)) == "25:00:01.001"
+        assert model.data(model.index(2, column)) == "00:00.000000001"
         time_column = [c.title for c in model.columns].index("Timestamp")
         assert model.data(model.index(0, time_column)) == "2011-08-31 14:16:45.403 +02:00"

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QLineEdit, QPushButton, QTableView
+from PySide6.QtWidgets import QApplication, QLineEdit, QPushButton, QTableView, QTreeView
 
 from aether_desktop.models.tail_counters import TailState
 from aether_desktop.ui.tail_view import TailView
@@ -121,6 +121,58 @@ async def test_a_row_of_the_tail_leads_to_the_state_at_its_version(seen: DrivenW
     await until(lambda: seen.tabs[-1] == "order-1")
     await seen.at(2)
     await until(lambda: seen.shown_version == 2)
+
+
+async def test_f7_and_f8_step_in_the_tail_in_front(seen: DrivenWindow, file: Path) -> None:
+    view = await tail(seen, "prod.a")
+    await save_elsewhere(file, *(placed("order-1", n, total=n) for n in (2, 3, 4)), namespace="prod.a")
+    await until(lambda: len(rows(view)) == 3, timeout=10)
+    for key, sequence in (
+        (Qt.Key.Key_F8, 4),  # Nothing is selected yet: the newest.
+        (Qt.Key.Key_F7, 3),
+        (Qt.Key.Key_F7, 2),
+        (Qt.Key.Key_F7, 2),
+        (Qt.Key.Key_F8, 3),
+    ):
+        seen.key(key)
+        await until(lambda sequence=sequence: seen.selected_sequence == sequence)  # type: ignore[misc]
+        assert view.selected is not None
+        assert view.selected[1].sequence == sequence
+    assert not view.following
+    await until(lambda: seen.shown_version == 3)
+    seen.child(QTreeView, "stateTree").setFocus()
+    seen.key(Qt.Key.Key_F8)
+    await until(lambda: seen.selected_sequence == 4)
+    assert seen.window.documents.currentWidget() is view
+
+
+async def test_another_version_in_the_state_leaves_the_tail_in_front(seen: DrivenWindow, file: Path) -> None:
+    view = await tail(seen, "prod.a")
+    await save_elsewhere(file, *(placed("order-1", n, total=n) for n in (2, 3)), namespace="prod.a")
+    await until(lambda: len(rows(view)) == 2, timeout=10)
+    seen.key(Qt.Key.Key_F8)
+    await until(lambda: seen.shown_version == 3 == seen.selected_sequence)
+    await seen.settle()
+    tabs = seen.tabs
+    seen.child(QTreeView, "stateTree").setFocus()
+    for version in (2, 1):
+        seen.key(Qt.Key.Key_Left)
+        await until(lambda version=version: seen.shown_version == version)  # type: ignore[misc]
+        await seen.settle()
+        assert seen.panels.inspector.detail_text.startswith(f"#{version}  ")
+        assert seen.window.documents.currentWidget() is view
+        assert seen.tabs == tabs
+    table = seen.child(QTableView, "tailTable", view)
+    table.setFocus()
+    seen.control(Qt.Key.Key_C)
+    assert '"version":3' in QApplication.clipboard().text(), "the row that is seen to be selected"
+    middle = table.visualRect(table.currentIndex()).center()
+    QTest.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, pos=middle)
+    await until(lambda: seen.selected_sequence == 3, what="a click on the selected row shows it again")
+    seen.run("back")
+    await seen.settle()
+    assert seen.selected_sequence == 1
+    assert seen.tabs[seen.window.documents.currentIndex()] == "Log prod.a", "back leads to where the event is"
 
 
 async def test_a_wrong_pattern_is_told_in_place(seen: DrivenWindow) -> None:
