@@ -43,9 +43,7 @@ class Panels(QObject):
         self._documents = window.documents
         self.actors = ActorTable(self)
         self.state = StateController(self)
-        self.desk = Desk(
-            self._workspace, self._documents, self, table_actions=window.actions_by_name.for_tables()
-        )
+        self.desk = Desk(self._workspace, self._documents, self, table_actions=window.actions_by_name.for_tables())
         self.navigator = Navigator(self.actors)
         self.navigator.setMinimumWidth(_NAVIGATOR_WIDTH[0])
         self.inspector = Inspector()
