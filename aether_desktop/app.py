@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from aether_desktop import __version__
+from aether_desktop.server_options import add_server_options, check_server_options, server_options
 
 if TYPE_CHECKING:
     import asyncio
@@ -37,7 +38,9 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="aether-desktop", description="See into event-sourced systems: browse, replay, append and tail."
     )
-    parser.add_argument("url", nargs="?", metavar="URL", help="a file, sqlite:///file.aether or memory://")
+    parser.add_argument(
+        "url", nargs="?", metavar="URL", help="a file, sqlite:///file.aether, memory:// or nats://host:4222"
+    )
     parser.add_argument("--namespace", metavar="NS", help="the namespace to show first")
     parser.add_argument("--actor", metavar="ID", help="the actor whose stream to open")
     parser.add_argument("--version", metavar="N", type=int, help="with --actor: the version to select")
@@ -47,7 +50,10 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--screenshot", metavar="FILE", type=Path, help="write a picture of the window and end")
     parser.add_argument("--theme", choices=("system", "light", "dark"), help="instead of the one in the settings")
     parser.add_argument("--about", action="version", version=f"%(prog)s {__version__}", help="print the version")
+    add_server_options(parser)
     arguments = parser.parse_args(argv)
+    if problem := check_server_options(arguments.url, arguments):
+        parser.error(problem)
     if arguments.version is not None and arguments.actor is None:
         parser.error("--version needs --actor")
     if arguments.demo and arguments.url is not None:
@@ -178,7 +184,7 @@ async def open_asked(window: MainWindow, arguments: argparse.Namespace) -> None:
         await window.panels.commands.start_demo(simulate=arguments.screenshot is None)
     elif arguments.url is not None:
         if "://" in arguments.url:
-            await workspace.open(arguments.url, read_only=arguments.read_only)
+            await workspace.open(arguments.url, read_only=arguments.read_only, options=server_options(arguments))
         else:
             await workspace.open_path(Path(arguments.url), read_only=arguments.read_only)
     if not workspace.connections:

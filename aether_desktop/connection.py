@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from contextlib import nullcontext, suppress
+from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -10,6 +13,7 @@ from PySide6.QtCore import QObject, Signal
 
 from aether_desktop.tasks import TaskOwner
 from aether_engine.engine import Engine, sqlite_path
+from aether_engine.errors import StoreUnavailableError
 from aether_engine.event import NamespaceInfo
 
 #: Shortest time between two looks at the namespaces while events pour in, in seconds.
@@ -22,13 +26,34 @@ class Connection(QObject):
     namespaces_changed = Signal()
     changed = Signal()
     failed = Signal(object)
+    link_changed = Signal()
 
     def __init__(self, engine: Engine, title: str = "", parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.engine = engine
         self.title = title or title_of(engine.url)
         self.namespaces: list[NamespaceInfo] = []
+        #: Streams of a server that are other programs'.
+        self.foreign_streams: list[str] = []
         self._tasks = TaskOwner(self.failed.emit)
+        #: When the link was lost, as local time; None while it is up or where there is none.
+        self.link_lost_at: datetime | None = None
+        self._leave_link: Callable[[], None] | None = None
+
+    @property
+    def is_server(self) -> bool:
+        return self.engine.link is not None
+
+    @property
+    def icon_name(self) -> str:
+        """The icon of this kind of connection."""
+        return "server" if self.is_server else "file" if self.is_file else "memory"
+
+    @property
+    def link_up(self) -> bool:
+        """Whether the server can be reached; what is embedded always can."""
+        link = self.engine.link
+        return link is None or link.state == "up"
 
     @property
     def is_file(self) -> bool:
@@ -51,11 +76,15 @@ class Connection(QObject):
     async def start(self) -> None:
         """Read the namespaces, and go on doing so whenever something changes."""
         count = self.engine.change_count()
+        if self.engine.link is not None:
+            self._leave_link = self.engine.link.on_change(lambda _link: self._link_changed())
         await self.refresh()
         self._tasks.start(self._follow(count), f"changes of {self.title}")
 
     async def close(self) -> None:
         """Stop following and close the engine."""
+        if self._leave_link is not None:
+            self._leave_link()
         await self._tasks.cancel_all()
         await self.engine.close()
 
@@ -63,15 +92,26 @@ class Connection(QObject):
         while not self.engine.closed:
             await self.engine.wait_for_change(count)
             count = self.engine.change_count()
-            await self.refresh()
+            # Without a link the last answer stands; the next change comes with the link.
+            if self.link_up:
+                with suppress(StoreUnavailableError) if self.is_server else nullcontext():
+                    await self.refresh()
             self.changed.emit()
             await asyncio.sleep(REFRESH_INTERVAL)
+
+    def _link_changed(self) -> None:
+        if self.link_up:
+            self.link_lost_at = None
+        elif self.link_lost_at is None:
+            self.link_lost_at = datetime.now().astimezone()
+        self.link_changed.emit()
 
     async def refresh(self) -> None:
         """Look at the namespaces now."""
         namespaces = await self.engine.namespaces()
-        if namespaces != self.namespaces:
-            self.namespaces = namespaces
+        foreign_streams = await self.engine.foreign_streams()
+        if (namespaces, foreign_streams) != (self.namespaces, self.foreign_streams):
+            self.namespaces, self.foreign_streams = namespaces, foreign_streams
             self.namespaces_changed.emit()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,6 +62,7 @@ class Workspace(QObject):
 
     connections_changed = Signal()
     connection_opened = Signal(object)
+    link_changed = Signal(object)
     place_changed = Signal()
     selection_changed = Signal(object)
     history_changed = Signal()
@@ -90,14 +91,16 @@ class Workspace(QObject):
         title: str = "",
         remember: bool = True,
         announce: bool = True,
+        options: Mapping[str, str] | None = None,
     ) -> Connection | None:
         """Open a store by URL; a failure is told through `failed` and returns None.
 
-        `announce` False leaves it to the caller to emit `connection_opened`, after filling the store.
+        `announce` False leaves it to the caller to emit `connection_opened`, after filling the store. `options`
+        are the engine's, such as a login; they are used and forgotten.
         """
         from asyncio import CancelledError
 
-        from aether_desktop.connection import Connection
+        from aether_desktop.connection import Connection, title_of
         from aether_engine.engine import open_engine
 
         for connection in self.connections:
@@ -106,13 +109,13 @@ class Workspace(QObject):
                 return connection
         engine = None
         try:
-            engine = await open_engine(url, read_only=read_only)
+            engine = await open_engine(url, read_only=read_only, **(options or {}))
             connection = Connection(engine, title, self)
             await connection.start()
         except Exception as error:  # noqa: BLE001 (told to the user, whatever it is)
             if engine is not None:
                 await engine.close()
-            self.fail(f"{title or url} could not be opened", error)
+            self.fail(f"{title or title_of(url)} could not be opened", error)
             return None
         except CancelledError:
             if engine is not None:
@@ -123,6 +126,7 @@ class Workspace(QObject):
             return None
         connection.failed.connect(lambda error: self.fail(f"{connection.title} could not be read", error))
         connection.namespaces_changed.connect(self.connections_changed)
+        connection.link_changed.connect(lambda: self.link_changed.emit(connection))
         self.connections.append(connection)
         if connection.is_file and remember:
             self.settings.add_recent(engine.url)

@@ -14,7 +14,7 @@ from typing import Final, Self
 from urllib.parse import quote, unquote_to_bytes
 
 from aether_engine.bus import EventBus, passes
-from aether_engine.errors import StoreUnavailableError
+from aether_engine.errors import LogGapError, StoreUnavailableError
 from aether_engine.event import Gap, NamespaceInfo, StoredEvent, StoreWarning, SubscriptionFilter, Tailed
 from aether_engine.patterns import (
     check_namespace,
@@ -23,7 +23,7 @@ from aether_engine.patterns import (
     match_namespace_pattern,
 )
 from aether_engine.store.memory import MEMORY_URL, MemoryBackend
-from aether_engine.store.protocols import Backend, Publish, Store
+from aether_engine.store.protocols import Backend, Linked, LinkStatus, Store
 from aether_engine.store.sqlite import SQLiteBackend
 
 # How many batches (of up to 1,000 events) wait for the reader of a tail before its logs are read no further.
@@ -150,7 +150,7 @@ class EngineTail(AsyncIterator[list[Tailed | Gap]]):
                 source = store.tail(after_sequence=self._after or 0 if keeps_number else 0)
         async for batch in source:
             items: list[Tailed | Gap] = [
-                Tailed(namespace, stored)
+                _tailed(namespace, stored)
                 for stored in batch
                 if stored.event is None or passes(self._filter, stored.event)
             ]
@@ -185,6 +185,13 @@ class EngineTail(AsyncIterator[list[Tailed | Gap]]):
             await asyncio.sleep(_DISCOVERY_SECONDS)
 
 
+def _tailed(namespace: str, stored: StoredEvent) -> Tailed | Gap:
+    error = None if stored.error is None else stored.error.error
+    if isinstance(error, LogGapError):
+        return Gap(namespace, error.after_sequence, error.missed, error.reason)
+    return Tailed(namespace, stored)
+
+
 class Engine:
     """One open place of storage. Made by `open_engine`; an async context manager that closes itself."""
 
@@ -216,6 +223,16 @@ class Engine:
     def warnings(self) -> list[StoreWarning]:
         """Settings, found so far, that endanger what a store promises."""
         return list(self._backend.warnings)
+
+    @property
+    def link(self) -> LinkStatus | None:
+        """The connection to servers and its state; None where there are no servers."""
+        return self._backend.link if isinstance(self._backend, Linked) else None
+
+    async def foreign_streams(self) -> list[str]:
+        """Names of streams on the same server that are other programs': never read, never written."""
+        self._check_open()
+        return await self._backend.foreign_streams() if isinstance(self._backend, Linked) else []
 
     @property
     def closed(self) -> bool:
@@ -359,9 +376,8 @@ def open_engine(url: str, *, read_only: bool = False, **options: object) -> Engi
                 f"open_engine() has no option {', '.join(map(repr, unknown))} for {name}://; "
                 f"known are: {', '.join(sorted(scheme.options)) or 'none'}"
             )
-        bus = EventBus()
-        backend = await scheme.open(full_url, read_only, bus.publish_stored, options)
-        return Engine(full_url, read_only=read_only, bus=bus, backend=backend)
+        backend, bus = await scheme.open(full_url, read_only, options)
+        return Engine(_without_login(full_url), read_only=read_only, bus=bus, backend=backend)
 
     return EngineOpening(opening)
 
@@ -390,29 +406,64 @@ def sqlite_path(url: str) -> Path:
 class _Scheme:
     """How URLs of one scheme are opened, and with which options."""
 
-    open: Callable[[str, bool, Publish, Mapping[str, object]], Awaitable[Backend]]
+    open: Callable[[str, bool, Mapping[str, object]], Awaitable[tuple[Backend, EventBus]]]
     options: frozenset[str] = frozenset()
 
 
-async def _open_memory(url: str, read_only: bool, publish: Publish, options: Mapping[str, object]) -> Backend:
+async def _open_memory(url: str, read_only: bool, options: Mapping[str, object]) -> tuple[Backend, EventBus]:
     if url.partition("://")[2]:
         raise StoreUnavailableError(url, f"what is kept in memory has no address; write {MEMORY_URL}")
-    return MemoryBackend(url=url, read_only=read_only, publish=publish)
+    bus = EventBus()
+    return MemoryBackend(url=url, read_only=read_only, publish=bus.publish_stored), bus
 
 
-async def _open_sqlite(url: str, read_only: bool, publish: Publish, options: Mapping[str, object]) -> Backend:
-    return await SQLiteBackend.open(
+async def _open_sqlite(url: str, read_only: bool, options: Mapping[str, object]) -> tuple[Backend, EventBus]:
+    bus = EventBus()
+    backend = await SQLiteBackend.open(
         sqlite_path(url),
         url=url,
         read_only=read_only,
-        publish=publish,
+        publish=bus.publish_stored,
         synchronous=str(options.get("synchronous", "FULL")),
     )
+    return backend, bus
 
+
+async def _open_nats(url: str, read_only: bool, options: Mapping[str, object]) -> tuple[Backend, EventBus]:
+    from aether_engine.nats_bus import NATSEventBus
+    from aether_engine.store.jetstream_backend import JetStreamBackend
+    from aether_engine.store.jetstream_options import LinkOptions
+
+    backend = await JetStreamBackend.open(LinkOptions.from_url(url, options), read_only=read_only)
+    bus = NATSEventBus(backend.link, read_only=read_only)
+    backend.publish = bus.publish_stored
+    backend.before_close(bus.flush)
+    return backend, bus
+
+
+# Options of a connection, documented at `LinkOptions`; here so that nats is loaded by whoever needs it only.
+_NATS_OPTIONS: Final = frozenset(
+    {
+        "user",
+        "password",
+        "token",
+        "credentials",
+        "nkey_seed_file",
+        "tls_ca",
+        "tls_cert",
+        "tls_key",
+        "connect_timeout",
+        "request_timeout",
+        "replicas",
+        "layout",
+    }
+)
 
 _SCHEMES: Final[dict[str, _Scheme]] = {
     "memory": _Scheme(_open_memory),
     "sqlite": _Scheme(_open_sqlite, frozenset({"synchronous"})),
+    "nats": _Scheme(_open_nats, _NATS_OPTIONS),
+    "tls": _Scheme(_open_nats, _NATS_OPTIONS),
 }
 
 

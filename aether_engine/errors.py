@@ -231,6 +231,29 @@ class EventLostError(AetherError):
         super().__init__(f"The event at sequence {sequence} is lost: {reason}.")
 
 
+class LogGapError(AetherError):
+    """Events behind `after_sequence` are missing from the log itself; `missed` says how many, None = not known."""
+
+    def __init__(self, after_sequence: int, missed: int | None, reason: str) -> None:
+        self.after_sequence = after_sequence
+        self.missed = missed
+        self.reason = reason
+        super().__init__(f"Events behind sequence {after_sequence} are missing: {reason}.")
+
+
+class IncompleteLoadError(AetherError):
+    """Of a load that a store can only take in parts, the first `stored` of `total` events are stored."""
+
+    def __init__(self, stored: int, total: int, cause: AetherError) -> None:
+        self.stored = stored
+        self.total = total
+        self.cause = cause
+        super().__init__(
+            f"The first {stored:,} of {total:,} events were stored, the rest was not ({cause}); "
+            f"go on behind event {stored:,}."
+        )
+
+
 class ReducerError(AetherError):
     """A reducer failed at one event; `version` says at which. Its exception is the `__cause__`."""
 

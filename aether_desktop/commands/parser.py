@@ -11,6 +11,7 @@ import textwrap
 from typing import Any, NoReturn
 
 from aether_desktop.commands.outcome import UsageError
+from aether_desktop.server_options import add_server_options
 
 _DESCRIPTION = """\
 Look into event-sourced systems, and append to them, from scripts and by hand.
@@ -97,6 +98,7 @@ def _command(
     )
     command.set_defaults(run=f"aether_desktop.commands.{run}")
     command.add_argument("url", metavar="URL", help="a file or a server, see 'aether --help'")
+    add_server_options(command)
     # The same flag may stand before the command: without a default of its own it does not undo that one.
     command.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     return command

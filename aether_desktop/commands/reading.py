@@ -28,6 +28,8 @@ async def namespaces(args: argparse.Namespace, output: Output) -> int:
             )
             for namespace in await engine.namespaces()
         )
+        for name in await engine.foreign_streams():
+            output.say(f"Stream {name!r} is another program's; it is left alone.")
     return Exit.DONE
 
 

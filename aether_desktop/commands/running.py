@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from aether_desktop.commands.outcome import Exit, FindingError, UsageError
 from aether_desktop.commands.output import Interrupted, Output, ReaderGone
+from aether_desktop.server_options import check_server_options, server_options
 from aether_engine.engine import Engine, open_engine
 
 T = TypeVar("T")
@@ -115,7 +116,9 @@ def _set_up_logging(*, debug: bool) -> None:
 @contextlib.asynccontextmanager
 async def opened(args: argparse.Namespace, output: Output, *, read_only: bool = True) -> AsyncIterator[Engine]:
     """The engine of the command's URL; what it warns of is said when it is closed."""
-    engine = await open_engine(args.url, read_only=read_only)
+    if problem := check_server_options(args.url, args):
+        raise UsageError(f"{problem[0].upper()}{problem[1:]}.")
+    engine = await open_engine(args.url, read_only=read_only, **server_options(args))
     try:
         yield engine
         for warning in engine.warnings:

@@ -6,7 +6,9 @@ from collections import OrderedDict
 
 from PySide6.QtCore import QModelIndex, QObject, QTimer, Signal
 
-from aether_desktop.models.event_table import Column, EventTable, Index, Row
+from aether_desktop.models.event_table import BannerRow, Column, EventTable, Index, Row
+from aether_desktop.models.roles import RowBanner, RowKind
+from aether_desktop.numbers import number_text
 from aether_desktop.tasks import TaskOwner
 from aether_engine.event import StoredEvent
 from aether_engine.store.protocols import EventLog
@@ -20,7 +22,10 @@ _ROOT = QModelIndex()
 
 
 class LogTable(EventTable):
-    """Row N shows sequence N+1. Pages are loaded when they are looked at and forgotten when others are."""
+    """Row N shows sequence N+1, also where no event has it.
+
+    Pages are loaded when they are looked at and forgotten when others are.
+    """
 
     columns = (
         Column.GUTTER,
@@ -38,7 +43,7 @@ class LogTable(EventTable):
         super().__init__(parent)
         self._log = log
         self._rows = 0
-        self._pages: OrderedDict[int, list[StoredEvent]] = OrderedDict()
+        self._pages: OrderedDict[int, list[Row]] = OrderedDict()
         self._wanted: OrderedDict[int, None] = OrderedDict()
         self._loading = False
         self._tasks = TaskOwner(self.failed.emit)
@@ -122,12 +127,16 @@ class LogTable(EventTable):
 
     async def _load_page(self, page: int) -> None:
         first = page * PAGE_ROWS
-        events: list[StoredEvent] = []
+        rows = self._rows
+        events: dict[int, StoredEvent] = {}
         async for batch in self._log.read(
             from_sequence=first + 1, to_sequence=first + PAGE_ROWS, batch_size=PAGE_ROWS
         ):
-            events.extend(batch)
-        self._pages[page] = events
+            events.update((stored.sequence, stored) for stored in batch)
+        # Sequences of a server have holes; a row that was asked for must not ask for its page for ever.
+        self._pages[page] = [
+            events.get(row + 1) or _hole(row + 1) for row in range(first, min(first + PAGE_ROWS, rows))
+        ]
         self._pages.move_to_end(page)
         while len(self._pages) > KEPT_PAGES:
             self._pages.popitem(last=False)
@@ -137,3 +146,8 @@ class LogTable(EventTable):
         if last >= first:
             self.dataChanged.emit(self.index(first, 0), self.index(last, len(self.columns) - 1))
         self.page_loaded.emit(page)
+
+
+def _hole(sequence: int) -> BannerRow:
+    text = "snapshots take places of a server's stream, and a lost event leaves one"
+    return BannerRow(RowKind.NOTE, RowBanner(f"No event at sequence {number_text(sequence)}", text))

@@ -32,6 +32,7 @@ COMMANDS = (
         "open_file", "Open file…", "File", "folder-open", ("Ctrl+O",), "Open an .aether store or NDJSON events"
     ),
     Command("open_file_read_only", "Open file read-only…", "File", "padlock"),
+    Command("connect", "Connect to a server…", "File", "server", ("Ctrl+Shift+O",), "Connect to a NATS server"),
     Command("new_file", "New file…", "File", "file"),
     Command("open_demo", "Explore the demo", "File", "bag"),
     Command("import_events", "Import NDJSON…", "File", "import"),

@@ -16,9 +16,11 @@ from aether_desktop.models.append_controller import AppendController
 from aether_desktop.models.go_to import Target
 from aether_desktop.models.tree_roles import written
 from aether_desktop.numbers import number_text
+from aether_desktop.server_login import ServerLogin
 from aether_desktop.ui.about import about_box
 from aether_desktop.ui.append_dialog import AppendDialog
 from aether_desktop.ui.command_palette import CommandPalette
+from aether_desktop.ui.connect_dialog import ConnectDialog
 from aether_desktop.ui.go_to_dialog import GoToDialog
 from aether_desktop.ui.mime import mime_data
 from aether_desktop.ui.theme import Scheme, apply_theme
@@ -50,6 +52,7 @@ class Commands(QObject):
         self._commands: dict[str, Callable[[], object]] = {
             "open_file": self.open_file,
             "open_file_read_only": lambda: self.open_file(read_only=True),
+            "connect": self.connect_to_server,
             "new_file": self.new_file,
             "open_demo": self.open_demo,
             "import_events": self.import_events,
@@ -86,6 +89,16 @@ class Commands(QObject):
     def open_url(self, url: str, *, read_only: bool = False) -> None:
         """Open a store by its URL."""
         self._workspace.start(self._workspace.open(url, read_only=read_only), "open")
+
+    def connect_to_server(self) -> None:
+        """Ask for a server and connect to it."""
+        dialog = ConnectDialog(self._window)
+        dialog.chosen.connect(self._connect_with)
+        dialog.open()
+
+    def _connect_with(self, login: ServerLogin) -> None:
+        opening = self._workspace.open(login.url, read_only=login.read_only, options=login.options())
+        self._workspace.start(opening, "connect")
 
     def open_path(self, path: Path, *, read_only: bool = False) -> None:
         """Open a store or a file of events."""

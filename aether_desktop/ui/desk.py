@@ -8,6 +8,7 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QWidget
 
+from aether_desktop.connection import Connection
 from aether_desktop.models.go_to import Target, ToSequence, ToTime, ToVersion
 from aether_desktop.models.log_table import LogTable
 from aether_desktop.models.stream_table import StreamTable
@@ -46,6 +47,7 @@ class Desk(QObject):
         self.selecting = False
         documents.close_asked.connect(self.close_view)
         workspace.connections_changed.connect(self._close_orphans)
+        workspace.link_changed.connect(self._show_link)
 
     # -- opening
 
@@ -112,6 +114,7 @@ class Desk(QObject):
                 Place(place.connection, namespace), actor, version
             )
         )
+        controller.set_link(place.connection.link_up, place.connection.title)
         controller.counters_changed.connect(self.counts_changed)
         self._documents.add(
             document, view, icon_name="tail", title=f"Tail {pattern}", tooltip=f"Live tail of {pattern}"
@@ -257,6 +260,11 @@ class Desk(QObject):
             await view.controller.close()
         view.deleteLater()
         self.counts_changed.emit()
+
+    def _show_link(self, connection: Connection) -> None:
+        for view, document in self._documents.views().items():
+            if isinstance(view, TailView) and document.place.connection is connection:
+                view.controller.set_link(connection.link_up, connection.title)
 
     def _close_orphans(self) -> None:
         for view, document in self._documents.views().items():

@@ -33,6 +33,7 @@ from aether_desktop.ui.welcome import WelcomePage
 from aether_desktop.workspace import Failure, Place, Workspace
 
 if TYPE_CHECKING:
+    from aether_desktop.connection import Connection
     from aether_desktop.ui.banner import Banner
     from aether_desktop.ui.panels import Panels
 
@@ -60,6 +61,8 @@ class MainWindow(QMainWindow):
         self.workspace = workspace
         self.actions_by_name = Actions(self)
         self._panels: Panels | None = None
+        # The connection whose lost link the banner tells of.
+        self._no_link_of: Connection | None = None
         #: Set with the first turn of the event loop after the first paint.
         self.painted = False
         #: Set from the moment the user closes the window, also before anybody listens to `close_asked`.
@@ -169,6 +172,7 @@ class MainWindow(QMainWindow):
         workspace.place_changed.connect(self._place_changed)
         workspace.connections_changed.connect(self._connections_changed)
         workspace.connection_opened.connect(lambda connection: self.panels.show_connection(connection))
+        workspace.link_changed.connect(self.show_link)
         workspace.selection_changed.connect(lambda _selection: self.update_actions())
         workspace.history_changed.connect(self.update_actions)
         workspace.failed.connect(self._show_failure)
@@ -176,6 +180,7 @@ class MainWindow(QMainWindow):
         workspace.jobs.finished.connect(self._job_finished)
         self.documents.currentChanged.connect(lambda _index: self._show_centre())
         self.welcome.open_file.connect(lambda: self.panels.commands.run("open_file"))
+        self.welcome.connect_to_server.connect(lambda: self.panels.commands.run("connect"))
         self.welcome.open_demo.connect(lambda: self.panels.commands.run("open_demo"))
         self.welcome.recent_chosen.connect(lambda url: self.panels.commands.open_url(url))
         self.actions_by_name.triggered.connect(lambda name: self.panels.commands.run(name))
@@ -209,12 +214,15 @@ class MainWindow(QMainWindow):
         place = self.workspace.place
         if place is None:
             self.status.show_connection(None)
+            self.status.show_link(None)
             self.setWindowTitle("Aether Desktop")
             return
         connection = place.connection
         size = connection.file_size
         text = connection.title if size is None else f"{connection.title}, {number_text(size)} bytes"
-        self.status.show_connection(text, is_file=connection.is_file, read_only=connection.engine.read_only)
+        read_only = connection.engine.read_only
+        self.status.show_connection(text, icon_name=connection.icon_name, read_only=read_only)
+        self.status.show_link(connection.link_up if connection.is_server else None)
         # The log of a namespace is called like it; streams and tails have names of their own.
         front = self.documents.title_in_front
         parts = [place.namespace, visible(connection.title), "Aether Desktop"]
@@ -259,10 +267,30 @@ class MainWindow(QMainWindow):
         self._centre.setCurrentWidget(self.welcome if empty else self.documents)
         self.update_actions()
 
+    def show_link(self, connection: Connection) -> None:
+        """Say that the link to a server is lost, and take that back when it returns."""
+        self._show_connection()
+        link = connection.engine.link
+        if link is None or connection.link_up:
+            if self._no_link_of is connection:
+                self._no_link_of = None
+                self.banner.hide()
+            return
+        self._no_link_of = connection
+        since = connection.link_lost_at.strftime("%H:%M:%S") if connection.link_lost_at else "the start"
+        reason = f"{link.reason}. " if link.reason else ""
+        self.tell(
+            "disconnected",
+            f"No link to {connection.title} since {since}.",
+            f"{reason}What you see is as of then. It is tried again until the server answers.",
+        )
+
     # -- telling
 
     def tell(self, kind: str, fact: str, text: str = "") -> None:
         """Say something in the line above the documents; it stays until closed or replaced."""
+        if kind != "disconnected":
+            self._no_link_of = None
         self.banner.clear_actions()
         self.banner.set_message(kind, fact, text)
         self.banner.show()

@@ -66,7 +66,7 @@ class NamespaceTree(QTreeView):
         for row, connection in enumerate(connections):
             item = self._model.item(row)
             if item is None or item.data(_CONNECTION) is not connection:
-                item = QStandardItem(icon("file" if connection.is_file else "memory"), visible(connection.title))
+                item = QStandardItem(icon(connection.icon_name), visible(connection.title))
                 item.setToolTip(plain_tooltip(connection.engine.url))
                 item.setData(connection, _CONNECTION)
                 self._model.insertRow(row, [item, QStandardItem()])
@@ -82,7 +82,8 @@ class NamespaceTree(QTreeView):
     def _show_namespaces(self, parent: QStandardItem, connection: Connection) -> None:
         wanted = {info.name: info for info in connection.namespaces}
         for row in reversed(range(parent.rowCount())):
-            if parent.child(row).data(_NAMESPACE) not in wanted:
+            name = parent.child(row).data(_NAMESPACE)
+            if name is not None and name not in wanted:
                 parent.removeRow(row)
         for row, info in enumerate(connection.namespaces):
             item = parent.child(row)
@@ -96,7 +97,12 @@ class NamespaceTree(QTreeView):
             text = number_text(info.event_count)
             if (count_item := parent.child(row, 1)).text() != text:
                 count_item.setText(text)
-        if connection.namespaces:
+        foreign = [parent.child(row).text() for row in range(len(connection.namespaces), parent.rowCount())]
+        if foreign != connection.foreign_streams:
+            parent.removeRows(len(connection.namespaces), parent.rowCount() - len(connection.namespaces))
+            for name in connection.foreign_streams:
+                parent.appendRow(_foreign_items(name))
+        if parent.rowCount():
             self.expand(parent.index())
 
     def _namespace_indexes(self) -> list[QModelIndex]:
@@ -119,6 +125,18 @@ class NamespaceTree(QTreeView):
             menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
             menu.addAction("Close connection", lambda: self.close_asked.emit(connection))
             menu.popup(self.viewport().mapToGlobal(position))
+
+
+def _foreign_items(name: str) -> list[QStandardItem]:
+    """A stream of another program: it is said to be there, and nothing can be done with it."""
+    item, remark = QStandardItem(icon("stream"), visible(name)), QStandardItem("not ours")
+    remark.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+    for each in (item, remark):
+        each.setEnabled(False)
+        each.setToolTip(
+            "Another program's stream: its events are not laid out as ours are. It is never written to."
+        )
+    return [item, remark]
 
 
 class ActorView(QTableView):

@@ -93,6 +93,8 @@ class StatusBar(QStatusBar):
         self._connection.setTextFormat(Qt.TextFormat.PlainText)
         self.mode = Badge(BadgeKind.READ_ONLY)
         self.mode.setObjectName("statusMode")
+        self.link = Badge(BadgeKind.LINK_UP)
+        self.link.setObjectName("statusLink")
         self._events = QLabel()
         self._displayed = QLabel()
         self.dropped = QLabel()
@@ -102,26 +104,40 @@ class StatusBar(QStatusBar):
         row = QHBoxLayout(left)
         row.setContentsMargins(8, 0, 0, 0)
         row.setSpacing(12)
-        for widget in (self._icon, self._connection, self.mode, self._events, self._displayed, self.dropped):
+        for widget in (
+            self._icon,
+            self._connection,
+            self.mode,
+            self.link,
+            self._events,
+            self._displayed,
+            self.dropped,
+        ):
             row.addWidget(widget)
         row.addStretch()
         self._left = row
         self.addWidget(left, 1)
         self.addPermanentWidget(JobsPanel(jobs))
         self.show_connection(None)
+        self.show_link(None)
         self.show_counts(None, None)
         self.show_dropped(0)
 
-    def show_connection(self, text: str | None, *, is_file: bool = True, read_only: bool = False) -> None:
+    def show_connection(self, text: str | None, *, icon_name: str = "file", read_only: bool = False) -> None:
         """Show what is connected, None for nothing."""
         self._icon.setVisible(text is not None)
-        self._icon.set_icon("file" if is_file else "memory")
+        self._icon.set_icon(icon_name)
         shown = visible(text or "Not connected")
         metrics = self._connection.fontMetrics()
         self._connection.setText(metrics.elidedText(shown, Qt.TextElideMode.ElideMiddle, _CONNECTION_WIDTH))
         self._connection.setToolTip(plain_tooltip(text or ""))
         self.mode.setVisible(text is not None)
         self.mode.set_kind(BadgeKind.READ_ONLY if read_only else BadgeKind.WRITABLE)
+
+    def show_link(self, up: bool | None) -> None:
+        """Show whether the server can be reached, None for a store that is no server."""
+        self.link.setVisible(up is not None)
+        self.link.set_kind(BadgeKind.LINK_UP if up else BadgeKind.NO_LINK)
 
     def show_counts(self, events: int | None, displayed: int | None) -> None:
         """Show how many events the namespace has and how many of them the current table."""

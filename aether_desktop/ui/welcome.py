@@ -82,6 +82,7 @@ class WelcomePage(QScrollArea):
     """What one can begin with; files can also be dropped anywhere on the window."""
 
     open_file = Signal()
+    connect_to_server = Signal()
     open_demo = Signal()
     recent_chosen = Signal(str)
 
@@ -90,6 +91,10 @@ class WelcomePage(QScrollArea):
         self.setObjectName("welcomePage")
         self._open = StartButton("folder-open", "Open a file", "An .aether store, or .ndjson events", "Ctrl+O")
         self._open.clicked.connect(self.open_file)
+        self._connect = StartButton(
+            "server", "Connect to a server", "NATS JetStream. Other machines open read-only", "Ctrl+Shift+O"
+        )
+        self._connect.clicked.connect(self.connect_to_server)
         self._demo = StartButton(
             "bag", "Explore the demo", "A shop with orders, payments, stock and damaged events"
         )
@@ -157,6 +162,7 @@ class WelcomePage(QScrollArea):
         column.addSpacing(16)
         column.addWidget(_heading("Start"))
         column.addWidget(self._open)
+        column.addWidget(self._connect)
         column.addWidget(self._demo)
         column.addSpacing(16)
         column.addWidget(_heading("Good to know"))

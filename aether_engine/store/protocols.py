@@ -125,6 +125,36 @@ class Store(EventStoreWithErrors, SnapshotStore, EventLog, Protocol):
     """All four protocols together: what `engine.store()` returns."""
 
 
+class LinkStatus(Protocol):
+    """A connection to servers, for whoever shows its state."""
+
+    @property
+    def state(self) -> str:
+        """`connecting`, `up`, `down` (tried again without end), `refused` (the login, likewise) or `closed`."""
+        ...
+
+    @property
+    def reason(self) -> str:
+        """Why it is not up, in words without secrets; empty while it is."""
+        ...
+
+    def on_change(self, listener: Callable[[LinkStatus], None]) -> Callable[[], None]:
+        """Have `listener` called in the event loop after each change; returns what ends that."""
+        ...
+
+
+@runtime_checkable
+class Linked(Protocol):
+    """A backend that lives elsewhere."""
+
+    @property
+    def link(self) -> LinkStatus: ...
+
+    async def foreign_streams(self) -> list[str]:
+        """Names of what is there and is not ours: never read, never written."""
+        ...
+
+
 class Backend(Protocol):
     """What `Engine` needs of a kind of storage: its namespaces, and a store for each."""
 

@@ -1,0 +1,379 @@
+"""The store in NATS JetStream: a stream for each namespace, shared with whoever else reads and writes it.
+
+What each part does: `jetstream_link` connects, `jetstream_api` asks, `jetstream_layout` names, `jetstream_stream`
+judges settings, `jetstream_reader` and `jetstream_pull` read, `jetstream_heads` remembers versions,
+`jetstream_publish` and `jetstream_writer` save, `jetstream_tail` follows, `jetstream_actors` lists.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import weakref
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine, Sequence
+from typing import Final, TypeVar
+
+from aether_engine.codec import decode_event, decode_snapshot, encode_event, encode_snapshot
+from aether_engine.errors import InvalidEventError, ReadOnlyError, StoreUnavailableError
+from aether_engine.event import (
+    ActorInfo,
+    ActorSnapshot,
+    Event,
+    ReplayError,
+    ReplayResult,
+    StoredEvent,
+    StoreWarning,
+)
+from aether_engine.store.jetstream_actors import ActorIndex
+from aether_engine.store.jetstream_api import Api, StreamInfo
+from aether_engine.store.jetstream_bulk import Load
+from aether_engine.store.jetstream_heads import Heads
+from aether_engine.store.jetstream_link import NoAnswerError, NotSentError
+from aether_engine.store.jetstream_publish import Publisher
+from aether_engine.store.jetstream_reader import StreamReader
+from aether_engine.store.jetstream_stream import check_owner, create, drift
+from aether_engine.store.jetstream_tail import JetStreamTail
+from aether_engine.store.jetstream_writer import Save, StreamGoneError, StreamWriter, SubjectLocks
+from aether_engine.store.protocols import MAX_BATCH, Publish
+
+# How often a save that finds its stream gone makes it again before it gives up.
+_REBIRTHS: Final = 3
+_RETRY_SECONDS: Final = 0.2
+
+_T = TypeVar("_T")
+
+
+class _Opened:
+    """A stream that exists, and what works on it. Replaced as a whole when the stream is another one."""
+
+    def __init__(self, api: Api, reader: StreamReader, index: ActorIndex, heads: Heads) -> None:
+        self.reader = reader
+        self.index = index
+        self.heads = heads
+        self.writer: StreamWriter | None = None
+
+
+class JetStreamEventStore:
+    """One namespace. Implements every protocol of a store; a stream comes to exist by the first save."""
+
+    def __init__(
+        self,
+        namespace: str,
+        api: Api,
+        *,
+        publisher: Publisher | None,
+        publish: Publish | None,
+        warn: Callable[[Sequence[StoreWarning]], None],
+        on_change: Callable[[bool], None],
+    ) -> None:
+        self._namespace = namespace
+        self._api = api
+        self._link = api.link
+        self._options = api.link.options
+        self._layout = self._options.layout
+        self._stream = self._layout.stream(namespace)
+        self._publisher = publisher
+        self._publish = publish
+        self._warn = warn
+        self._on_change = on_change
+        self._opened: _Opened | None = None
+        # Somebody changed the stream since it was looked at.
+        self._stale = False
+        self._opening = asyncio.Lock()
+        self._locks = SubjectLocks()
+        # Beginnings of tails that are being looked up: a save waits for them, so that it counts as "after".
+        self._beginnings: set[asyncio.Task[int]] = set()
+        self._tails: weakref.WeakSet[JetStreamTail] = weakref.WeakSet()
+        self._births: weakref.WeakSet[asyncio.Event] = weakref.WeakSet()
+        self._saving = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    @property
+    def namespace(self) -> str:
+        return self._namespace
+
+    # --- Saving -------------------------------------------------------------------------------------------
+
+    async def save_event(self, event: Event) -> int:
+        save = self._save_of(event)
+        self._check_writable()
+        return await self._writing(lambda writer: writer.save(save))
+
+    async def save_events(self, events: Sequence[Event]) -> list[int]:
+        if len(events) > MAX_BATCH:
+            raise InvalidEventError(
+                "", f"{len(events):,} events came in one batch; {MAX_BATCH:,} are allowed", kind="batch"
+            )
+        saves = [self._save_of(event) for event in events]
+        self._check_writable()
+        if not saves:
+            return []
+
+        async def save(writer: StreamWriter) -> list[int]:
+            if len(saves) > 1 and not self._is_atomic():
+                raise writer.no_batches()
+            return await writer.save_batch(saves)
+
+        return await self._writing(save)
+
+    async def save_all(
+        self, batches: AsyncIterable[Sequence[Event]], *, progress: Callable[[int], None] | None = None
+    ) -> int:
+        """As `BulkWriter.save_all`, with one exception that JetStream dictates: see `IncompleteLoadError`."""
+        self._check_writable()
+        load = Load()
+        async for batch in batches:
+            saves = [self._save_of(event) for event in batch]
+            opened = await self._open()
+            await load.add(saves, None if opened is None else self._writer_of(opened))
+        if not load.saves:
+            return 0
+
+        async def store(writer: StreamWriter) -> int:
+            return await load.store(writer, progress, atomic=self._is_atomic())
+
+        return await self._writing(store)
+
+    async def save_snapshot(self, snapshot: ActorSnapshot) -> None:
+        raw = encode_snapshot(snapshot)
+        if snapshot._raw is None:
+            decode_snapshot(raw)
+        subject = self._layout.snapshot_subject(self._stream, snapshot.actor_id)
+        self._check_writable()
+        await self._writing(lambda writer: writer.save_snapshot(subject, raw))
+
+    # --- Reading ------------------------------------------------------------------------------------------
+
+    async def get_latest_version(self, actor_id: str) -> int:
+        opened = await self._open()
+        if opened is None:
+            return 0
+        head = await opened.heads.current(self._layout.event_subject(self._stream, actor_id))
+        return head.version(actor_id)
+
+    async def get_events(self, actor_id: str, from_version: int = 0) -> list[Event]:
+        return (await self.get_events_with_errors(actor_id, from_version)).events
+
+    async def get_events_with_errors(self, actor_id: str, from_version: int = 0) -> ReplayResult:
+        events: list[Event] = []
+        errors: list[ReplayError] = []
+        async for batch in self.read_actor(actor_id, from_version=from_version):
+            for stored in batch:
+                if stored.event is not None:
+                    events.append(stored.event)
+                elif stored.error is not None:
+                    errors.append(stored.error)
+        return ReplayResult(events, errors)
+
+    async def get_latest_snapshot(self, actor_id: str) -> ActorSnapshot | None:
+        snapshots = await self.snapshots(actor_id)
+        return snapshots[-1] if snapshots else None
+
+    async def snapshots(self, actor_id: str) -> list[ActorSnapshot]:
+        opened = await self._open()
+        if opened is None:
+            return []
+        subject = self._layout.snapshot_subject(self._stream, actor_id)
+        by_version: dict[int, ActorSnapshot] = {}
+        async for messages in opened.reader.on_subject(subject):
+            for message in messages:
+                with contextlib.suppress(InvalidEventError):
+                    snapshot = decode_snapshot(message.data)
+                    if snapshot.actor_id == actor_id:
+                        by_version[snapshot.version] = snapshot
+        return [by_version[version] for version in sorted(by_version)]
+
+    async def last_sequence(self) -> int:
+        opened = await self._open()
+        return 0 if opened is None else await opened.reader.last_sequence()
+
+    async def read(
+        self, *, from_sequence: int = 1, to_sequence: int | None = None, batch_size: int = 1000
+    ) -> AsyncIterator[list[StoredEvent]]:
+        opened = await self._open()
+        if opened is None:
+            return
+        last = await opened.reader.last_sequence()
+        if to_sequence is not None:
+            last = min(last, to_sequence)
+        first = max(from_sequence, 1)
+        if first <= last:
+            async for batch in _in_batches(opened.reader.stretch(first, last), batch_size):
+                yield batch
+
+    async def read_actor(
+        self, actor_id: str, *, from_version: int = 0, batch_size: int = 1000
+    ) -> AsyncIterator[list[StoredEvent]]:
+        opened = await self._open()
+        if opened is None:
+            return
+        async for batch in _in_batches(opened.reader.actor(actor_id, from_version), batch_size):
+            yield batch
+
+    async def actors(self, *, prefix: str = "", after: str | None = None, limit: int = 1000) -> list[ActorInfo]:
+        opened = await self._open()
+        return [] if opened is None else await opened.index.page(prefix, after, limit)
+
+    def tail(self, *, after_sequence: int | None = None) -> AsyncIterator[list[StoredEvent]]:
+        born = asyncio.Event()
+        self._births.add(born)
+        start: int | asyncio.Task[int]
+        if after_sequence is None:
+            start = self._own(self._beginning(), self._beginnings)
+        else:
+            start = max(after_sequence, 0)
+        tail = JetStreamTail(self._link, self._fresh_reader, start, born)
+        self._tails.add(tail)
+        return tail
+
+    # --- For the backend ------------------------------------------------------------------------------------
+
+    async def look(self) -> None:
+        """Find the stream if it exists: warns of its settings, raises if it is not this namespace's."""
+        await self._open()
+
+    def look_again(self) -> None:
+        """The stream was created, changed or deleted: what is known of it has to be looked at anew."""
+        self._stale = True
+        self.wake_tails()
+
+    async def close(self) -> None:
+        """Let the saves that were accepted finish, for a moment, and end the tails."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(1.0 if self._link.is_up else 0):
+                await self._idle.wait()
+        for task in self._beginnings:
+            task.cancel()
+        await asyncio.gather(*self._beginnings, return_exceptions=True)
+        for tail in list(self._tails):
+            await tail.aclose()
+
+    def wake_tails(self) -> None:
+        """Something is there that tails may be waiting for: the stream, or the end."""
+        for born in self._births:
+            born.set()
+
+    # --- Parts --------------------------------------------------------------------------------------------
+
+    def _save_of(self, event: Event) -> Save:
+        raw = encode_event(event)
+        # As it will be read back, and no longer the caller's.
+        checked = event if event._raw is not None else decode_event(raw)
+        return Save(checked, raw, self._layout.event_subject(self._stream, event.actor_id))
+
+    def _check_writable(self) -> None:
+        if self._publisher is None:
+            raise ReadOnlyError(self._api.url)
+        if self._link.closed:
+            raise StoreUnavailableError(self._api.url, "the engine was closed")
+
+    def _is_atomic(self) -> bool:
+        # Asked before a batch is sent: an old server would store its events one by one without a word.
+        opened = self._opened
+        return opened is None or bool(opened.reader.info.config.get("allow_atomic"))
+
+    async def _writing(self, work: Callable[[StreamWriter], Coroutine[object, object, _T]]) -> _T:
+        """`work` with a writer of the stream, which is created if it is not there."""
+        self._saving += 1
+        self._idle.clear()
+        try:
+            if self._beginnings:
+                await asyncio.wait(self._beginnings, timeout=self._options.request_timeout)
+            for _ in range(_REBIRTHS):
+                opened = await self._open() or await self._create()
+                try:
+                    result = await work(self._writer_of(opened))
+                except StreamGoneError:
+                    if self._opened is opened:
+                        self._opened = None
+                    continue
+                self._on_change(False)
+                return result
+            raise StoreUnavailableError(
+                self._api.url, f"stream {self._stream} is deleted again and again; nothing was stored"
+            )
+        finally:
+            self._saving -= 1
+            if not self._saving:
+                self._idle.set()
+
+    def _writer_of(self, opened: _Opened) -> StreamWriter:
+        if opened.writer is None:
+            assert self._publisher is not None
+            opened.writer = StreamWriter(
+                self._api, opened.reader, opened.heads, self._publisher, self._announce, self._locks
+            )
+        return opened.writer
+
+    def _announce(self, stored: Sequence[tuple[int, Event]]) -> None:
+        if self._publish is not None:
+            self._publish(self._namespace, stored)
+
+    async def _open(self) -> _Opened | None:
+        """The stream as it was found, None while there is none."""
+        if self._link.closed:
+            raise StoreUnavailableError(self._api.url, "the engine was closed")
+        if self._opened is None or self._stale:
+            async with self._opening:
+                if self._opened is None or self._stale:
+                    self._stale = False
+                    self._take(await self._api.stream_info(self._stream))
+        return self._opened
+
+    async def _create(self) -> _Opened:
+        async with self._opening:
+            if self._opened is None:
+                self._warn(await create(self._api, self._layout, self._namespace, self._options.replicas))
+                info = await self._api.stream_info(self._stream)
+                if info is None:
+                    raise StoreUnavailableError(self._api.url, f"stream {self._stream} was deleted at once")
+                self._take(info)
+                self._on_change(True)
+                self.wake_tails()
+            assert self._opened is not None
+            return self._opened
+
+    def _take(self, info: StreamInfo | None) -> None:
+        if info is None:
+            self._opened = None
+            return
+        check_owner(self._layout, self._namespace, info, self._api.url)
+        self._warn(drift(self._namespace, info))
+        if self._opened is not None and self._opened.reader.info.created == info.created:
+            self._opened.reader.info = info
+            return
+        reader = StreamReader(self._api, self._layout, info)
+        self._opened = _Opened(self._api, reader, ActorIndex(self._api, self._layout, reader), Heads(reader))
+
+    async def _fresh_reader(self) -> StreamReader | None:
+        """The reader of the stream as it is now, for a tail that begins a run."""
+        self._take(await self._api.stream_info(self._stream))
+        return None if self._opened is None else self._opened.reader
+
+    async def _beginning(self) -> int:
+        """Where "now" is; while the servers are away nothing is stored, so it is when they are back."""
+        while True:
+            try:
+                return await self.last_sequence()
+            except (NotSentError, NoAnswerError):
+                if self._link.closed:
+                    raise
+                await asyncio.sleep(_RETRY_SECONDS)
+
+    def _own(self, work: Coroutine[object, object, int], owner: set[asyncio.Task[int]]) -> asyncio.Task[int]:
+        task = asyncio.create_task(work, name="aether-tail-beginning")
+        owner.add(task)
+        task.add_done_callback(owner.discard)
+        # A failure is told to the tail that awaits it, and to nobody if there is none any more.
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())
+        return task
+
+
+async def _in_batches(pages: AsyncIterator[list[StoredEvent]], size: int) -> AsyncIterator[list[StoredEvent]]:
+    """`pages` cut to at most `size` rows."""
+    size = max(size, 1)
+    async for page in pages:
+        for start in range(0, len(page), size):
+            yield page[start : start + size] if len(page) > size else page
+            await asyncio.sleep(0)

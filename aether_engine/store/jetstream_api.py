@@ -1,0 +1,314 @@
+"""Questions to JetStream and their answers: the part of its JSON API that reading needs.
+
+See https://docs.nats.io/reference/reference-protocols/nats_api_reference and ADR-31 (direct get). What creates
+or stores anything is in `jetstream_writer`; an engine opened read-only holds nothing from there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from nats.aio.msg import Msg
+
+from aether_engine.codec import dumps, format_timestamp, loads, parse_timestamp
+from aether_engine.errors import StoreUnavailableError
+from aether_engine.store.jetstream_link import Link, NoAnswerError, NobodyThereError, NotSentError
+
+NO_STREAM: Final = 10059
+NO_MESSAGE: Final = 10037
+NOT_ENABLED_FOR_ACCOUNT: Final = 10039
+WRONG_LAST_SEQUENCE: Final = 10071
+# How long to wait before asking again a cluster that is electing a leader.
+_RETRY_SECONDS: Final = 0.1
+# How often a replica that is behind is asked again before what it has is taken.
+_REPLICA_TRIES: Final = 20
+# How long the first try of a question is waited for; each further one twice as long.
+_PATIENCE_SECONDS: Final = 1.0
+_NANOSECONDS: Final = 1_000_000_000
+
+
+class ApiError(StoreUnavailableError):
+    """JetStream refused a question; `code` and `err_code` are its own."""
+
+    def __init__(self, url: str, error: dict[str, Any]) -> None:
+        self.code = int(error.get("code", 0))
+        self.err_code = int(error.get("err_code", 0))
+        self.description = str(error.get("description", "no reason given"))
+        super().__init__(url, f"JetStream says: {self.description}")
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message of a stream, as stored."""
+
+    subject: str
+    sequence: int
+    recorded_at: datetime
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StreamInfo:
+    """A stream at one moment."""
+
+    name: str
+    config: dict[str, Any]
+    #: When it was created: tells a stream from its successor of the same name.
+    created: str
+    messages: int
+    size_bytes: int
+    first_sequence: int
+    last_sequence: int
+    first_recorded_at: datetime | None
+    last_recorded_at: datetime | None
+    #: Messages by subject, where the question asked for them.
+    subjects: dict[str, int]
+
+    @property
+    def replicas(self) -> int:
+        return int(self.config.get("num_replicas", 1))
+
+    @classmethod
+    def from_answer(cls, answer: dict[str, Any]) -> StreamInfo:
+        config, state = answer["config"], answer["state"]
+        messages = int(state.get("messages", 0))
+        return cls(
+            str(config["name"]),
+            config,
+            str(answer.get("created", "")),
+            messages,
+            int(state.get("bytes", 0)),
+            int(state.get("first_seq", 0)),
+            int(state.get("last_seq", 0)),
+            parse_timestamp(state["first_ts"]) if messages else None,
+            parse_timestamp(state["last_ts"]) if messages else None,
+            state.get("subjects") or {},
+        )
+
+
+class Api:
+    """Asks over a link. Every question here only looks, and so is asked again after a lost connection."""
+
+    def __init__(self, link: Link) -> None:
+        self.link = link
+        self.url = link.url
+
+    async def ask(self, question: str, body: object = None, *, seconds: float | None = None) -> dict[str, Any]:
+        """The answer to `$JS.API.<question>`; raises `ApiError` and the errors of the link."""
+        limit = self.link.options.request_timeout if seconds is None else seconds
+        payload = b"" if body is None else dumps(body)
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + limit
+        patience = _PATIENCE_SECONDS
+        while True:
+            left = max(deadline - loop.time(), 0.05)
+            try:
+                await self.link.ready(left)
+                message = await self.link.request(f"$JS.API.{question}", payload, seconds=min(left, patience))
+                return self._answer(message)
+            except (NotSentError, NoAnswerError):
+                # Lost with a connection, or asked while there was no leader: nobody will answer it any more.
+                if self.link.closed or loop.time() >= deadline:
+                    raise
+                patience *= 2
+            except ApiError as error:
+                if error.code != 503 or loop.time() >= deadline:
+                    raise
+            except NobodyThereError:
+                # While servers start they answer the login before JetStream answers.
+                if loop.time() >= deadline - limit / 2:
+                    raise
+            await asyncio.sleep(_RETRY_SECONDS)
+
+    def _answer(self, message: Msg) -> dict[str, Any]:
+        answer: dict[str, Any] = loads(message.data)
+        error = answer.get("error")
+        if error is not None:
+            raise ApiError(self.url, error)
+        return answer
+
+    async def check_enabled(self) -> None:
+        """Raise `StoreUnavailableError` where there is no JetStream for this user."""
+        try:
+            await self.ask("INFO", seconds=self.link.options.connect_timeout)
+        except NobodyThereError:
+            raise StoreUnavailableError(
+                self.url, "JetStream is not enabled on this server; start it with JetStream on (-js)"
+            ) from None
+        except ApiError as error:
+            if error.err_code == NOT_ENABLED_FOR_ACCOUNT:
+                raise StoreUnavailableError(self.url, "JetStream is not enabled for this user's account") from None
+            raise
+
+    async def stream_info(self, stream: str, *, subjects: str | None = None) -> StreamInfo | None:
+        """The stream, None if there is none; with the counts of the subjects that match `subjects`."""
+        body: dict[str, Any] = {} if subjects is None else {"subjects_filter": subjects}
+        found: dict[str, int] = {}
+        while True:
+            try:
+                answer = await self.ask(f"STREAM.INFO.{stream}", body or None)
+            except ApiError as error:
+                if error.err_code == NO_STREAM:
+                    return None
+                raise
+            page = answer["state"].get("subjects") or {}
+            # The server hands out at most 100,000 subjects at a time.
+            if subjects is None or not page:
+                break
+            found = page if not found else found | page
+            if len(found) >= int(answer.get("total", 0)):
+                break
+            body["offset"] = len(found)
+        answer["state"]["subjects"] = found
+        return StreamInfo.from_answer(answer)
+
+    async def streams(self) -> list[StreamInfo]:
+        """Every stream of the account."""
+        found: dict[str, StreamInfo] = {}
+        offset = 0
+        while True:
+            answer = await self.ask("STREAM.LIST", {"offset": offset})
+            page = answer.get("streams") or []
+            for one in page:
+                info = StreamInfo.from_answer(one)
+                found[info.name] = info
+            offset += len(page)
+            if not page or offset >= int(answer.get("total", 0)):
+                return list(found.values())
+
+    async def last_message(self, stream: str, subject: str) -> Message | None:
+        """The newest message on `subject` (which may have wildcards), as the stream's leader knows it."""
+        return await self._leader_message(stream, {"last_by_subj": subject})
+
+    async def message_from(self, stream: str, subject: str, sequence: int) -> Message | None:
+        """The first message on `subject` at or behind `sequence`, as the leader knows it."""
+        return await self._leader_message(stream, {"seq": max(sequence, 1), "next_by_subj": subject})
+
+    async def message_at(self, stream: str, sequence: int) -> Message | None:
+        return await self._leader_message(stream, {"seq": sequence})
+
+    async def _leader_message(self, stream: str, body: dict[str, Any]) -> Message | None:
+        try:
+            answer = await self.ask(f"STREAM.MSG.GET.{stream}", body)
+        except ApiError as error:
+            if error.err_code in (NO_MESSAGE, NO_STREAM):
+                return None
+            raise
+        found = answer["message"]
+        return Message(
+            str(found["subject"]),
+            int(found["seq"]),
+            parse_timestamp(found["time"]),
+            base64.b64decode(found.get("data") or ""),
+        )
+
+    async def direct(self, stream: str, subject: str, sequence: int, limit: int) -> tuple[list[Message], bool]:
+        """Up to `limit` messages on `subject` from `sequence` on, and whether more may follow.
+
+        Answered by any replica (ADR-31), which may be a moment behind the leader. Raises `NobodyThereError`
+        where the stream does not allow it or is not there.
+        """
+        body = {"batch": limit, "seq": max(sequence, 1), "next_by_subj": subject}
+        messages, end = await self._direct(stream, body)
+        return messages, int(end.get("Nats-Num-Pending", 0)) > 0
+
+    async def direct_since(
+        self, stream: str, subject: str, start: datetime, limit: int
+    ) -> tuple[list[Message], bool]:
+        """As `direct`, beginning at a moment."""
+        body = {"batch": limit, "start_time": format_timestamp(start), "next_by_subj": subject}
+        messages, end = await self._direct(stream, body)
+        return messages, int(end.get("Nats-Num-Pending", 0)) > 0
+
+    async def last_of_each(self, stream: str, subjects: list[str], at_least: int) -> dict[str, Message]:
+        """The newest message of each of at most 1,024 subjects, from a replica that has sequence `at_least`."""
+        body = {"multi_last": subjects, "batch": len(subjects)}
+        for _ in range(_REPLICA_TRIES):
+            messages, end = await self._direct(stream, body)
+            if int(end.get("Nats-UpTo-Sequence", at_least)) >= at_least:
+                break
+            await asyncio.sleep(_RETRY_SECONDS)
+        return {message.subject: message for message in messages}
+
+    async def _direct(self, stream: str, body: dict[str, Any]) -> tuple[list[Message], Mapping[str, str]]:
+        payload = dumps(body)
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self.link.options.request_timeout
+        patience = _PATIENCE_SECONDS
+        while True:
+            left = max(deadline - loop.time(), 0.05)
+            await self.link.ready(left)
+            try:
+                return await self._direct_once(stream, payload, min(left, patience))
+            except (NotSentError, NoAnswerError):
+                if self.link.closed or loop.time() >= deadline:
+                    raise
+                patience *= 2
+
+    async def _direct_once(
+        self, stream: str, payload: bytes, seconds: float
+    ) -> tuple[list[Message], Mapping[str, str]]:
+        loop = asyncio.get_running_loop()
+        received: list[Msg] = []
+        end: asyncio.Future[Msg | None] = loop.create_future()
+        arrived = loop.time()
+
+        def take(message: Msg | None) -> None:
+            nonlocal arrived
+            if message is None:
+                if not end.done():
+                    end.set_result(None)
+                return
+            headers = message.headers
+            if headers is not None and "Nats-Sequence" in headers:
+                arrived = loop.time()
+                received.append(message)
+                # A server older than 2.11 knows no batches and sends one message without a count.
+                if "Nats-Num-Pending" not in headers and not end.done():
+                    end.set_result(message)
+            elif not end.done():
+                end.set_result(message)
+
+        with self.link.answers(take) as token:
+            await self.link.send(f"$JS.API.DIRECT.GET.{stream}", payload, reply=token)
+            while not end.done():
+                patience = arrived + seconds - loop.time()
+                if patience <= 0:
+                    raise NoAnswerError(self.url, "no answer came in time")
+                await asyncio.wait({end}, timeout=patience)
+        last = end.result()
+        if last is None:
+            raise NoAnswerError(self.url, "the connection was lost before the answer came")
+        headers = last.headers or {}
+        # A message can have any header of its own; only what has no sequence is an answer of the server.
+        status = "" if "Nats-Sequence" in headers else headers.get("Status", "")
+        if status == "503":
+            raise NobodyThereError(self.url, f"stream {stream} is not there or does not allow direct reading")
+        if status not in ("", "204", "404"):
+            raise ApiError(self.url, {"code": int(status), "description": headers.get("Description", status)})
+        # A single message of an old server: there may be another one behind it.
+        return [_from_direct(message) for message in received], headers if status else {"Nats-Num-Pending": "1"}
+
+    async def delete_consumer(self, stream: str, consumer: str) -> None:
+        """Have the server forget an ephemeral consumer now and not after its time."""
+        await self.link.send(f"$JS.API.CONSUMER.DELETE.{stream}.{consumer}", b"", reply="0")
+
+
+def _from_direct(message: Msg) -> Message:
+    headers = message.headers or {}
+    return Message(
+        headers["Nats-Subject"],
+        int(headers["Nats-Sequence"]),
+        parse_timestamp(headers["Nats-Time-Stamp"]),
+        message.data,
+    )
+
+
+def nanoseconds(seconds: float) -> int:
+    """A duration as the API writes it."""
+    return int(seconds * _NANOSECONDS)

@@ -1,0 +1,198 @@
+"""Publishing to a stream, one message or an atomic batch, and what became of it.
+
+Every answer of the server is turned into one of the outcomes below.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from nats.aio.msg import Msg
+
+from aether_engine.codec import loads
+from aether_engine.errors import InvalidEventError, StoreUnavailableError
+from aether_engine.store.jetstream_link import Link, NoAnswerError, frame
+
+# JetStream's error codes (https://github.com/nats-io/nats-server/blob/main/server/errors.json).
+_WRONG_LAST_SEQUENCE: Final = 10071
+_WRONG_LAST_SEQUENCE_IN_FLIGHT: Final = 10164
+_DUPLICATE_IN_FLIGHT: Final = 10158
+_BATCH_DUPLICATE_ID: Final = 10201
+_BATCH_DISABLED: Final = 10174
+_MESSAGE_TOO_LARGE: Final = 10054
+_NO_SPACE: Final = frozenset({10047, 10023, 10077, 10028, 10002, 10082})
+# More headers than this would be needed to make an event too large that its payload is not.
+_HEADER_ROOM: Final = 4096
+_LONGEST_ID: Final = 1024
+# How many messages of a batch are handed to the driver before it may write them.
+_SLICE: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """The message is stored at `sequence` (of a batch: its last one); `duplicate` if it had been before."""
+
+    sequence: int
+    duplicate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Refused: the subject's last message is not the expected one (any more)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """Refused: another write to the subject or of the id is on its way through the cluster."""
+
+
+@dataclass(frozen=True, slots=True)
+class DuplicateInBatch:
+    """Refused: the server remembers an id of the batch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Doubtful:
+    """Sent and not answered: stored, or to be stored yet, or not."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unsupported:
+    """Refused: the stream or the server does not take atomic batches."""
+
+
+Outcome = Stored | Moved | Busy | DuplicateInBatch | Doubtful | Unsupported
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A message to be published. `expected` is the last sequence of its subject, None where not compared."""
+
+    subject: str
+    raw: bytes
+    event_id: str
+    expected: int | None
+
+
+class Publisher:
+    """What writes. An engine opened read-only has none."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+
+    def check_size(self, raw: bytes, kind: str = "event") -> None:
+        """Raise `InvalidEventError` for what the server would end the connection for."""
+        limit = self._link.max_payload - _HEADER_ROOM
+        if len(raw) > limit:
+            raise InvalidEventError("", f"takes {len(raw):,} bytes; the server takes {limit:,}", kind=kind)
+
+    async def publish(
+        self, stream: str, draft: Draft, seconds: float, late: Callable[[Msg], None] | None = None
+    ) -> Outcome:
+        """Publish one event of a size that was checked.
+
+        Raises `NotSentError`, `NobodyThereError` (no such stream) and refusals for good.
+
+        `late` hears the answer if the caller is cancelled before it comes.
+        """
+        headers = {"Nats-Msg-Id": message_id(draft.event_id), "Nats-Expected-Stream": stream}
+        if draft.expected is not None:
+            headers["Nats-Expected-Last-Subject-Sequence"] = str(draft.expected)
+        try:
+            message = await self._link.request(draft.subject, draft.raw, headers, seconds, late)
+        except NoAnswerError as error:
+            return Doubtful(error.reason)
+        return self._outcome(loads(message.data), stream)
+
+    async def publish_batch(
+        self, stream: str, drafts: Sequence[Draft], seconds: float, late: Callable[[Msg], None] | None = None
+    ) -> Outcome:
+        """Publish several events, all or none (ADR-50). Raises as `publish` does.
+
+        Each subject's first event carries the expected sequence; the others must have `expected` None.
+        """
+        batch = uuid.uuid4().hex
+        last = len(drafts)
+        frames: list[bytes] = []
+        for number, draft in enumerate(drafts, 1):
+            headers = {
+                "Nats-Batch-Id": batch,
+                "Nats-Batch-Sequence": str(number),
+                "Nats-Msg-Id": message_id(draft.event_id),
+            }
+            if draft.expected is not None:
+                headers["Nats-Expected-Last-Subject-Sequence"] = str(draft.expected)
+            if number == 1:
+                headers["Nats-Expected-Stream"] = stream
+                try:
+                    opened = await self._link.request(draft.subject, draft.raw, headers, seconds)
+                except NoAnswerError:
+                    # Without its end a batch is nothing; the server drops it.
+                    return Busy()
+                if opened.data:
+                    # An old server takes the message for one by itself: `_outcome` must not call that a batch.
+                    answer = loads(opened.data)
+                    if "error" not in answer:
+                        return Unsupported()
+                    return self._outcome(answer, stream)
+            elif number < last:
+                frames.append(frame(draft.subject, draft.raw, headers))
+                if len(frames) == _SLICE or number == last - 1:
+                    await self._link.write(b"".join(frames))
+                    frames.clear()
+                    await asyncio.sleep(0)
+            else:
+                headers["Nats-Batch-Commit"] = "1"
+                try:
+                    message = await self._link.request(draft.subject, draft.raw, headers, seconds, late)
+                except NoAnswerError as error:
+                    return Doubtful(error.reason)
+                return self._outcome(loads(message.data), stream)
+        raise AssertionError("a batch has a last event")
+
+    async def publish_snapshot(self, stream: str, subject: str, raw: bytes, seconds: float) -> Outcome:
+        """Publish a snapshot: the last one of a version counts, so that twice is once."""
+        try:
+            message = await self._link.request(subject, raw, {"Nats-Expected-Stream": stream}, seconds)
+        except NoAnswerError as error:
+            return Doubtful(error.reason)
+        return self._outcome(loads(message.data), stream)
+
+    def _outcome(self, answer: dict[str, Any], stream: str) -> Outcome:
+        error = answer.get("error")
+        if error is None:
+            return Stored(int(answer["seq"]), bool(answer.get("duplicate")))
+        code, err_code = int(error.get("code", 0)), int(error.get("err_code", 0))
+        text = str(error.get("description", "no reason given"))
+        if err_code == _WRONG_LAST_SEQUENCE:
+            return Moved()
+        if err_code in (_WRONG_LAST_SEQUENCE_IN_FLIGHT, _DUPLICATE_IN_FLIGHT):
+            return Busy()
+        if err_code == _BATCH_DUPLICATE_ID:
+            return DuplicateInBatch()
+        if err_code == _BATCH_DISABLED:
+            return Unsupported()
+        if err_code == _MESSAGE_TOO_LARGE:
+            raise InvalidEventError("", f"is larger than stream {stream} takes ({text})")
+        if err_code in _NO_SPACE:
+            raise StoreUnavailableError(
+                self._link.url, f"stream {stream} has no room for more and nothing was stored ({text})"
+            )
+        if code == 503:
+            return Doubtful(text)
+        raise StoreUnavailableError(self._link.url, f"stream {stream} did not take it: {text}")
+
+
+def message_id(event_id: str) -> str:
+    """The event's id as a header can carry it: itself, or a digest where a header would change or break it."""
+    if len(event_id) <= _LONGEST_ID and event_id.isprintable() and event_id == event_id.strip():
+        return event_id
+    digest = hashlib.sha256(event_id.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"aether-sha256-{digest}"

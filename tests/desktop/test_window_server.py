@@ -1,0 +1,161 @@
+"""The window on a real NATS server: browse, replay, append, conflict, tail, and a server that goes away."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import nats
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QComboBox, QPlainTextEdit, QTableView
+
+from aether_desktop.models.append_controller import AppendState
+from aether_desktop.ui.append_dialog import AppendDialog
+from aether_desktop.ui.badge import BadgeKind
+from aether_desktop.ui.conflict_panel import ConflictPanel
+from aether_desktop.ui.connect_dialog import ConnectDialog
+from aether_desktop.ui.tail_view import TailView
+from aether_engine.engine import open_engine
+from aether_engine.event import ActorSnapshot, Event
+from aether_engine.transfer import import_ndjson
+from tests.desktop.driven_window import DrivenWindow, driven, replace_text
+from tests.nats_servers import NatsServer, nats_server
+from tests.waiting import until
+
+pytestmark = pytest.mark.qt_log_ignore("This plugin does not support")
+
+NAMESPACE = "city.permits"
+ACTOR = "permit-891"
+LATEST = 17
+
+
+@pytest.fixture
+def server() -> Iterator[NatsServer]:
+    with nats_server() as running:
+        yield running
+
+
+@pytest.fixture
+async def seen(server: NatsServer, tmp_path: Path, permits_extract: Path) -> AsyncIterator[DrivenWindow]:
+    """The window on a server that holds the permits, as after File > Connect to a server."""
+    async with open_engine(server.url) as engine:
+        await import_ndjson(await engine.store(NAMESPACE), permits_extract)
+    async with driven(tmp_path / "settings.json") as window:
+        window.run("connect")
+        dialog = await window.dialog(ConnectDialog)
+        dialog.servers.setText(server.url)
+        assert not dialog.read_only.isChecked()
+        dialog.connect_button.click()
+        await until(lambda: bool(window.tabs), what="the log of the server's namespace")
+        await window.settle()
+        await window.active()
+        yield window
+
+
+async def save_elsewhere(server: NatsServer, *events: Event) -> None:
+    async with open_engine(server.url) as engine:
+        await (await engine.store(NAMESPACE)).save_events(list(events))
+
+
+def event_of(version: int, **data: str) -> Event:
+    return Event(f"elsewhere-{version}", "T02CheckConfirmationOfReceipt", ACTOR, version, dict(data))
+
+
+async def test_a_server_is_browsed_and_replayed(seen: DrivenWindow, permits_extract: Path) -> None:
+    lines = permits_extract.read_bytes().splitlines()
+    assert seen.tabs == [f"Log {NAMESPACE}"]
+    assert seen.view.model.rowCount() == len(lines)
+    assert seen.window.status.link.kind is BadgeKind.LINK_UP
+    await seen.click_row(0)
+    await seen.settle()
+    assert seen.panels.inspector.stored is not None
+    assert seen.panels.inspector.stored.raw == lines[0]
+    seen.run("open_stream")
+    await until(lambda: ACTOR in seen.tabs, what="the stream")
+    await seen.settle()
+    seen.run("next_event")
+    await until(lambda: seen.shown_version == 2, what="the state at version 2")
+
+
+async def test_a_conflict_on_a_server_is_rebased(seen: DrivenWindow, server: NatsServer) -> None:
+    await seen.click_row(0)
+    await seen.settle()
+    seen.run("append")
+    dialog = await seen.dialog(AppendDialog)
+    await until(lambda: dialog.controller.draft.version == LATEST + 1, what="the next version")
+    dialog.findChildren(QComboBox, "appendEventType")[0].setEditText("T02CheckConfirmationOfReceipt")
+    replace_text(dialog.findChildren(QPlainTextEdit, "appendData")[0], '{"resource": "Resource26"}')
+    await save_elsewhere(server, event_of(LATEST + 1, resource="Resource21"))
+    dialog.submit_button.click()
+    await until(lambda: dialog.controller.state is AppendState.CONFLICT, what="the conflict")
+    report = dialog.controller.report
+    assert report is not None
+    assert (report.attempted, report.current, report.next_free) == (LATEST + 1, LATEST + 1, LATEST + 2)
+    panel = dialog.findChild(ConflictPanel)
+    assert panel is not None
+    assert panel.isVisible()
+    dialog.controller.rebase()
+    await until(lambda: "Appended version" in seen.banner, what="the rebased event")
+    async with open_engine(server.url, read_only=True) as engine:
+        stored = await (await engine.store(NAMESPACE)).get_events(ACTOR, LATEST + 1)
+    assert [event.version for event in stored] == [LATEST + 1, LATEST + 2]
+    await seen.settle()
+
+
+async def test_a_tail_goes_on_through_a_restart(seen: DrivenWindow, server: NatsServer) -> None:
+    seen.panels.commands.new_tail("city.>")
+    view = seen.window.documents.currentWidget()
+    assert isinstance(view, TailView)
+    await until(lambda: view.controller.running, what="the tail runs")
+    await save_elsewhere(server, event_of(LATEST + 1))
+    await until(lambda: view.controller.counters.shown == 1, what="the first event")
+    server.kill()
+    await until(lambda: seen.window.status.link.kind is BadgeKind.NO_LINK, timeout=20, what="the lost link")
+    assert "No link to" in seen.banner
+    server.restart()
+    await until(lambda: seen.window.status.link.kind is BadgeKind.LINK_UP, timeout=20, what="the link")
+    assert "No link" not in seen.banner
+    await save_elsewhere(server, event_of(LATEST + 2))
+    await until(lambda: view.controller.counters.shown == 2, timeout=20, what="the event after the restart")
+    table = seen.child(QTableView, "tailTable")
+    assert table.model().rowCount() >= 2
+    await seen.settle()
+
+
+async def test_places_of_snapshots_are_no_events(seen: DrivenWindow, server: NatsServer) -> None:
+    rows = seen.view.model.rowCount()
+    async with open_engine(server.url) as engine:
+        store = await engine.store(NAMESPACE)
+        await store.save_snapshot(ActorSnapshot(ACTOR, 3, {"resource": "Resource26"}))
+        await store.save_event(event_of(LATEST + 1))
+    await until(lambda: seen.view.model.rowCount() == rows + 2, what="the new places")
+    await until(lambda: seen.view.model.entry(rows + 1) is not None, what="their page")
+    assert seen.view.model.stored_at(rows) is None
+    assert seen.view.model.stored_at(rows + 1) is not None
+    assert "No event at sequence" in str(seen.view.model.index(rows, 1).data())
+
+
+async def test_a_server_that_is_not_there_is_said(tmp_path: Path) -> None:
+    async with driven(tmp_path / "settings.json") as window:
+        opened = await window.workspace.open(
+            "nats://127.0.0.1:1", options={"connect_timeout": "0.5", "user": "mara", "password": "hush-hush"}
+        )
+        assert opened is None
+        assert "127.0.0.1:1 could not be opened" in window.banner
+        assert "hush" not in window.banner
+
+
+async def test_another_programs_stream_is_shown_as_such(seen: DrivenWindow, server: NatsServer) -> None:
+    connection = await nats.connect(server.url)
+    await connection.jetstream().add_stream(name="TELEMETRY", subjects=["telemetry.>"])
+    await connection.close()
+    shown = seen.workspace.connections[0]
+    await until(lambda: shown.foreign_streams == ["TELEMETRY"], timeout=10, what="the other stream")
+    tree = seen.panels.navigator.tree
+    model = tree.model()
+    parent = model.index(0, 0)
+    last = model.index(model.rowCount(parent) - 1, 0, parent)
+    assert last.data() == "TELEMETRY"
+    assert not last.flags() & Qt.ItemFlag.ItemIsEnabled
+    assert last.siblingAtColumn(1).data() == "not ours"
