@@ -21,7 +21,7 @@ from aether_engine.store.sqlite_schema import ID_HASH_LENGTH, SEQUENCE_BITS, SEQ
 #: Ids that are held in memory before they are moved into the index.
 LAG: Final = 32_768
 #: Ids that are moved in one transaction: some ten milliseconds.
-_SLICE: Final = 8192
+SLICE: Final = 8192
 #: Ids looked up by one statement; well below the smallest limit that SQLite was ever built with by default.
 _LOOK_UP: Final = 500
 #: Seconds after which moving is tried again when it failed.
@@ -41,10 +41,10 @@ _RECENT: Final = (
 class EventIds:
     """The ids of all namespaces that a writer has written to; belongs to its transactions."""
 
-    def __init__(self, look: Callable[[], sqlite3.Connection], lag: int | None = None) -> None:
+    def __init__(self, look: Callable[[], sqlite3.Connection]) -> None:
         # A connection that met damage does not commit any more, so the log is read with another one.
         self._look = look
-        self._lag = LAG if lag is None else lag
+        self._lag = LAG
         self._queries: dict[int, str] = {}
         self._not_before = 0.0
         self.forget()
@@ -110,7 +110,7 @@ class EventIds:
             self._round = sorted(self._recent)
             self._round_known = dict(self._known)
             self._moved = 0
-        part = self._round[self._moved : self._moved + _SLICE]
+        part = self._round[self._moved : self._moved + SLICE]
         connection.executemany(_INSERT, zip(_prefixes(part), map(self._recent.__getitem__, part), strict=True))
         self._moved += len(part)
         if self._moved >= len(self._round):
@@ -132,6 +132,7 @@ class EventIds:
             return
         row = self._look().execute(_COUNTERS, (namespace,)).fetchone() or (0, 0)
         until, last = (max(count, 0) if type(count) is int else 0 for count in row)
+        until = min(until, last)
         self._fresh.add(namespace)
         if until != self._until.get(namespace):
             self._until[namespace] = until
