@@ -26,7 +26,7 @@ from aether_engine.errors import (
 from aether_engine.event import ActorSnapshot, Event
 from aether_engine.store.sqlite_create import open_for_writing
 from aether_engine.store.sqlite_file import RawFile, confine, connect
-from aether_engine.store.sqlite_ids import EventIds
+from aether_engine.store.sqlite_ids import EventIds, places
 from aether_engine.store.sqlite_schema import (
     MAX_NAMESPACE,
     SEQUENCE_MASK,
@@ -51,6 +51,11 @@ _SAVE_NAMESPACE: Final = (
     "VALUES (?, ?, ?, ?, ?, ?, 0) ON CONFLICT(id) DO UPDATE SET last_sequence = excluded.last_sequence, "
     "size_bytes = excluded.size_bytes, first_recorded_at = excluded.first_recorded_at, "
     "last_recorded_at = excluded.last_recorded_at"
+)
+_FOUND_AT_ONCE: Final = 500
+_FIND_ACTORS: Final = (
+    "SELECT wanted.name, a.event_count, a.latest_version, a.last_sequence, a.id FROM wanted "
+    "CROSS JOIN actors AS a INDEXED BY actors_by_name ON a.actor_id = wanted.name AND a.namespace = ?"
 )
 
 
@@ -137,6 +142,7 @@ class Appender:
         since = since or sequence + 1
         now = self._now
         touched: dict[str, _Actor] = {}
+        known_actors = self._known_actors(number, {event.actor_id for event in events})
         new_actors = 0
         new_types: dict[str, int] = {}
         ids: dict[bytes, int] = {}
@@ -149,7 +155,7 @@ class Appender:
             version = event.version
             actor = touched.get(actor_id)
             if actor is None:
-                known = self._actor(number, actor_id)
+                known = known_actors.get(actor_id)
                 if known is None:
                     actor = [0, 0, 0, self._next_actor + new_actors, True]
                     new_actors += 1
@@ -267,7 +273,7 @@ class Appender:
             self._ids.move_all(self._open_connection)
 
     def finish(self) -> None:
-        """Close for good, and leave little to be read to the next writer."""
+        """Close for good, and leave no ids to be read to the next writer."""
         with suppress(Exception):
             if self._connection is not None and self._ids.is_worth_moving():
                 self._connection.execute("PRAGMA busy_timeout = 200").close()
@@ -380,17 +386,24 @@ class Appender:
                 raise CorruptStoreError(self._url, "it has no numbers left for another namespace")
         return known
 
-    def _actor(self, namespace: int, actor_id: str) -> _Actor | None:
-        key = (namespace, actor_id)
-        known = self._dirty_actors.get(key) or self._actors.get(key)
-        if known is None:
-            row = self._open_connection.execute(
-                "SELECT event_count, latest_version, last_sequence, id FROM actors "
-                "WHERE namespace = ? AND actor_id = ?",
-                key,
-            ).fetchone()
-            if row is not None:
-                known = self._actors[key] = [*row, False]
+    def _known_actors(self, namespace: int, actor_ids: set[str]) -> dict[str, _Actor]:
+        """Those of the actors that exist."""
+        cached = self._actors
+        dirty = self._dirty_actors
+        known: dict[str, _Actor] = {}
+        missing: list[str] = []
+        for actor_id in actor_ids:
+            key = (namespace, actor_id)
+            actor = dirty.get(key) or cached.get(key)
+            if actor is None:
+                missing.append(actor_id)
+            else:
+                known[actor_id] = actor
+        for start in range(0, len(missing), _FOUND_AT_ONCE):
+            part = missing[start : start + _FOUND_AT_ONCE]
+            query = f"WITH wanted(name) AS (VALUES {places(len(part))}) {_FIND_ACTORS}"
+            for actor_id, *row in self._open_connection.execute(query, (*part, namespace)):
+                known[actor_id] = cached[namespace, actor_id] = [*row, False]
         return known
 
     def _refuse_duplicate(
@@ -424,10 +437,14 @@ class Appender:
         # not commit any more, so this is not the one that the other saves depend on.
         row = None
         try:
-            row = self._look().execute(
-                "SELECT position, recorded_at, checksum, raw FROM events WHERE actor = ? AND version = ?",
-                (actor, version),
-            ).fetchone()
+            row = (
+                self._look()
+                .execute(
+                    "SELECT position, recorded_at, checksum, raw FROM events WHERE actor = ? AND version = ?",
+                    (actor, version),
+                )
+                .fetchone()
+            )
         except sqlite3.Error:
             self._stop_looking()
         if row is None or not isinstance(row[3], bytes) or crc32(row[3], checksum_seed(*row[:2])) != row[2]:

@@ -1,9 +1,9 @@
 """Which event ids a file holds: an index that lags, and in memory what it lags by.
 
 Ids come at random, so an index that took in each one at once would rewrite most of its pages in every large save.
-`event_ids` is complete up to `namespaces.ids_until`; the hashes behind that are held here, read from the log itself
-when a writer opens or another one wrote, and moved into the index in sorted slices. Nothing depends on a slice
-having been written: what is moved again is ignored, and `ids_until` advances with the last one.
+`event_ids` is complete up to `namespaces.ids_until`; the hashes behind that are held here, read from the log
+itself when a writer opens or another one wrote, and moved into the index in sorted slices. Nothing depends on a
+slice having been written: what is moved again is ignored, and `ids_until` advances with the last one.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from aether_engine.store.sqlite_file import is_corruption
 from aether_engine.store.sqlite_schema import ID_HASH_LENGTH, SEQUENCE_BITS, SEQUENCE_MASK, first_position
 
 #: Ids that are held in memory before they are moved into the index.
-LAG: Final = 32_768
+LAG = 32_768
 #: Ids that are moved in one transaction: some ten milliseconds.
-SLICE: Final = 8192
+SLICE = 8192
 #: Ids looked up by one statement; well below the smallest limit that SQLite was ever built with by default.
 _LOOK_UP: Final = 500
 #: Seconds after which moving is tried again when it failed.
@@ -31,6 +31,7 @@ _FIND: Final = (
     "SELECT e.position FROM event_ids AS i CROSS JOIN events AS e ON e.position = i.position "
     "WHERE i.id_prefix = ? AND e.id_hash = ?"
 )
+_PROBE: Final = "SELECT 1 FROM wanted CROSS JOIN event_ids ON id_prefix = prefix LIMIT 1"
 _INSERT: Final = "INSERT OR IGNORE INTO event_ids(id_prefix, position) VALUES (?, ?)"
 _COUNTERS: Final = "SELECT ids_until, last_sequence FROM namespaces WHERE id = ?"
 _RECENT: Final = (
@@ -45,8 +46,10 @@ class EventIds:
         # A connection that met damage does not commit any more, so the log is read with another one.
         self._look = look
         self._lag = LAG
-        self._queries: dict[int, str] = {}
         self._not_before = 0.0
+        self._round: list[bytes] = []
+        self._round_known: dict[int, int] = {}
+        self._moved = 0
         self.forget()
 
     def forget(self) -> None:
@@ -98,7 +101,8 @@ class EventIds:
         prefixes = _prefixes(hashes)
         for start in range(0, len(prefixes), _LOOK_UP):
             part = prefixes[start : start + _LOOK_UP]
-            if connection.execute(self._query(len(part)), part).fetchone() is not None:
+            query = f"WITH wanted(prefix) AS (VALUES {places(len(part))}) {_PROBE}"
+            if connection.execute(query, part).fetchone() is not None:
                 return True
         return False
 
@@ -178,22 +182,14 @@ class EventIds:
         self._end_round()
 
     def _end_round(self) -> None:
-        self._round: list[bytes] = []
-        self._round_known: dict[int, int] = {}
+        self._round = []
+        self._round_known = {}
         self._moved = 0
 
-    def _query(self, count: int) -> str:
-        query = self._queries.get(count)
-        if query is None:
-            # Numbers of places only: no value is ever a part of the text.
-            values = ", ".join(["(?)"] * count)
-            query = (
-                f"WITH wanted(prefix) AS (VALUES {values}) "  # noqa: S608
-                "SELECT 1 FROM wanted CROSS JOIN event_ids ON id_prefix = prefix LIMIT 1"
-            )
-            if count in (1, _LOOK_UP):
-                self._queries[count] = query
-        return query
+
+def places(count: int) -> str:
+    """Parameters for a list of values; only places, so that no value is ever a part of a statement's text."""
+    return ("(?), " * count)[:-2]
 
 
 def _prefixes(hashes: Iterable[bytes]) -> tuple[int, ...]:

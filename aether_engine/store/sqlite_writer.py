@@ -231,7 +231,7 @@ class Writer:
     def _move_ids(self) -> None:
         try:
             self.appender.move_ids()
-        except Exception:
+        except Exception:  # noqa: BLE001 (no saver waits for this; what it was is logged)
             _log.exception("The index over event ids in %s lags behind", self._url)
             self.appender.postpone_moving_ids()
 

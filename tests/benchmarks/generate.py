@@ -56,6 +56,8 @@ def generate(path: Path, count: int, actors: int, *, namespace: str = "benchmark
     )
     for name in late:
         connection.execute(INDEXES[name])
+    connection.create_function("prefix", 1, lambda id_hash: int.from_bytes(id_hash[:8], "big", signed=True))
+    connection.execute("INSERT INTO event_ids SELECT prefix(id_hash), position FROM events ORDER BY 1, 2")
     connection.execute("COMMIT")
     connection.execute("PRAGMA journal_mode = WAL")
     connection.close()

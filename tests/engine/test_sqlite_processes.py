@@ -99,7 +99,9 @@ async def test_eight_processes_make_one_file(tmp_path: Path) -> None:
         if turn == 1:
             path.touch()
         async with contextlib.AsyncExitStack() as stack:
-            processes = [await stack.enter_async_context(run_process("save_some", path, f"p{n}")) for n in range(8)]
+            processes = [
+                await stack.enter_async_context(run_process("save_some", path, f"p{n}")) for n in range(8)
+            ]
             for process in processes:
                 assert await read_line(process) == "ready"
             for process in processes:
