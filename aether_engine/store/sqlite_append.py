@@ -26,6 +26,7 @@ from aether_engine.errors import (
 from aether_engine.event import ActorSnapshot, Event
 from aether_engine.store.sqlite_create import open_for_writing
 from aether_engine.store.sqlite_file import RawFile, confine, connect
+from aether_engine.store.sqlite_ids import EventIds, places
 from aether_engine.store.sqlite_schema import (
     MAX_NAMESPACE,
     SEQUENCE_MASK,
@@ -46,12 +47,16 @@ _INSERT_ACTOR: Final = (
 )
 _UPDATE_ACTOR: Final = "UPDATE actors SET event_count = ?, latest_version = ?, last_sequence = ? WHERE id = ?"
 _SAVE_NAMESPACE: Final = (
-    "INSERT INTO namespaces(id, name, last_sequence, size_bytes, first_recorded_at, last_recorded_at) "
-    "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT(id) DO UPDATE SET last_sequence = excluded.last_sequence, "
+    "INSERT INTO namespaces(id, name, last_sequence, size_bytes, first_recorded_at, last_recorded_at, ids_until) "
+    "VALUES (?, ?, ?, ?, ?, ?, 0) ON CONFLICT(id) DO UPDATE SET last_sequence = excluded.last_sequence, "
     "size_bytes = excluded.size_bytes, first_recorded_at = excluded.first_recorded_at, "
     "last_recorded_at = excluded.last_recorded_at"
 )
-_FIND_EVENT: Final = "SELECT position FROM events WHERE id_hash = ?"
+_FOUND_AT_ONCE: Final = 500
+_FIND_ACTORS: Final = (
+    "SELECT wanted.name, a.event_count, a.latest_version, a.last_sequence, a.id FROM wanted "
+    "CROSS JOIN actors AS a INDEXED BY actors_by_name ON a.actor_id = wanted.name AND a.namespace = ?"
+)
 
 
 @dataclass(slots=True)
@@ -69,6 +74,10 @@ class _Namespace:
 _Actor = list[Any]
 _COUNT, _VERSION, _LAST, _NUMBER, _IS_NEW = range(5)
 _ActorKey = tuple[int, str]
+
+
+class _DuplicateError(Exception):
+    """An id of a batch may be stored already."""
 
 
 class Appender:
@@ -91,6 +100,7 @@ class Appender:
         self._rows: list[tuple[Any, ...]] = []
         self._snapshots: list[tuple[Any, ...]] = []
         self._staged_ids: dict[bytes, int] = {}
+        self._ids = EventIds(self._look)
         self._new_types: dict[str, int] = {}
         self._dirty_actors: dict[_ActorKey, _Actor] = {}
         self._dirty_namespaces: dict[str, _Namespace] = {}
@@ -103,26 +113,24 @@ class Appender:
         data_version = connection.execute("PRAGMA data_version").fetchone()[0]
         if data_version != self._data_version:
             self._forget()
+            self._ids.expire()
             self._data_version = data_version
         self._now = time.time_ns() // 1000
 
     def stage(
-        self, name: str, events: Sequence[Event], raws: Sequence[bytes], *, careful: bool, since: int | None = None
+        self, name: str, events: Sequence[Event], raws: Sequence[bytes], *, since: int | None = None
     ) -> list[int]:
         """Check `events` and hold them ready; returns their sequences. Raises what `save_events` raises.
 
         `since` is the first sequence of the load that they are a part of, None where they are all of it.
 
-        An id that is in the file already is found by the unique index on writing; only after that has happened
-        the ids are looked up one by one (`careful`) to tell which it was.
+        The ids of a batch are looked up together; only if something is wrong with it they are looked up one by one
+        (`careful`), so that the first event at fault is named.
         """
-        try:
-            return self._stage(name, events, raws, careful=careful, since=since)
-        except (VersionConflictError, DuplicateEventError):
-            if careful or len(events) == 1:
-                raise
-            # An earlier event of the batch may hold a stored id, and the first one at fault is named.
-            return self._stage(name, events, raws, careful=True, since=since)
+        if len(events) > 1:
+            with suppress(VersionConflictError, _DuplicateError):
+                return self._stage(name, events, raws, careful=False, since=since)
+        return self._stage(name, events, raws, careful=True, since=since)
 
     def _stage(
         self, name: str, events: Sequence[Event], raws: Sequence[bytes], *, careful: bool, since: int | None
@@ -134,20 +142,20 @@ class Appender:
         since = since or sequence + 1
         now = self._now
         touched: dict[str, _Actor] = {}
+        known_actors = self._known_actors(number, {event.actor_id for event in events})
         new_actors = 0
         new_types: dict[str, int] = {}
         ids: dict[bytes, int] = {}
+        hashes = EventIdHash(number).digests(events)
         rows: list[tuple[Any, ...]] = []
         # This loop is most of what saving costs beside SQLite; names are bound to keep it short.
         types = self._types
-        staged_ids = self._staged_ids
-        new_hash = EventIdHash(number).prefixed.copy
-        for event, raw in zip(events, raws, strict=True):
+        for event, raw, id_hash in zip(events, raws, hashes, strict=True):
             actor_id = event.actor_id
             version = event.version
             actor = touched.get(actor_id)
             if actor is None:
-                known = self._actor(number, actor_id)
+                known = known_actors.get(actor_id)
                 if known is None:
                     actor = [0, 0, 0, self._next_actor + new_actors, True]
                     new_actors += 1
@@ -156,23 +164,26 @@ class Appender:
                 touched[actor_id] = actor
             if version <= actor[_VERSION]:
                 raise self._conflict(event, actor, base, since)
-            id_state = new_hash()
-            id_state.update(event.id.encode())
-            id_hash = id_state.digest()
-            if careful or id_hash in ids or id_hash in staged_ids:
-                self._refuse_duplicate(event.id, id_hash, ids, since)
+            if careful:
+                self._refuse_duplicate(event.id, id_hash, number, ids, since)
             event_type = types.get(event.event_type)
             if event_type is None:
                 event_type = new_types.setdefault(event.event_type, len(types) + len(new_types) + 1)
             sequence += 1
-            ids[id_hash] = sequence
+            position = base + sequence
+            ids[id_hash] = position
             actor[_COUNT] += 1
             actor[_VERSION] = version
             actor[_LAST] = sequence
-            position = base + sequence
             mixed = position ^ now
             checksum = crc32(raw, (mixed ^ mixed >> 32) & 0xFFFFFFFF)
             rows.append((position, actor[_NUMBER], version, event_type, id_hash, now, checksum, raw))
+        if not careful and (
+            len(ids) < len(hashes)
+            or not self._staged_ids.keys().isdisjoint(hashes)
+            or self._ids.may_hold(self._open_connection, number, hashes)
+        ):
+            raise _DuplicateError
         size = sum(map(len, raws))
         # From here on nothing is refused.
         first = namespace.last_sequence + 1
@@ -201,16 +212,14 @@ class Appender:
     def flush(self) -> None:
         """Write what was staged into the open transaction. Raises `sqlite3.Error`."""
         connection = self._open_connection
-        if self._dirty_namespaces:
-            connection.executemany(
-                _SAVE_NAMESPACE,
-                [
-                    (n.number, n.name, n.last_sequence, n.size_bytes, n.first_recorded_at, n.last_recorded_at)
-                    for n in self._dirty_namespaces.values()
-                ],
-            )
-            self._namespaces |= self._dirty_namespaces
-            self._dirty_namespaces = {}
+        dirty_namespaces, self._dirty_namespaces = self._dirty_namespaces, {}
+        if dirty_namespaces:
+            for n in dirty_namespaces.values():
+                connection.execute(
+                    _SAVE_NAMESPACE,
+                    (n.number, n.name, n.last_sequence, n.size_bytes, n.first_recorded_at, n.last_recorded_at),
+                )
+            self._namespaces |= dirty_namespaces
         if self._new_types:
             connection.executemany(
                 "INSERT INTO event_types(name, id) VALUES (?, ?)", list(self._new_types.items())
@@ -225,8 +234,10 @@ class Appender:
                     inserts.append((*actor[:_IS_NEW], number, actor_id))
                 else:
                     updates.append(actor[:_IS_NEW])
-            connection.executemany(_INSERT_ACTOR, inserts)
-            connection.executemany(_UPDATE_ACTOR, updates)
+            if inserts:
+                connection.executemany(_INSERT_ACTOR, inserts)
+            if updates:
+                connection.executemany(_UPDATE_ACTOR, updates)
             if len(self._actors) > _CACHED_ACTORS:
                 self._actors.clear()
             self._actors |= self._dirty_actors
@@ -234,28 +245,42 @@ class Appender:
         if self._rows:
             connection.executemany(_INSERT_EVENT, self._rows)
             self._rows = []
+            self._ids.add(self._staged_ids, {n.number: n.last_sequence for n in dirty_namespaces.values()})
             self._staged_ids = {}
         if self._snapshots:
             connection.executemany(SAVE_SNAPSHOT, self._snapshots)
             self._snapshots = []
 
-    def flush_batch(
-        self, name: str, events: Sequence[Event], raws: Sequence[bytes], *, since: int | None = None
-    ) -> None:
-        """As `flush`, for the only save of the transaction so far that is still staged.
+    @property
+    def has_ids_to_move(self) -> bool:
+        """Whether `move_ids` has something to do."""
+        return self._ids.is_due()
 
-        If the unique index finds an id that is stored already, the error says which.
-        """
-        connection = self._open_connection
-        connection.execute("SAVEPOINT batch")
-        try:
-            self.flush()
-        except sqlite3.IntegrityError:
-            connection.execute("ROLLBACK TO batch")
-            self._forget()
-            self.stage(name, events, raws, careful=True, since=since)
-            raise
-        connection.execute("RELEASE batch")
+    def move_ids(self) -> None:
+        """Let the index over ids catch up by a slice, in a transaction of its own. Raises `sqlite3.Error`."""
+        self.begin()
+        self._ids.move(self._open_connection)
+        self.commit()
+
+    def postpone_moving_ids(self) -> None:
+        """After `move_ids` failed: no save suffers from it, the index just lags on."""
+        self.close()
+        self._ids.postpone()
+
+    def move_ids_in_transaction(self) -> None:
+        """As `move_ids`, for all of them, as a part of a transaction that holds more than memory should."""
+        if self._ids.is_due():
+            self._ids.move_all(self._open_connection)
+
+    def finish(self) -> None:
+        """Close for good, and leave no ids to be read to the next writer."""
+        with suppress(Exception):
+            if self._connection is not None and self._ids.is_worth_moving():
+                self._connection.execute("PRAGMA busy_timeout = 200").close()
+                self.begin()
+                self._ids.move_all(self._open_connection)
+                self.commit()
+        self.close()
 
     def commit(self) -> None:
         """Make the transaction durable. Raises `sqlite3.Error`; then the outcome must be looked up."""
@@ -264,6 +289,7 @@ class Appender:
     def rollback(self) -> None:
         """Forget the transaction and all that was learned in it."""
         self._forget()
+        self._ids.forget()
         connection = self._connection
         if connection is not None and connection.in_transaction:
             try:
@@ -278,8 +304,8 @@ class Appender:
         row = connection.execute("SELECT id FROM namespaces WHERE name = ?", (name,)).fetchone()
         if row is None:
             return None
-        found = connection.execute(_FIND_EVENT, (EventIdHash(row[0]).digest(event.id),)).fetchone()
-        return None if found is None else found[0] & SEQUENCE_MASK
+        position = EventIds(self._look).find(connection, row[0], EventIdHash(row[0]).digest(event.id))
+        return None if position is None else position & SEQUENCE_MASK
 
     def raw_range(self, name: str, first: int, last: int) -> list[tuple[int, bytes]]:
         """Sequence and bytes of events that were just stored. Raises `sqlite3.Error`."""
@@ -292,10 +318,17 @@ class Appender:
     def close(self) -> None:
         """Let go of the connection; the last one of all processes clears the write-ahead log away."""
         self._forget()
+        self._ids.forget()
         self._stop_looking()
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
+
+    def _look(self) -> sqlite3.Connection:
+        if self._looking is None:
+            self._looking = connect(self._raw.path, mode="ro")
+            confine(self._looking, writing=False)
+        return self._looking
 
     def _stop_looking(self) -> None:
         looking, self._looking = self._looking, None
@@ -353,25 +386,34 @@ class Appender:
                 raise CorruptStoreError(self._url, "it has no numbers left for another namespace")
         return known
 
-    def _actor(self, namespace: int, actor_id: str) -> _Actor | None:
-        key = (namespace, actor_id)
-        known = self._dirty_actors.get(key) or self._actors.get(key)
-        if known is None:
-            row = self._open_connection.execute(
-                "SELECT event_count, latest_version, last_sequence, id FROM actors "
-                "WHERE namespace = ? AND actor_id = ?",
-                key,
-            ).fetchone()
-            if row is not None:
-                known = self._actors[key] = [*row, False]
+    def _known_actors(self, namespace: int, actor_ids: set[str]) -> dict[str, _Actor]:
+        """Those of the actors that exist."""
+        cached = self._actors
+        dirty = self._dirty_actors
+        known: dict[str, _Actor] = {}
+        missing: list[str] = []
+        for actor_id in actor_ids:
+            key = (namespace, actor_id)
+            actor = dirty.get(key) or cached.get(key)
+            if actor is None:
+                missing.append(actor_id)
+            else:
+                known[actor_id] = actor
+        for start in range(0, len(missing), _FOUND_AT_ONCE):
+            part = missing[start : start + _FOUND_AT_ONCE]
+            query = f"WITH wanted(name) AS (VALUES {places(len(part))}) {_FIND_ACTORS}"
+            for actor_id, *row in self._open_connection.execute(query, (*part, namespace)):
+                known[actor_id] = cached[namespace, actor_id] = [*row, False]
         return known
 
-    def _refuse_duplicate(self, event_id: str, id_hash: bytes, batch: Mapping[bytes, int], since: int) -> None:
-        sequence = batch.get(id_hash) or self._staged_ids.get(id_hash)
-        if sequence is None:
-            found = self._open_connection.execute(_FIND_EVENT, (id_hash,)).fetchone()
-            sequence = None if found is None else found[0] & SEQUENCE_MASK
-        if sequence is not None:
+    def _refuse_duplicate(
+        self, event_id: str, id_hash: bytes, namespace: int, batch: Mapping[bytes, int], since: int
+    ) -> None:
+        position = batch.get(id_hash) or self._staged_ids.get(id_hash)
+        if position is None:
+            position = self._ids.find(self._open_connection, namespace, id_hash)
+        if position is not None:
+            sequence = position & SEQUENCE_MASK
             raise DuplicateEventError(event_id, sequence, in_batch=sequence >= since)
 
     def _conflict(self, event: Event, actor: _Actor, base: int, since: int) -> VersionConflictError:
@@ -395,13 +437,14 @@ class Appender:
         # not commit any more, so this is not the one that the other saves depend on.
         row = None
         try:
-            if self._looking is None:
-                self._looking = connect(self._raw.path, mode="ro")
-                confine(self._looking, writing=False)
-            row = self._looking.execute(
-                "SELECT position, recorded_at, checksum, raw FROM events WHERE actor = ? AND version = ?",
-                (actor, version),
-            ).fetchone()
+            row = (
+                self._look()
+                .execute(
+                    "SELECT position, recorded_at, checksum, raw FROM events WHERE actor = ? AND version = ?",
+                    (actor, version),
+                )
+                .fetchone()
+            )
         except sqlite3.Error:
             self._stop_looking()
         if row is None or not isinstance(row[3], bytes) or crc32(row[3], checksum_seed(*row[:2])) != row[2]:

@@ -84,8 +84,9 @@ class BulkSave:
             appender.begin()
             self._is_open = True
         since = self._first or None
-        sequences = appender.stage(self._namespace, batch, raws, careful=False, since=since)
-        appender.flush_batch(self._namespace, batch, raws, since=since)
+        sequences = appender.stage(self._namespace, batch, raws, since=since)
+        appender.flush()
+        appender.move_ids_in_transaction()
         if not self._count:
             self._first, self._first_event = sequences[0], batch[0]
         self._last = sequences[-1]

@@ -6,16 +6,18 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 from hashlib import blake2b
 from typing import Final
 
 from aether_engine.errors import CorruptStoreError, UnsupportedFormatError
+from aether_engine.event import Event
 
 #: "AETH": tells an event file from every other SQLite database.
 APPLICATION_ID: Final = 0x41455448
 #: `user_version` of the files this program makes, and the newest it reads.
 FORMAT_VERSION: Final = 1
-#: With twice SQLite's usual size a save touches far fewer pages of the index over ids, which come at random.
+#: With twice SQLite's usual size a load touches far fewer pages of the index over ids, which come at random.
 PAGE_SIZE: Final = 8192
 
 #: A row id is `namespace << SEQUENCE_BITS | sequence`, so that each namespace's log lies together in order.
@@ -25,11 +27,14 @@ SEQUENCE_MASK: Final = (1 << SEQUENCE_BITS) - 1
 MAX_NAMESPACE: Final = (1 << (63 - SEQUENCE_BITS)) - 1
 #: SQLite's limit for one value; the rest of a row needs far less than the difference.
 MAX_RAW_LENGTH: Final = 1_000_000_000 - 1024
+#: Bytes of `events.id_hash`.
+ID_HASH_LENGTH: Final = 16
 
 TABLES: Final = {
     "namespaces": (
         "CREATE TABLE namespaces(id INTEGER PRIMARY KEY, name TEXT NOT NULL, last_sequence INTEGER NOT NULL, "
-        "size_bytes INTEGER NOT NULL, first_recorded_at INTEGER, last_recorded_at INTEGER)"
+        "size_bytes INTEGER NOT NULL, first_recorded_at INTEGER, last_recorded_at INTEGER, "
+        "ids_until INTEGER NOT NULL)"
     ),
     "event_types": "CREATE TABLE event_types(id INTEGER PRIMARY KEY, name TEXT NOT NULL)",
     "actors": (
@@ -41,6 +46,10 @@ TABLES: Final = {
         "event_type INTEGER NOT NULL, id_hash BLOB NOT NULL, recorded_at INTEGER NOT NULL, "
         "checksum INTEGER NOT NULL, raw BLOB NOT NULL)"
     ),
+    "event_ids": (
+        "CREATE TABLE event_ids(id_prefix INTEGER NOT NULL, position INTEGER NOT NULL, "
+        "PRIMARY KEY(id_prefix, position)) WITHOUT ROWID"
+    ),
     "snapshots": (
         "CREATE TABLE snapshots(namespace INTEGER NOT NULL, actor_id TEXT NOT NULL, version INTEGER NOT NULL, "
         "recorded_at INTEGER NOT NULL, checksum INTEGER NOT NULL, raw BLOB NOT NULL)"
@@ -51,7 +60,6 @@ INDEXES: Final = {
     "event_types_by_name": "CREATE UNIQUE INDEX event_types_by_name ON event_types(name)",
     "actors_by_name": "CREATE UNIQUE INDEX actors_by_name ON actors(namespace, actor_id)",
     "events_by_actor": "CREATE UNIQUE INDEX events_by_actor ON events(actor, version)",
-    "events_by_id": "CREATE UNIQUE INDEX events_by_id ON events(id_hash)",
     "snapshots_by_actor": "CREATE UNIQUE INDEX snapshots_by_actor ON snapshots(namespace, actor_id, version)",
 }
 _EXPECTED: Final = {name: ("table", name, sql) for name, sql in TABLES.items()} | {
@@ -76,13 +84,24 @@ class EventIdHash:
 
     def __init__(self, namespace: int) -> None:
         #: To be copied and fed with an id.
-        self.prefixed = blake2b(b"%d:" % namespace, digest_size=16)
+        self.prefixed = blake2b(b"%d:" % namespace, digest_size=ID_HASH_LENGTH)
 
     def digest(self, event_id: str) -> bytes:
         """BLAKE2b-128 of namespace number, colon and id."""
         state = self.prefixed.copy()
         state.update(event_id.encode())
         return state.digest()
+
+    def digests(self, events: Iterable[Event]) -> list[bytes]:
+        """`digest` of the id of each event."""
+        copy = self.prefixed.copy
+        result: list[bytes] = []
+        append = result.append
+        for event in events:
+            state = copy()
+            state.update(event.id.encode())
+            append(state.digest())
+        return result
 
 
 def create_schema(connection: sqlite3.Connection) -> None:

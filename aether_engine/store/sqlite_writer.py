@@ -144,7 +144,7 @@ class Writer:
 
     async def close(self) -> None:
         """Finish what was accepted, then end the thread."""
-        await self.run(self.appender.close)
+        await self.run(self.appender.finish)
         self._executor.shutdown(wait=True)
 
     def _future(self) -> asyncio.Future[Any]:
@@ -183,6 +183,8 @@ class Writer:
             else:
                 self._commit(group)  # type: ignore[arg-type]
                 self.on_loop(self._deliver, group)
+                if self.appender.has_ids_to_move:
+                    self._move_ids()
 
     def _next_group(self) -> list[Save | SaveSnapshot | Task]:
         group: list[Save | SaveSnapshot | Task] = []
@@ -226,29 +228,26 @@ class Writer:
         else:
             self.on_loop(_settle, task.future, result)
 
-    def _commit(self, group: Sequence[Save | SaveSnapshot]) -> None:
-        for careful in (False, True):
-            try:
-                self._attempt(group, careful=careful)
-            except sqlite3.IntegrityError as error:
-                if careful:
-                    self._fail(group, error)
-                else:
-                    self.appender.rollback()
-                    continue
-            except Exception as error:  # noqa: BLE001 (handed to the savers)
-                self._fail(group, error)
-            return
+    def _move_ids(self) -> None:
+        try:
+            self.appender.move_ids()
+        except Exception:  # noqa: BLE001 (no saver waits for this; what it was is logged)
+            _log.exception("The index over event ids in %s lags behind", self._url)
+            self.appender.postpone_moving_ids()
 
-    def _attempt(self, group: Sequence[Save | SaveSnapshot], *, careful: bool) -> None:
+    def _commit(self, group: Sequence[Save | SaveSnapshot]) -> None:
+        try:
+            self._attempt(group)
+        except Exception as error:  # noqa: BLE001 (handed to the savers)
+            self._fail(group, error)
+
+    def _attempt(self, group: Sequence[Save | SaveSnapshot]) -> None:
         appender = self.appender
         appender.begin()
         for request in group:
             try:
                 if isinstance(request, Save):
-                    request.outcome = appender.stage(
-                        request.namespace, request.events, request.raws, careful=careful
-                    )
+                    request.outcome = appender.stage(request.namespace, request.events, request.raws)
                 else:
                     request.outcome = None
                     appender.stage_snapshot(request.namespace, request.snapshot, request.raw)

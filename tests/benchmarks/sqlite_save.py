@@ -48,11 +48,13 @@ def _load(folder: Path, count: int, repeats: int) -> list[Row]:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         insert = f"INSERT INTO events VALUES ({', '.join('?' * columns)})"
+        ids = [(int.from_bytes(row[4][:8], "big", signed=True), row[0]) for row in rows]
 
         def work() -> None:
             for start in range(0, count, _BATCH):
                 connection.execute("BEGIN IMMEDIATE")
                 connection.executemany(insert, rows[start : start + _BATCH])
+                connection.executemany("INSERT INTO event_ids VALUES (?, ?)", ids[start : start + _BATCH])
                 connection.execute("COMMIT")
 
         taken = seconds(work)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from aether_engine.errors import StoreUnavailableError, VersionConflictError
 from aether_engine.event import Event
+from aether_engine.store import sqlite_ids
 from tests.engine.sqlite_support import NAMESPACE, make_event, opened
 
 
@@ -19,6 +20,19 @@ async def save_until_killed(path: Path, name: str) -> None:
         while True:
             version += 1
             await store.save_event(Event(f"{name}-{version}", "T", name, version, {"text": "x" * (version % 300)}))
+            print(version, flush=True)
+
+
+async def save_batches_until_killed(path: Path, name: str) -> None:
+    """As `save_until_killed`, in batches, with an index over ids that is moved into all the time."""
+    sqlite_ids.LAG, sqlite_ids.SLICE = 20, 8
+    async with opened(path) as backend:
+        store = await backend.store(NAMESPACE)
+        version = await store.get_latest_version(name)
+        while True:
+            batch = [Event(f"{name}-{version + n}", "T", name, version + n, {}) for n in range(1, 8)]
+            await store.save_events(batch)
+            version += len(batch)
             print(version, flush=True)
 
 

@@ -18,7 +18,7 @@ _ROOT = Path(__file__).parents[2]
 
 
 @contextlib.asynccontextmanager
-async def _process(what: str, path: Path, argument: str) -> AsyncIterator[Process]:
+async def run_process(what: str, path: Path, argument: str) -> AsyncIterator[Process]:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.engine.sqlite_processes", what, str(path), argument,
         cwd=_ROOT, stdin=PIPE, stdout=PIPE,
@@ -31,7 +31,7 @@ async def _process(what: str, path: Path, argument: str) -> AsyncIterator[Proces
         await process.communicate()
 
 
-async def _line(process: Process) -> str:
+async def read_line(process: Process) -> str:
     assert process.stdout is not None
     return (await asyncio.wait_for(process.stdout.readline(), 30)).decode().strip()
 
@@ -47,12 +47,12 @@ async def test_acknowledged_events_survive_kill_9(tmp_path: Path) -> None:
     acknowledged: Counter[str] = Counter()
     for turn in range(6):
         async with (
-            _process("save_until_killed", path, "a") as first,
-            _process("save_until_killed", path, "b") as second,
+            run_process("save_until_killed", path, "a") as first,
+            run_process("save_until_killed", path, "b") as second,
         ):
             for _ in range(5 + 7 * turn):
                 for name, process in (("a", first), ("b", second)):
-                    acknowledged[name] = max(acknowledged[name], int(await _line(process)))
+                    acknowledged[name] = max(acknowledged[name], int(await read_line(process)))
             first.kill()
             second.kill()
             for name, process in (("a", first), ("b", second)):
@@ -74,9 +74,9 @@ async def test_exactly_one_process_wins_each_version(tmp_path: Path, count: int)
     # The file does not exist yet: they race to make it as well.
     path = tmp_path / "store.aether"
     async with contextlib.AsyncExitStack() as stack:
-        processes = [await stack.enter_async_context(_process("race", path, f"p{n}")) for n in range(count)]
+        processes = [await stack.enter_async_context(run_process("race", path, f"p{n}")) for n in range(count)]
         for process in processes:
-            assert await _line(process) == "ready"
+            assert await read_line(process) == "ready"
         for process in processes:
             await _go(process)
         outputs = [(await process.communicate())[0].split() for process in processes]
@@ -99,9 +99,11 @@ async def test_eight_processes_make_one_file(tmp_path: Path) -> None:
         if turn == 1:
             path.touch()
         async with contextlib.AsyncExitStack() as stack:
-            processes = [await stack.enter_async_context(_process("save_some", path, f"p{n}")) for n in range(8)]
+            processes = [
+                await stack.enter_async_context(run_process("save_some", path, f"p{n}")) for n in range(8)
+            ]
             for process in processes:
-                assert await _line(process) == "ready"
+                assert await read_line(process) == "ready"
             for process in processes:
                 await _go(process)
             outputs = [(await process.communicate())[0].split() for process in processes]
@@ -120,8 +122,8 @@ async def test_a_tail_sees_what_another_process_saves(tmp_path: Path) -> None:
         await store.save_event(make_event(1))
         tail = store.tail()
         count = backend.change_count()
-        async with _process("save_some", path, "other") as process:
-            assert await _line(process) == "ready"
+        async with run_process("save_some", path, "other") as process:
+            assert await read_line(process) == "ready"
             await _go(process)
             await asyncio.wait_for(backend.wait_for_change(count), 30)
             seen: list[int] = []
@@ -151,7 +153,7 @@ async def test_a_read_only_tail_sees_a_file_grow(tmp_path: Path) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="the limit on a file's size is POSIX")
 async def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
     path = tmp_path / "store.aether"
-    async with _process("save_beyond_limit", path, "-") as process:
+    async with run_process("save_beyond_limit", path, "-") as process:
         lines = (await asyncio.wait_for(process.communicate(), 60))[0].decode().splitlines()
         assert process.returncode == 0
     counts = [tuple(map(int, line.split())) for line in lines]

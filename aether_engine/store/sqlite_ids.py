@@ -1,0 +1,197 @@
+"""Which event ids a file holds: an index that lags, and in memory what it lags by.
+
+Ids come at random, so an index that took in each one at once would rewrite most of its pages in every large save.
+`event_ids` is complete up to `namespaces.ids_until`; the hashes behind that are held here, read from the log
+itself when a writer opens or another one wrote, and moved into the index in sorted slices. Nothing depends on a
+slice having been written: what is moved again is ignored, and `ids_until` advances with the last one.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import struct
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from typing import Final
+
+from aether_engine.store.sqlite_file import is_corruption
+from aether_engine.store.sqlite_schema import ID_HASH_LENGTH, SEQUENCE_BITS, SEQUENCE_MASK, first_position
+
+#: Ids that are held in memory before they are moved into the index.
+LAG = 32_768
+#: Ids that are moved in one transaction: some ten milliseconds.
+SLICE = 8192
+#: Ids looked up by one statement; well below the smallest limit that SQLite was ever built with by default.
+_LOOK_UP: Final = 500
+#: Seconds after which moving is tried again when it failed.
+_PAUSE: Final = 60.0
+
+_FIND: Final = (
+    "SELECT e.position FROM event_ids AS i CROSS JOIN events AS e ON e.position = i.position "
+    "WHERE i.id_prefix = ? AND e.id_hash = ?"
+)
+_PROBE: Final = "SELECT 1 FROM wanted CROSS JOIN event_ids ON id_prefix = prefix LIMIT 1"
+_INSERT: Final = "INSERT OR IGNORE INTO event_ids(id_prefix, position) VALUES (?, ?)"
+_COUNTERS: Final = "SELECT ids_until, last_sequence FROM namespaces WHERE id = ?"
+_RECENT: Final = (
+    "SELECT id_hash, position FROM events WHERE position > ? AND position <= ? ORDER BY position LIMIT ?"
+)
+
+
+class EventIds:
+    """The ids of all namespaces that a writer has written to; belongs to its transactions."""
+
+    def __init__(self, look: Callable[[], sqlite3.Connection]) -> None:
+        # A connection that met damage does not commit any more, so the log is read with another one.
+        self._look = look
+        self._lag = LAG
+        self._not_before = 0.0
+        self._round: list[bytes] = []
+        self._round_known: dict[int, int] = {}
+        self._moved = 0
+        self.forget()
+
+    def forget(self) -> None:
+        """Read everything anew: a transaction failed, and what was learned in it is not so."""
+        self._recent: dict[bytes, int] = {}
+        self._until: dict[int, int] = {}
+        self._known: dict[int, int] = {}
+        self._fresh: set[int] = set()
+        self._end_round()
+
+    def expire(self) -> None:
+        """Another connection wrote: look for what it added before the next answer."""
+        self._fresh.clear()
+
+    def is_due(self) -> bool:
+        """Whether there is a slice to be moved."""
+        return (bool(self._round) or len(self._recent) >= self._lag) and time.monotonic() >= self._not_before
+
+    def is_worth_moving(self) -> bool:
+        """Whether a store that closes should move what it holds."""
+        return bool(self._recent) and time.monotonic() >= self._not_before
+
+    def postpone(self) -> None:
+        """Moving failed; no save shall suffer from that, so try it again much later."""
+        self.forget()
+        self._not_before = time.monotonic() + _PAUSE
+
+    def add(self, ids: Mapping[bytes, int], namespaces: Mapping[int, int]) -> None:
+        """Take note of what was written in this transaction: ids by hash, and the last sequences they go up to."""
+        self._recent.update(ids)
+        for namespace, last_sequence in namespaces.items():
+            if namespace in self._fresh:
+                self._known[namespace] = max(last_sequence, self._known[namespace])
+
+    def find(self, connection: sqlite3.Connection, namespace: int, id_hash: bytes) -> int | None:
+        """The position of an id, None if it is new."""
+        self._refresh(connection, namespace)
+        position = self._recent.get(id_hash)
+        if position is None:
+            row = connection.execute(_FIND, (_prefixes([id_hash])[0], id_hash)).fetchone()
+            position = None if row is None else row[0]
+        return position
+
+    def may_hold(self, connection: sqlite3.Connection, namespace: int, hashes: Sequence[bytes]) -> bool:
+        """Whether any of `hashes` is stored; now and then true by chance, never false by chance."""
+        self._refresh(connection, namespace)
+        if not self._recent.keys().isdisjoint(hashes):
+            return True
+        prefixes = _prefixes(hashes)
+        for start in range(0, len(prefixes), _LOOK_UP):
+            part = prefixes[start : start + _LOOK_UP]
+            query = f"WITH wanted(prefix) AS (VALUES {places(len(part))}) {_PROBE}"
+            if connection.execute(query, part).fetchone() is not None:
+                return True
+        return False
+
+    def move(self, connection: sqlite3.Connection) -> None:
+        """Move one slice into the index."""
+        for namespace in list(self._known):
+            self._refresh(connection, namespace)
+        if not self._round:
+            self._round = sorted(self._recent)
+            self._round_known = dict(self._known)
+            self._moved = 0
+        part = self._round[self._moved : self._moved + SLICE]
+        connection.executemany(_INSERT, zip(_prefixes(part), map(self._recent.__getitem__, part), strict=True))
+        self._moved += len(part)
+        if self._moved >= len(self._round):
+            for namespace, last in self._round_known.items():
+                if last > self._until[namespace]:
+                    connection.execute("UPDATE namespaces SET ids_until = ? WHERE id = ?", (last, namespace))
+                    self._until[namespace] = last
+            self._drop_moved()
+
+    def move_all(self, connection: sqlite3.Connection) -> None:
+        """Move everything into the index in this transaction."""
+        self._end_round()
+        self.move(connection)
+        while self._round:
+            self.move(connection)
+
+    def _refresh(self, connection: sqlite3.Connection, namespace: int) -> None:
+        if namespace in self._fresh:
+            return
+        row = self._look().execute(_COUNTERS, (namespace,)).fetchone() or (0, 0)
+        until, last = (max(count, 0) if type(count) is int else 0 for count in row)
+        until = min(until, last)
+        self._fresh.add(namespace)
+        if until != self._until.get(namespace):
+            self._until[namespace] = until
+            self._known[namespace] = max(until, self._known.get(namespace, 0))
+            self._drop_moved()
+        base = first_position(namespace)
+        while True:
+            rows = self._read(base + self._known[namespace], base + last)
+            if rows:
+                self._known[namespace] = rows[-1][1] - base
+                self._recent.update(row for row in rows if type(row[0]) is bytes and len(row[0]) == ID_HASH_LENGTH)
+            if len(rows) != self._lag:
+                return
+            if len(self._recent) > 8 * self._lag and time.monotonic() >= self._not_before:
+                # Somebody left far more than they should: it need not be held as a whole.
+                try:
+                    self.move_all(connection)
+                except sqlite3.Error:
+                    self.postpone()
+                    raise
+
+    def _read(self, after: int, last: int) -> list[tuple[bytes, int]]:
+        looking = self._look()
+        try:
+            return looking.execute(_RECENT, (after, last, self._lag)).fetchall()
+        except sqlite3.Error as error:
+            if not is_corruption(error):
+                raise
+        # The ids of events that are lost are lost with them. An honest file has no more than this to read.
+        rows: list[tuple[bytes, int]] = []
+        for position in range(after + 1, min(after + 8 * self._lag, last) + 1):
+            with suppress(sqlite3.Error):
+                rows += looking.execute(_RECENT, (position - 1, position, 1))
+        return rows
+
+    def _drop_moved(self) -> None:
+        until = self._until
+        self._recent = {
+            id_hash: position
+            for id_hash, position in self._recent.items()
+            if position & SEQUENCE_MASK > until[position >> SEQUENCE_BITS]
+        }
+        self._end_round()
+
+    def _end_round(self) -> None:
+        self._round = []
+        self._round_known = {}
+        self._moved = 0
+
+
+def places(count: int) -> str:
+    """Parameters for a list of values; only places, so that no value is ever a part of a statement's text."""
+    return ("(?), " * count)[:-2]
+
+
+def _prefixes(hashes: Iterable[bytes]) -> tuple[int, ...]:
+    joined = b"".join(hashes)
+    return struct.unpack(f">{'q8x' * (len(joined) // ID_HASH_LENGTH)}", joined)
