@@ -13,8 +13,11 @@ from aether_engine.store.tailing import Changes
 
 T = TypeVar("T")
 
-#: How often other processes' writes are looked for while somebody waits for one, in seconds.
+#: How often other processes' writes are looked for while somebody waits for one, in seconds: at once after a
+#: write, and less and less often while there is none, so that an idle window leaves the processor alone.
 POLL_INTERVAL: Final = 0.02
+IDLE_INTERVAL: Final = 0.06
+_SLOWER: Final = 1.05
 
 
 class Cursor(Protocol):
@@ -94,9 +97,12 @@ class WatchedChanges(Changes):
 
     async def _watch(self) -> None:
         loop = asyncio.get_running_loop()
+        interval = POLL_INTERVAL
         while self.has_waiters and not self.closed:
             token = await loop.run_in_executor(self._executor, self._look)
             if token != self._token:
                 self._token = token
+                interval = POLL_INTERVAL
                 self.notify()
-            await asyncio.sleep(POLL_INTERVAL)
+            await asyncio.sleep(interval)
+            interval = min(interval * _SLOWER, IDLE_INTERVAL)
