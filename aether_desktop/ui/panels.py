@@ -213,11 +213,14 @@ class Panels(QObject):
             self._window.tell(BannerKind.CORRUPTED, " ".join(warning.message for warning in new))
 
     def _changed(self) -> None:
-        for connection in self._workspace.connections:
-            self._warn(connection)
-        self._workspace.start(self.desk.refresh(), "refresh")
+        self._workspace.start(self._refresh(), "refresh")
         self.state.refresh()
         self.actors.reload()
+
+    async def _refresh(self) -> None:
+        await self.desk.refresh()
+        for connection in self._workspace.connections:
+            self._warn(connection)
 
     def _place_changed(self) -> None:
         place = self._workspace.place
