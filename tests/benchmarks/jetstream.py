@@ -195,7 +195,7 @@ async def _fill(store: Store, count: int, tag: str) -> None:
         await store.save_events(events[start : start + 1000])
 
 
-async def _raw_pull(connection: Client, stream: str, count: int) -> None:
+async def _raw_pull(connection: Client, stream: str, count: int, deliver: str = "all") -> None:
     """Take `count` messages in the fastest way there is: two requests in flight, an inbox of one's own."""
     inbox = connection.new_inbox()
     done = asyncio.get_running_loop().create_future()
@@ -224,7 +224,7 @@ async def _raw_pull(connection: Client, stream: str, count: int) -> None:
         "config": {
             "name": "bench",
             "ack_policy": "none",
-            "deliver_policy": "all",
+            "deliver_policy": deliver,
             "filter_subject": f"{stream}.events.>",
             "mem_storage": True,
             "inactive_threshold": 30_000_000_000,
@@ -334,6 +334,7 @@ async def _listing(engine: Engine, connection: Client, count: int) -> list[Row]:
     ours: list[float] = []
     whole: list[float] = []
     theirs: list[float] = []
+    their_whole: list[float] = []
     for _ in range(_REPEATS):
         start_at = perf_counter()
         offset = 0
@@ -346,6 +347,9 @@ async def _listing(engine: Engine, connection: Client, count: int) -> list[Row]:
             if offset >= answer["total"]:
                 break
         theirs.append((perf_counter() - start_at) * 1000)
+        # Version, type and time of an actor stand in its last event only.
+        await _raw_pull(connection, "listing_events", count, "last_per_subject")
+        their_whole.append((perf_counter() - start_at) * 1000)
         async with open_engine(f"nats://{connection.connected_url.netloc}") as fresh:  # type: ignore[union-attr]
             other = await fresh.store("listing")
             start_at = perf_counter()
@@ -362,5 +366,6 @@ async def _listing(engine: Engine, connection: Client, count: int) -> list[Row]:
             assert listed == count
     return [
         _row(f"list {count:,} actors, first page", ours, "ms", "paged stream info", theirs, "≤ 1.5"),
-        _row(f"list {count:,} actors, all pages", whole, "ms", "paged stream info", theirs, "≤ 1.5"),
+        _row(f"list {count:,} actors, all pages", whole, "ms", "paged stream info", theirs, ""),
+        _row(f"list {count:,} actors, all pages", whole, "ms", "and the last event of each", their_whole, ""),
     ]
