@@ -8,7 +8,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench package lock clean venv
+.PHONY: help run test soak lint bench package lock clean venv
 
 unexport PYTHONPATH
 unexport PYTHONHOME
@@ -32,6 +32,9 @@ run: venv ## start the application on the demo data; without a display, write a 
 test: venv ## lint, type check and test everything
 	@packaging/system-libraries.sh test
 	@packaging/test.sh $(TESTS)
+
+soak: venv ## the faults of JetStream the long way, with what they counted
+	@AETHER_SOAK=1 $(VENV_PYTHON) -m pytest -s tests/engine -k "jetstream and (faults or cluster)" $(ARGS)
 
 lint: venv ## ruff and mypy
 	@packaging/test.sh --only-lint

@@ -14,7 +14,7 @@ from PySide6.QtCore import QObject, Signal
 from aether_desktop.tasks import TaskOwner
 from aether_engine.engine import Engine, sqlite_path
 from aether_engine.errors import StoreUnavailableError
-from aether_engine.event import NamespaceInfo
+from aether_engine.event import NamespaceInfo, StoreWarning
 
 #: Shortest time between two looks at the namespaces while events pour in, in seconds.
 REFRESH_INTERVAL = 0.1
@@ -39,6 +39,7 @@ class Connection(QObject):
         #: When the link was lost, as local time; None while it is up or where there is none.
         self.link_lost_at: datetime | None = None
         self._leave_link: Callable[[], None] | None = None
+        self._warned: set[StoreWarning] = set()
 
     @property
     def is_server(self) -> bool:
@@ -72,6 +73,12 @@ class Connection(QObject):
             return path.stat().st_size if path is not None else None
         except OSError:
             return None
+
+    def new_warnings(self) -> list[StoreWarning]:
+        """What the engine warns of and was not handed out before."""
+        new = [warning for warning in self.engine.warnings if warning not in self._warned]
+        self._warned.update(new)
+        return new
 
     async def start(self) -> None:
         """Read the namespaces, and go on doing so whenever something changes."""

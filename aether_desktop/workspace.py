@@ -67,6 +67,8 @@ class Workspace(QObject):
     selection_changed = Signal(object)
     history_changed = Signal()
     failed = Signal(object)
+    solved = Signal(str)
+    """The failure whose `what` this is has passed."""
     told = Signal(str)
 
     def __init__(self, settings: Settings, parent: QObject | None = None) -> None:
@@ -107,6 +109,7 @@ class Workspace(QObject):
             if connection.engine.url == url and connection.engine.read_only == read_only and url != "memory://":
                 self.connection_opened.emit(connection)
                 return connection
+        what = f"{title or title_of(url)} could not be opened"
         engine = None
         try:
             engine = await open_engine(url, read_only=read_only, **(options or {}))
@@ -115,7 +118,7 @@ class Workspace(QObject):
         except Exception as error:  # noqa: BLE001 (told to the user, whatever it is)
             if engine is not None:
                 await engine.close()
-            self.fail(f"{title or title_of(url)} could not be opened", error)
+            self.fail(what, error)
             return None
         except CancelledError:
             if engine is not None:
@@ -128,6 +131,7 @@ class Workspace(QObject):
         connection.namespaces_changed.connect(self.connections_changed)
         connection.link_changed.connect(lambda: self.link_changed.emit(connection))
         self.connections.append(connection)
+        self.solved.emit(what)
         if connection.is_file and remember:
             self.settings.add_recent(engine.url)
         self.connections_changed.emit()

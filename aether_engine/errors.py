@@ -146,6 +146,10 @@ class StoreUnavailableError(AetherError):
         super().__init__(f"{url} is not available: {reason}.")
 
 
+class NotPermittedError(StoreUnavailableError):
+    """The store is there, and this user may not do this."""
+
+
 class ReadOnlyError(AetherError):
     """A write was asked of a connection that was opened read-only."""
 

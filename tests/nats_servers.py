@@ -199,18 +199,18 @@ def nats_cluster() -> Iterator[NatsCluster]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-async def wipe(server: NatsServer) -> None:
-    """Delete every stream, so that the server can serve the next test."""
-    connection = await nats.connect(server.url)
+async def wipe(*servers: NatsServer) -> None:
+    """Delete every stream of a server, or of the servers of one cluster, so that they can serve the next test."""
+    connection = await nats.connect(servers=[server.url for server in servers])
     try:
         context = connection.jetstream()
         for stream in await context.streams_info():
             await context.delete_stream(str(stream.config.name))
     finally:
         await connection.close()
-    # The server removes the files later. A stream of the same name made before that finds them and comes to
+    # The servers remove the files later. A stream of the same name made before that finds them and comes to
     # life with the deleted messages (seen with 2.15.1 in 60 of 400 tries).
     end = time.monotonic() + _PATIENCE
-    while any((server.data / "jetstream" / "$G" / "streams").glob("*")):
+    while any(any((server.data / "jetstream" / "$G" / "streams").glob("*")) for server in servers):
         assert time.monotonic() < end, "deleted streams stay on disk"
         await asyncio.sleep(0.002)

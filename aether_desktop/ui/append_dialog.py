@@ -26,6 +26,7 @@ from aether_engine.errors import (
     CorruptStoreError,
     DuplicateEventError,
     InvalidEventError,
+    NotPermittedError,
     OutcomeUnknownError,
     ReadOnlyError,
     StoreUnavailableError,
@@ -37,7 +38,8 @@ _TITLE_LENGTH: Final = 80
 _FACTS: Final = (
     (DuplicateEventError, BannerKind.CONFLICT, "Not appended: this event’s id is already stored."),
     (ReadOnlyError, BannerKind.GAP, "Not appended: the connection is read-only."),
-    (StoreUnavailableError, BannerKind.DISCONNECTED, "Not appended: the store cannot be reached."),
+    (NotPermittedError, BannerKind.GAP, "Not appended: this user may not store it."),
+    (StoreUnavailableError, BannerKind.DISCONNECTED, "Not appended: the store is not available."),
     (CorruptStoreError, BannerKind.CORRUPTED, "Not appended: the store is damaged."),
     (InvalidEventError, BannerKind.CORRUPTED, "Not appended: the event is not valid."),
 )

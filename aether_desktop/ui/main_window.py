@@ -63,6 +63,8 @@ class MainWindow(QMainWindow):
         self._panels: Panels | None = None
         # The connection whose lost link the banner tells of.
         self._no_link_of: Connection | None = None
+        # What failed, if that is what the banner tells.
+        self._failure = ""
         #: Set with the first turn of the event loop after the first paint.
         self.painted = False
         #: Set from the moment the user closes the window, also before anybody listens to `close_asked`.
@@ -176,6 +178,7 @@ class MainWindow(QMainWindow):
         workspace.selection_changed.connect(lambda _selection: self.update_actions())
         workspace.history_changed.connect(self.update_actions)
         workspace.failed.connect(self._show_failure)
+        workspace.solved.connect(self._hide_failure)
         workspace.told.connect(lambda text: self.tell("info", text))
         workspace.jobs.finished.connect(self._job_finished)
         self.documents.currentChanged.connect(lambda _index: self._show_centre())
@@ -291,6 +294,7 @@ class MainWindow(QMainWindow):
         """Say something in the line above the documents; it stays until closed or replaced."""
         if kind != "disconnected":
             self._no_link_of = None
+        self._failure = ""
         self.banner.clear_actions()
         self.banner.set_message(kind, fact, text)
         self.banner.show()
@@ -298,8 +302,14 @@ class MainWindow(QMainWindow):
     def _show_failure(self, failure: Failure) -> None:
         log.info("%s: %s", failure.what, type(failure.error).__name__)
         self.tell("corrupted", f"{failure.what}.", failure.why)
+        self._failure = failure.what
         details = f"{failure.what}: {failure.why}"
         self.banner.add_action("Copy details", lambda: QGuiApplication.clipboard().setText(details))
+
+    def _hide_failure(self, what: str) -> None:
+        if self._failure == what:
+            self._failure = ""
+            self.banner.hide()
 
     def _job_finished(self, job: Job, error: BaseException | None) -> None:
         progress = job.progress

@@ -194,18 +194,33 @@ class Panels(QObject):
         connection.changed.connect(self._changed, Qt.ConnectionType.UniqueConnection)
         names = [info.name for info in connection.namespaces]
         self.show_place(Place(connection, names[0] if names else _FIRST_NAMESPACE))
-        for warning in connection.engine.warnings:
-            self._window.tell(BannerKind.CORRUPTED, warning.message)
+        self._warn(connection)
 
     def show_place(self, place: Place) -> None:
         """Show a namespace: its log and its actors."""
         self._workspace.use_place(place)
-        self._workspace.start(self.desk.open_log(place), "open log")
+        self._workspace.start(self._open_log(place), "open log")
+
+    async def _open_log(self, place: Place) -> None:
+        await self.desk.open_log(place)
+        # A server's stream is looked at when its namespace is opened.
+        self._warn(place.connection)
+
+    def _warn(self, connection: Connection) -> None:
+        """Tell what the engine has come to warn of since the last time."""
+        new = connection.new_warnings()
+        if new:
+            self._window.tell(BannerKind.CORRUPTED, " ".join(warning.message for warning in new))
 
     def _changed(self) -> None:
-        self._workspace.start(self.desk.refresh(), "refresh")
+        self._workspace.start(self._refresh(), "refresh")
         self.state.refresh()
         self.actors.reload()
+
+    async def _refresh(self) -> None:
+        await self.desk.refresh()
+        for connection in self._workspace.connections:
+            self._warn(connection)
 
     def _place_changed(self) -> None:
         place = self._workspace.place

@@ -10,11 +10,11 @@ from typing import Final, Self
 
 from nats.aio.msg import Msg
 
-from aether_engine.errors import StoreUnavailableError
+from aether_engine.errors import NotPermittedError, StoreUnavailableError
 from aether_engine.event import NamespaceInfo, StoreWarning
 from aether_engine.store.jetstream import JetStreamEventStore
 from aether_engine.store.jetstream_api import Api, StreamInfo
-from aether_engine.store.jetstream_link import Link, NotPermittedError, SharedSubscription
+from aether_engine.store.jetstream_link import Link, SharedSubscription
 from aether_engine.store.jetstream_options import LinkOptions
 from aether_engine.store.jetstream_publish import Publisher
 from aether_engine.store.jetstream_reader import StreamReader
@@ -165,6 +165,8 @@ class JetStreamBackend:
 
     def _warn(self, warnings: Sequence[StoreWarning]) -> None:
         for warning in warnings:
+            if self._warnings.get((warning.namespace, warning.setting)) != warning:
+                _log.warning("%s", warning.message)
             self._warnings[warning.namespace, warning.setting] = warning
 
     def _saved(self, born: bool) -> None:

@@ -19,7 +19,7 @@ import nats.errors
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
-from aether_engine.errors import StoreUnavailableError
+from aether_engine.errors import NotPermittedError, StoreUnavailableError
 from aether_engine.store.jetstream_client import QuickClient
 from aether_engine.store.jetstream_options import LinkOptions
 
@@ -57,10 +57,6 @@ class NoAnswerError(StoreUnavailableError):
 
 class NobodyThereError(StoreUnavailableError):
     """The servers say that nobody listens there: no such stream, or no JetStream."""
-
-
-class NotPermittedError(StoreUnavailableError):
-    """The user may not do this."""
 
 
 @contextlib.contextmanager

@@ -11,10 +11,11 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Final
 
+from aether_engine.errors import NotPermittedError
 from aether_engine.event import StoredEvent
 from aether_engine.store.jetstream_api import Api, Message, StreamInfo
 from aether_engine.store.jetstream_layout import JetStreamLayout
-from aether_engine.store.jetstream_link import NobodyThereError, NotPermittedError
+from aether_engine.store.jetstream_link import NobodyThereError
 from aether_engine.store.jetstream_pull import PullBrokenError, Pulled, open_pull
 from aether_engine.store.jetstream_rows import Rows, by_version, recorded_at
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any, Final
 
-from aether_engine.errors import NamespaceCollisionError, StoreUnavailableError
+from aether_engine.errors import NamespaceCollisionError, NotPermittedError, StoreUnavailableError
 from aether_engine.event import StoreWarning
 from aether_engine.store.jetstream_api import Api, ApiError, StreamInfo
 from aether_engine.store.jetstream_layout import NAMESPACE_KEY, JetStreamLayout
-from aether_engine.store.jetstream_link import NotPermittedError
-
-_log = logging.getLogger(__name__)
 
 _NAME_IN_USE: Final = frozenset({10058, 10064})
 _SUBJECTS_OVERLAP: Final = 10065
@@ -57,7 +53,7 @@ async def create(api: Api, layout: JetStreamLayout, namespace: str, replicas: in
         try:
             await api.ask(f"STREAM.CREATE.{config['name']}", config)
         except NotPermittedError as error:
-            raise StoreUnavailableError(
+            raise NotPermittedError(
                 api.url,
                 f"the user may not create stream {config['name']}, which namespace {namespace!r} needs "
                 "before its first event; let one who may create it",
@@ -154,7 +150,4 @@ def drift(namespace: str, info: StreamInfo) -> list[StoreWarning]:
         found.append(("allow_direct", "is off: reading an actor takes a question for each event"))
     if not config.get("allow_atomic"):
         found.append(("allow_atomic", "is off: several events cannot be saved as one, only one by one"))
-    warnings = [StoreWarning(namespace, name, f"Stream {info.name}: {name} {what}.") for name, what in found]
-    for warning in warnings:
-        _log.warning("%s", warning.message)
-    return warnings
+    return [StoreWarning(namespace, name, f"Stream {info.name}: {name} {what}.") for name, what in found]

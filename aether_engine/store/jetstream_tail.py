@@ -12,9 +12,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Final
 
-from aether_engine.errors import LogGapError, StoreUnavailableError
+from aether_engine.errors import LogGapError, NotPermittedError, StoreUnavailableError
 from aether_engine.event import ReplayError, StoredEvent
-from aether_engine.store.jetstream_link import Link, NotPermittedError
+from aether_engine.store.jetstream_link import Link
 from aether_engine.store.jetstream_pull import Pull, PullBrokenError, open_pull
 from aether_engine.store.jetstream_reader import StreamReader
 from aether_engine.store.jetstream_stream import deletes

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from tests.certificates import certificates
+from tests.engine.test_jetstream_connection import WRITER
 from tests.nats_servers import NatsServer, nats_server
 
 LOGIN = 'authorization { user: mara, password: "hush-hush" }\n'
@@ -94,6 +96,29 @@ def test_no_server_and_no_jetstream_are_told() -> None:
     with nats_server(jetstream=False) as server:
         _, said = aether("namespaces", server.url, code=3)
         assert "JetStream" in said
+
+
+def test_a_private_ca_is_trusted_by_its_flag(tmp_path: Path) -> None:
+    certificates(tmp_path)
+    config = f'tls {{ cert_file: "{tmp_path}/server.pem", key_file: "{tmp_path}/server.key" }}'
+    with nats_server(config=config) as server:
+        url = server.url.replace("nats://", "tls://")
+        _, said = aether("namespaces", url, code=3)
+        assert "not trusted" in said
+        lines, _ = aether("namespaces", url, "--tls-ca", str(tmp_path / "ca.pem"))
+        assert lines == []
+
+
+def test_a_user_who_may_not_create_streams(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("w")
+    users = f"{{ user: mara, password: w, permissions: {{ {WRITER} }} }}"
+    with nats_server(config=f"authorization {{ users: [{users}] }}") as server:
+        event = ("--namespace", "shop", "--actor", "order-1", "--type", "T", "--version", "1", "--data", "{}")
+        login = ("--user", "mara", "--password-file", str(secret))
+        _, said = aether("append", server.url, *event, *login, code=3)
+        assert "may not create stream shop_events" in said
+        assert aether("namespaces", server.url, *login)[0] == []
 
 
 def test_login_flags_need_a_server(tmp_path: Path) -> None:

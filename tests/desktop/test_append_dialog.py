@@ -368,7 +368,7 @@ async def test_an_error_is_shown_in_place_and_append_works_again(
     press(dialog, "appendSubmit")
     await until(dialog.failure.isVisible)
     shown = dialog.failure.plain_text()
-    assert "the store cannot be reached" in shown
+    assert "the store is not available" in shown
     assert "\u202e" not in shown
     copy = next(each for each in dialog.failure.findChildren(QAbstractButton) if each.text() == "Copy")
     QTest.mouseClick(copy, Qt.MouseButton.LeftButton)

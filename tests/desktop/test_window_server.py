@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import nats
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QComboBox, QPlainTextEdit, QTableView
+from PySide6.QtWidgets import QComboBox, QLineEdit, QPlainTextEdit, QTableView
 
 from aether_desktop.models.append_controller import AppendState
 from aether_desktop.ui.append_dialog import AppendDialog
@@ -16,10 +17,13 @@ from aether_desktop.ui.badge import BadgeKind
 from aether_desktop.ui.conflict_panel import ConflictPanel
 from aether_desktop.ui.connect_dialog import ConnectDialog
 from aether_desktop.ui.tail_view import TailView
+from aether_desktop.workspace import Place
 from aether_engine.engine import open_engine
 from aether_engine.event import ActorSnapshot, Event
 from aether_engine.transfer import import_ndjson
+from tests.certificates import certificates
 from tests.desktop.driven_window import DrivenWindow, driven, replace_text
+from tests.engine.test_jetstream_connection import WRITER
 from tests.nats_servers import NatsServer, nats_server
 from tests.waiting import until
 
@@ -159,3 +163,159 @@ async def test_another_programs_stream_is_shown_as_such(seen: DrivenWindow, serv
     assert last.data() == "TELEMETRY"
     assert not last.flags() & Qt.ItemFlag.ItemIsEnabled
     assert last.siblingAtColumn(1).data() == "not ours"
+
+
+# --- Servers that refuse, and are found out in the dialog -----------------------------------------------------
+
+
+async def connect(window: DrivenWindow, url: str, **typed: str) -> None:
+    """Choose File > Connect to a server, type what is given into its fields (`login` is chosen), and connect."""
+    window.run("connect")
+    dialog = await window.dialog(ConnectDialog)
+    replace_line(dialog.servers, url)
+    if "login" in typed:
+        dialog.login.setCurrentText(typed.pop("login"))
+    for name, text in typed.items():
+        replace_line(getattr(dialog, name), text)
+    assert dialog.connect_button.isEnabled()
+    dialog.connect_button.click()
+
+
+def replace_line(line: QLineEdit, text: str) -> None:
+    line.clear()
+    line.insert(text)
+
+
+@asynccontextmanager
+async def refused(tmp_path: Path, url: str, **typed: str) -> AsyncIterator[DrivenWindow]:
+    """A window whose connection came to nothing, and that says so."""
+    async with driven(tmp_path / "settings.json") as window:
+        await connect(window, url, **typed)
+        await until(lambda: "could not be opened" in window.banner, timeout=15, what="the refusal")
+        assert window.tabs == []
+        assert window.workspace.connections == []
+        yield window
+
+
+async def test_a_wrong_password_is_said_and_another_try_works(tmp_path: Path) -> None:
+    with nats_server(config='authorization { user: mara, password: "open-sesame" }') as server:
+        login = {"login": "User and password", "user": "mara"}
+        async with refused(tmp_path, server.url, **login, password="hush-hush") as window:
+            assert "refused the login" in window.banner
+            assert "hush" not in window.banner
+            await connect(window, server.url, **login, password="open-sesame")
+            await until(lambda: bool(window.tabs), what="the log")
+            await window.settle()
+            assert "could not be opened" not in window.banner
+
+
+async def test_disabled_jetstream_is_said(tmp_path: Path) -> None:
+    with nats_server(jetstream=False) as server:
+        async with refused(tmp_path, server.url) as window:
+            assert "JetStream is not enabled on this server" in window.banner
+
+
+async def test_a_server_that_appears_later_can_be_opened_then(tmp_path: Path) -> None:
+    server = NatsServer(tmp_path / "server")
+    try:
+        async with refused(tmp_path, server.url) as window:
+            assert "nothing listens there" in window.banner
+            server.start()
+            await connect(window, server.url)
+            await until(lambda: bool(window.tabs), what="the log")
+            await window.settle()
+            assert window.window.status.link.kind is BadgeKind.LINK_UP
+            assert "could not be opened" not in window.banner
+    finally:
+        server.kill()
+
+
+async def test_a_private_ca_is_trusted_by_its_field(tmp_path: Path) -> None:
+    certificates(tmp_path)
+    config = f'tls {{ cert_file: "{tmp_path}/server.pem", key_file: "{tmp_path}/server.key" }}'
+    with nats_server(config=config) as server:
+        url = server.url.replace("nats://", "tls://")
+        async with refused(tmp_path, url) as window:
+            assert "not trusted" in window.banner
+            await connect(window, url, tls_ca=str(tmp_path / "ca.pem"))
+            await until(lambda: bool(window.tabs), what="the log")
+            await window.settle()
+            assert window.window.status.link.kind is BadgeKind.LINK_UP
+
+
+async def test_a_user_who_may_not_create_streams(tmp_path: Path, permits_extract: Path) -> None:
+    """The first append is refused in words, with the draft kept; what exists is read, and can be appended to."""
+    users = f"{{ user: admin, password: a }}, {{ user: mara, password: w, permissions: {{ {WRITER} }} }}"
+    with nats_server(config=f"authorization {{ users: [{users}] }}") as server:
+        async with driven(tmp_path / "settings.json") as window:
+            await connect(window, server.url, login="User and password", user="mara", password="w")
+            await until(lambda: bool(window.tabs), what="the empty log")
+            await window.settle()
+            window.run("append")
+            dialog = await window.dialog(AppendDialog)
+            window.child(QLineEdit, "appendActor", dialog).insert("permit-1")
+            window.child(QComboBox, "appendEventType", dialog).setEditText("FeePaid")
+            replace_text(window.child(QPlainTextEdit, "appendData", dialog), '{"fee": 12.50}')
+            dialog.submit_button.click()
+            await until(lambda: dialog.controller.state is AppendState.FAILED, what="the refusal")
+            said = dialog.failure.plain_text()
+            assert dialog.failure.isVisible()
+            assert said.startswith("Not appended: this user may not store it.")
+            assert "may not create stream default_events" in said
+            async with open_engine(server.url, user="admin", password="a") as engine:
+                await import_ndjson(await engine.store("default"), permits_extract)
+            dialog.submit_button.click()
+            await until(lambda: "Appended version 1 of permit-1" in window.banner, what="the event after all")
+            await window.settle()
+            log = window.tabs.index("Log default")
+            window.window.documents.setCurrentIndex(log)
+            lines = len(permits_extract.read_bytes().splitlines())
+            await until(lambda: window.view.model.rowCount() == lines + 1, what="the log with all events")
+            await window.settle()
+
+
+async def test_a_read_only_connection_offers_no_append(server: NatsServer, tmp_path: Path) -> None:
+    await save_elsewhere(server, event_of(1))
+    async with driven(tmp_path / "settings.json") as window:
+        window.run("connect")
+        dialog = await window.dialog(ConnectDialog)
+        replace_line(dialog.servers, server.url)
+        dialog.read_only.setChecked(True)
+        dialog.connect_button.click()
+        await until(lambda: window.tabs == [f"Log {NAMESPACE}"], what="the log")
+        await window.settle()
+        await window.active()
+        await window.click_row(0)
+        await window.settle()
+        for command in ("append", "append_like", "import_events"):
+            assert not window.can(command), command
+        assert window.can("open_stream")
+        assert window.can("new_tail")
+
+
+async def test_drifted_settings_are_warned_of(server: NatsServer, tmp_path: Path) -> None:
+    """Those of the namespace that is shown, when it is shown; a change meanwhile, and each of them once."""
+    await save_elsewhere(server, event_of(1))
+    connection = await nats.connect(server.url)
+    context = connection.jetstream()
+    subjects = ["tidy_events.events.>", "tidy_events.snapshots.>"]
+    await context.add_stream(name="tidy_events", subjects=subjects, max_age=86_400, allow_direct=True)
+    try:
+        async with driven(tmp_path / "settings.json") as window:
+            await connect(window, server.url)
+            await until(lambda: window.tabs == [f"Log {NAMESPACE}"], what="the sound namespace")
+            await window.settle()
+            assert window.banner == ""
+            window.panels.show_place(Place(window.workspace.connections[0], "tidy"))
+            await until(lambda: "max_age deletes events older than 86,400 s" in window.banner, what="the warning")
+            await window.settle()
+            for setting in ("deny_delete", "deny_purge"):
+                assert f"tidy_events: {setting} is off" in window.banner
+            window.window.banner.hide()
+            changed = (await context.stream_info("tidy_events")).config.evolve(max_msgs=1000)
+            await context.update_stream(changed)
+            await until(lambda: "max_msgs" in window.banner, timeout=10, what="the warning of the change")
+            assert "max_age" not in window.banner
+            await window.settle()
+    finally:
+        await connection.close()

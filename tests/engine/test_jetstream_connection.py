@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import datetime
 import hashlib
-import ipaddress
 import json
 import time
 from pathlib import Path
@@ -18,6 +16,7 @@ from aether_engine.engine import open_engine
 from aether_engine.errors import ReadOnlyError, StoreUnavailableError
 from aether_engine.store.jetstream_options import LinkOptions
 from aether_engine.testing import collect, make_event
+from tests.certificates import certificates
 from tests.nats_servers import NatsServer, nats_server
 from tests.waiting import until
 
@@ -259,7 +258,7 @@ async def test_credentials_file(tmp_path: Path) -> None:
 
 
 async def test_tls_with_a_private_ca(tmp_path: Path) -> None:
-    _certificates(tmp_path)
+    certificates(tmp_path)
     config = f'tls {{ cert_file: "{tmp_path}/server.pem", key_file: "{tmp_path}/server.key" }}'
     with nats_server(config=config) as server:
         encrypted = server.url.replace("nats://", "tls://")
@@ -272,7 +271,7 @@ async def test_tls_with_a_private_ca(tmp_path: Path) -> None:
 
 
 async def test_mutual_tls(tmp_path: Path) -> None:
-    _certificates(tmp_path)
+    certificates(tmp_path)
     config = (
         f'tls {{ cert_file: "{tmp_path}/server.pem", key_file: "{tmp_path}/server.key", '
         f'ca_file: "{tmp_path}/ca.pem", verify: true }}'
@@ -345,7 +344,7 @@ async def test_permissions() -> None:
             assert time.monotonic() - begun < 3
 
 
-# --- Making keys, tokens and certificates -------------------------------------------------------------------
+# --- Making keys and tokens --------------------------------------------------------------------------------
 
 
 def _key(kind: str) -> Any:
@@ -384,38 +383,3 @@ def _jwt(issuer: Any, subject: Any, kind: str, claims: dict[str, object], expire
     body["jti"] = base64.b32encode(digest).rstrip(b"=").decode()
     signed = f"{part({'typ': 'JWT', 'alg': 'ed25519-nkey'})}.{part(body)}"
     return f"{signed}.{part(issuer.sign(signed.encode()))}"
-
-
-def _certificates(folder: Path) -> None:
-    """A private CA, and a server's and a client's certificate signed by it."""
-    x509 = pytest.importorskip("cryptography.x509")
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    now = datetime.datetime.now(datetime.UTC)
-    ca_key = ec.generate_private_key(ec.SECP256R1())
-    ca_name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "A private CA")])
-    for name in ("ca", "server", "client"):
-        key = ca_key if name == "ca" else ec.generate_private_key(ec.SECP256R1())
-        subject = ca_name if name == "ca" else x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-        loopback = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
-        certificate = (
-            x509.CertificateBuilder()
-            .subject_name(subject)
-            .issuer_name(ca_name)
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - datetime.timedelta(days=1))
-            .not_valid_after(now + datetime.timedelta(days=1))
-            .add_extension(x509.BasicConstraints(ca=name == "ca", path_length=None), critical=True)
-            .add_extension(x509.SubjectAlternativeName([loopback]), critical=False)
-            .sign(ca_key, hashes.SHA256())
-        )
-        (folder / f"{name}.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-        (folder / f"{name}.key").write_bytes(
-            key.private_bytes(
-                serialization.Encoding.PEM,
-                serialization.PrivateFormat.PKCS8,
-                serialization.NoEncryption(),
-            )
-        )
