@@ -24,6 +24,9 @@ import pytest
 
 from tests.leaks import Census
 
+# Before anything can import it: a failing assertion of the shipped contracts is as readable as one of the tests here.
+pytest.register_assert_rewrite("aether_engine.testing")
+
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 TESTS = Path(__file__).resolve().parent
