@@ -24,7 +24,7 @@ import pytest
 
 from tests.leaks import Census
 
-# Before anything can import it: a failing assertion of the shipped contracts is as readable as one of the tests here.
+# Before anything can import it: a failing assertion of the shipped contracts reads as well as one of the tests.
 pytest.register_assert_rewrite("aether_engine.testing")
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
