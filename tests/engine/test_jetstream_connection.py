@@ -90,9 +90,17 @@ async def test_nothing_listens() -> None:
 
 async def test_a_server_that_is_not_there_yet(tmp_path: Path) -> None:
     server = NatsServer(tmp_path)
-    opening = asyncio.ensure_future(_open(server.url))
-    await asyncio.sleep(0.3)
-    assert not opening.done()
+    tried = asyncio.Event()
+
+    def hang_up(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+        tried.set()
+
+    # What answers there at first is no server yet: so it is known that a try has failed.
+    async with await asyncio.start_server(hang_up, "127.0.0.1", server.port):
+        opening = asyncio.ensure_future(_open(server.url))
+        await tried.wait()
+        assert not opening.done()
     try:
         await asyncio.to_thread(server.start)
         engine = await opening
