@@ -206,9 +206,9 @@ async def _take_screenshot(window: MainWindow, path: Path, failures: list[object
     await window.settle()
     pixmap = window.grab()
     if not pixmap.save(str(path)):
-        print(f"aether-desktop: {path} could not be written", file=sys.stderr)  # noqa: T201
+        print(f"aether-desktop: {path} could not be written", file=sys.stderr)  # noqa: T201 (said to whoever started it)
         return 3
-    print(f"Screenshot written to {path}", file=sys.stderr)  # noqa: T201
+    print(f"Screenshot written to {path}", file=sys.stderr)  # noqa: T201 (said to whoever started it)
     return 3 if failures else 0
 
 

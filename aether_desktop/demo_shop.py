@@ -133,7 +133,7 @@ class Shop:
 
     def __init__(self, seed: int, *, currency: str = "EUR", first_number: int = 1001, articles: int = 12) -> None:
         # For believable variety; nothing secret hangs on it.
-        self.random = random.Random(seed)  # noqa: S311
+        self.random = random.Random(seed)  # noqa: S311 (variety, no secret)
         self.currency = currency
         self.goods = _GOODS[:articles]
         self.stock = {sku: Stock(0) for sku, _, _ in self.goods}

@@ -35,7 +35,7 @@ class DemoSimulator:
         self._rate = rate
         self._seed = secrets.randbits(32) if seed is None else seed
         # For believable variety; nothing secret hangs on it.
-        self._random = random.Random(self._seed)  # noqa: S311
+        self._random = random.Random(self._seed)  # noqa: S311 (variety, no secret)
         self._task: asyncio.Task[None] | None = None
         self._error: AetherError | None = None
         self._written = 0

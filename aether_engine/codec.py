@@ -191,7 +191,7 @@ def decode_event(raw: bytes) -> Event:
     draft.command_id = command_id or ""
     draft._raw = raw if type(raw) is bytes else bytes(raw)
     draft.__class__ = Event  # type: ignore[assignment]  # same layout, see _EventDraft
-    return draft  # type: ignore[return-value]
+    return draft  # type: ignore[return-value]  # it is an Event by now
 
 
 def encode_event(event: Event) -> bytes:

@@ -117,7 +117,7 @@ class JsonTreeModel(QAbstractItemModel):
             return QModelIndex()
         return self.createIndex(row, column, number)
 
-    def parent(self, index: Index = _NOWHERE) -> QModelIndex:  # type: ignore[override]
+    def parent(self, index: Index = _NOWHERE) -> QModelIndex:  # type: ignore[override]  # QObject.parent, overloaded
         if not index.isValid() or index.internalId() == _ROOT:
             return QModelIndex()
         container = self._containers[index.internalId()]

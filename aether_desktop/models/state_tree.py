@@ -108,7 +108,7 @@ class StateTreeModel(QAbstractItemModel):
         number = self._number_of(parent)
         return QModelIndex() if number is None else self.createIndex(row, column, number)
 
-    def parent(self, index: Index = _NOWHERE) -> QModelIndex:  # type: ignore[override]
+    def parent(self, index: Index = _NOWHERE) -> QModelIndex:  # type: ignore[override]  # QObject.parent, overloaded
         if not index.isValid() or index.internalId() == _ROOT:
             return QModelIndex()
         container = self._containers[index.internalId()]

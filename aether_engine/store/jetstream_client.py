@@ -60,7 +60,7 @@ class QuickClient(Client):
     async def _connect_to_server(self, s: Any) -> None:
         # After a refused login the driver opens the next connection over the last one.
         if self._transport is not None:
-            self._transport.close()  # type: ignore[no-untyped-call]
+            self._transport.close()  # type: ignore[no-untyped-call]  # nats-py
         await super()._connect_to_server(s)
 
     async def _process_headers(self, headers: bytes) -> dict[str, str] | None:

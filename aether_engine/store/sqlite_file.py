@@ -63,7 +63,7 @@ class RawFile:
 
     _guard = threading.Lock()
     _users: dict[tuple[int, int], int] = {}  # noqa: RUF012 (one per process, on purpose)
-    _handles: dict[tuple[int, int], list[int]] = {}  # noqa: RUF012
+    _handles: dict[tuple[int, int], list[int]] = {}  # noqa: RUF012 (shared on purpose)
 
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -40,10 +40,10 @@ BATCH_BYTES: Final = 16 << 20
 #: No event's row is smaller than this in a file: an honest log of N bytes holds at most N / this many.
 _LEAST_ROW: Final = 64
 
-_RANGE: Final = f"SELECT {COLUMNS} FROM events WHERE position BETWEEN ? AND ? ORDER BY position"  # noqa: S608
-_POINT: Final = f"SELECT {COLUMNS} FROM events WHERE position = ?"  # noqa: S608
+_RANGE: Final = f"SELECT {COLUMNS} FROM events WHERE position BETWEEN ? AND ? ORDER BY position"  # noqa: S608 (constants)
+_POINT: Final = f"SELECT {COLUMNS} FROM events WHERE position = ?"  # noqa: S608 (constants)
 _STREAM: Final = (
-    f"SELECT {COLUMNS} FROM events INDEXED BY events_by_actor "  # noqa: S608
+    f"SELECT {COLUMNS} FROM events INDEXED BY events_by_actor "  # noqa: S608 (constants)
     "WHERE actor = ? AND version BETWEEN ? AND ? ORDER BY version LIMIT ?"
 )
 _PLACES: Final = (
@@ -272,7 +272,7 @@ class Reader:
         failed = 0
         for source in ("INDEXED BY namespaces_by_name", "NOT INDEXED"):
             try:
-                rows = connection.execute(f"SELECT name, id FROM namespaces {source}").fetchall()  # noqa: S608
+                rows = connection.execute(f"SELECT name, id FROM namespaces {source}").fetchall()  # noqa: S608 (constants)
                 names |= {str(name): number for name, number in rows if type(number) is int}
             except sqlite3.Error as error:
                 if not is_corruption(error):

@@ -43,7 +43,7 @@ class _StoredDraft:
 def moment_of(microseconds: object) -> datetime:
     """A `recorded_at` column as a time; what cannot be one is the epoch."""
     try:
-        return codec.utc_from_microseconds(microseconds)  # type: ignore[arg-type]
+        return codec.utc_from_microseconds(microseconds)  # type: ignore[arg-type]  # checked by trying
     except (OverflowError, TypeError):
         return EPOCH
 
@@ -100,7 +100,7 @@ def decode_rows(rows: Iterable[Row], actor_name: Callable[[int], str | None]) ->
         draft.event = event
         draft.error = None
         draft.__class__ = StoredEvent  # type: ignore[assignment]  # same layout, see codec._EventDraft
-        append(draft)  # type: ignore[arg-type]
+        append(draft)  # type: ignore[arg-type]  # it is a StoredEvent by now
     return stored
 
 

@@ -181,7 +181,7 @@ class Writer:
             if isinstance(group[0], Task):
                 self._do(group[0])
             else:
-                self._commit(group)  # type: ignore[arg-type]
+                self._commit(group)  # type: ignore[arg-type]  # tasks come alone
                 self.on_loop(self._deliver, group)
                 if self.appender.has_ids_to_move:
                     self._move_ids()
