@@ -267,6 +267,15 @@ class ReducerError(AetherError):
         super().__init__(f"The reducer failed at version {version}: {reason}.")
 
 
+class InvalidFilterError(AetherError):
+    """A filter that is not understood was to be applied; `reason` is its first problem."""
+
+    def __init__(self, text: str, reason: str) -> None:
+        self.text = text
+        self.reason = reason
+        super().__init__(f"The filter {excerpt(text)} is not understood: {reason}")
+
+
 class ImportLineError(AetherError):
     """A line of an import that is refused; nothing of the import was stored. `line` counts from 1."""
 
