@@ -15,7 +15,8 @@ from aether_engine.query import EventFilter, parse_filter
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 RAW = (
     b'{"id":"e-7","eventType":"OrderPaid","actorId":"order-12","commandId":"c-1","version":5,'
-    b'"data":{"total":100.10,"count":9007199254740993,"amount":"39.90","paid":true,"note":"a \\u003cb\\u003e \\"c\\"",'
+    b'"data":{"total":100.10,"count":9007199254740993,"amount":"39.90","paid":true,'
+    b'"note":"a \\u003cb\\u003e \\"c\\"",'
     b'"none":null,"day":"2026-02-03","city":"Delft, NL","huge":123456789012345678901234567890,"tiny":1e-2,'
     b'"lines":[{"sku":"A-7","n":2},{"sku":"B-8","n":3}],"a.b":{"*":1}},'
     b'"metadata":{"UserID":"u1","CorrelationID":"k-1","CausationID":"e-6","x.y":"z"},'
@@ -44,9 +45,11 @@ def filter_of(text: str) -> EventFilter:
         "type:Noise,OrderPaid",
         "actor:order-12 version:5 sequence:7 id:e-7 command:c-1",
         "correlation:k-1 causation:e-* meta.UserID:u1 meta.x.y:z",
-        "version:>=5 version:<=5 version:>4 version:<6 version:=5 version:3..7 version:5.. version:..5 version:1,5",
+        "version:>=5 version:<=5 version:>4 version:<6 version:=5 version:3..7",
+        "version:5.. version:..5 version:1,5",
         "-type:Noise -version:>5 -data.missing:*",
-        "data.total:100.10 data.total:100.1 data.total:1001e-1 data.total:>100 data.total:>100.09999999999999999999",
+        "data.total:100.10 data.total:100.1 data.total:1001e-1 data.total:>100",
+        "data.total:>100.09999999999999999999",
         "data.total:<=100.1 data.total:>=100.1 data.total:100..101",
         "data.count:9007199254740993 data.count:>9007199254740992 data.count:<9007199254740994",
         "data.huge:123456789012345678901234567890 data.huge:>123456789012345678901234567889",
