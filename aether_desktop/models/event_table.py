@@ -71,6 +71,20 @@ class EventTable(QAbstractTableModel):
         """The events in the table; gaps and snapshots are rows, but no events."""
         return self.rowCount()
 
+    @property
+    def total(self) -> int:
+        """All positions there are; of very many the rows are a part at a time."""
+        return self.rowCount()
+
+    @property
+    def first_position(self) -> int:
+        """The position that the first row shows."""
+        return 0
+
+    def bring(self, position: int) -> int:
+        """The row that shows `position`, which is brought among the rows if need be; -1 if there is no such."""
+        return position if 0 <= position < self.rowCount() else -1
+
     def stored_at(self, row: int) -> StoredEvent | None:
         """The stored event in `row`, None for banners and rows not loaded yet."""
         entry = self.entry(row) if 0 <= row < self.rowCount() else None

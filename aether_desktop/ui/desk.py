@@ -202,7 +202,9 @@ class Desk(QObject):
         """
         view = self._documents.currentWidget()
         if isinstance(view, (EventView, TailView)) and view.table.hasFocus():
-            rows = len(view.table.selectionModel().selectedRows())
+            # Counted by ranges: somebody may have selected ten million rows.
+            ranges = view.table.selectionModel().selection()
+            rows = sum(ranges.at(number).height() for number in range(ranges.count()))
             if rows:
                 selected = view.selected
                 return (selected[1] if isinstance(selected, tuple) else selected), rows - 1

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from PySide6.QtCore import QModelIndex, Qt, Signal
 from PySide6.QtGui import QFocusEvent, QKeyEvent
-from PySide6.QtWidgets import QStackedLayout, QTableView, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QStackedLayout, QTableView, QVBoxLayout, QWidget
 
 from aether_desktop.models.event_table import Column, EventTable
+from aether_desktop.models.paged_table import PagedTable
 from aether_desktop.ui.empty_state import EmptyState
 from aether_desktop.ui.event_delegate import PADDING
+from aether_desktop.ui.position_bar import PositionBar
 from aether_desktop.ui.table_setup import setup_table
 from aether_engine.event import StoredEvent
 
+_SHIFT = Qt.KeyboardModifier.ShiftModifier
+
 
 class EventTableView(QTableView):
-    """The table itself; Enter opens the event's state."""
+    """The table itself; Enter opens the event's state, Home and End go to the first and last event."""
 
     entered_row = Signal(int)
 
@@ -29,7 +33,23 @@ class EventTableView(QTableView):
             self.entered_row.emit(self.currentIndex().row())
             event.accept()
             return
+        if event.key() in (Qt.Key.Key_Home, Qt.Key.Key_End):
+            # Without Ctrl they mean the first and last column to Qt; a row here is one thing.
+            event = QKeyEvent(event.type(), event.key(), event.modifiers() | Qt.KeyboardModifier.ControlModifier)
+            if self._go_to_end(last=event.key() == Qt.Key.Key_End, select=_SHIFT in event.modifiers()):
+                return
         super().keyPressEvent(event)
+
+    def _go_to_end(self, *, last: bool, select: bool) -> bool:
+        """Bring the first or last event and, unless Qt is to select up to it, go there."""
+        model = self.model()
+        if not isinstance(model, EventTable):
+            return False
+        row = model.bring(model.total - 1 if last else 0)
+        if row < 0 or (select and self.currentIndex().isValid()):
+            return False
+        self.setCurrentIndex(model.index(row, max(self.currentIndex().column(), 1)))
+        return True
 
 
 class EventView(QWidget):
@@ -42,7 +62,11 @@ class EventView(QWidget):
         super().__init__(parent)
         self.model = model
         self.order_text = order
-        self._awaited_row = -1
+        # Where the selection is, also while it is not among the rows.
+        self._position = -1
+        # The position whose event is to be told once it is loaded, and in which direction to go on if it is none.
+        self._awaited = -1
+        self._awaited_step = 0
         self.table = EventTableView()
         self.table.setObjectName("eventTable")
         self.table.setAccessibleName(title)
@@ -62,13 +86,25 @@ class EventView(QWidget):
         # In the view before it has pages: it shows its first one at once, elsewhere as a window of its own.
         self._stack = QStackedLayout()
         layout.addLayout(self._stack)
-        self._stack.addWidget(self.table)
+        page = QWidget()
+        row = QHBoxLayout(page)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(0)
+        row.addWidget(self.table, 1)
+        self.position_bar: PositionBar | None = None
+        if isinstance(model, PagedTable):
+            self.position_bar = PositionBar(self.table, model, page)
+            row.addWidget(self.position_bar)
+            model.rebased.connect(self._rebased)
+        self._table_page = page
+        self._stack.addWidget(page)
         self._stack.addWidget(self.empty)
         self.table.selectionModel().currentRowChanged.connect(self._current_changed)
         self.table.entered_row.connect(self._open_row)
         self.table.doubleClicked.connect(lambda index: self._open_row(index.row()))
         model.dataChanged.connect(self._rows_changed)
         model.rowsInserted.connect(self._show_table)
+        model.modelReset.connect(self._start_over)
         self._show_table()
 
     @property
@@ -93,13 +129,15 @@ class EventView(QWidget):
 
     def step(self, by: int) -> None:
         """Select the next (1) or previous (-1) event, passing over rows that are not events."""
-        row = self.current_row
-        row = (0 if by > 0 else self.model.rowCount() - 1) if row < 0 else row + by
-        while 0 <= row < self.model.rowCount():
+        position = self._position
+        position = (0 if by > 0 else self.model.total - 1) if position < 0 else position + by
+        while (row := self.model.bring(position)) >= 0:
             if self.model.entry(row) is None or self.model.stored_at(row) is not None:
                 self.select_row(row)
+                if self._awaited == position:
+                    self._awaited_step = by
                 return
-            row += by
+            position += by
 
     def _fit_columns(self) -> None:
         metrics, header = self.table.fontMetrics(), self.table.horizontalHeader()
@@ -109,26 +147,45 @@ class EventView(QWidget):
                 self.table.setColumnWidth(index, max(usual, header.sectionSizeHint(index)))
 
     def _show_table(self) -> None:
-        self._stack.setCurrentWidget(self.table if self.model.rowCount() else self.empty)
+        self._stack.setCurrentWidget(self._table_page if self.model.rowCount() else self.empty)
+
+    def _start_over(self) -> None:
+        self._position = self._awaited = -1
+        self._show_table()
 
     def _current_changed(self, current: QModelIndex) -> None:
-        self._awaited_row = -1
+        self._awaited, self._awaited_step = -1, 0
         if not current.isValid():
             return
+        self._position = self.model.first_position + current.row()
         stored = self.model.stored_at(current.row())
         if stored is not None:
             self.event_selected.emit(stored)
         elif self.model.entry(current.row()) is None:
-            self._awaited_row = current.row()
+            self._awaited = self._position
+
+    def _rebased(self) -> None:
+        """Select again what was selected while it was not among the rows."""
+        row = self._position - self.model.first_position
+        if not self.table.currentIndex().isValid() and 0 <= row < self.model.rowCount() and self._position >= 0:
+            selection = self.table.selectionModel()
+            selection.blockSignals(True)
+            self.table.selectRow(row)
+            selection.blockSignals(False)
 
     def _rows_changed(self, first: QModelIndex, last: QModelIndex) -> None:
-        if first.row() <= self._awaited_row <= last.row():
-            stored = self.model.stored_at(self._awaited_row)
-            if stored is not None:
-                self._awaited_row = -1
-                # Behind another tab it comes too late: what was selected there since counts.
-                if self.isVisible():
-                    self.event_selected.emit(stored)
+        row = self._awaited - self.model.first_position
+        if self._awaited < 0 or not first.row() <= row <= last.row() or self.model.entry(row) is None:
+            return
+        stored, by = self.model.stored_at(row), self._awaited_step
+        self._awaited, self._awaited_step = -1, 0
+        # Behind another tab it comes too late: what was selected there since counts.
+        if not self.isVisible():
+            return
+        if stored is not None:
+            self.event_selected.emit(stored)
+        elif by:
+            self.step(by)
 
     def _open_row(self, row: int) -> None:
         stored = self.model.stored_at(row)
