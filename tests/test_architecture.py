@@ -25,7 +25,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("event", "errors"),
     ("codec", "patterns", "lossless"),
     ("store", "bus", "nats_bus"),
-    ("replay", "audit", "query", "transfer"),
+    ("replay", "audit", "query", "trace", "trace_memory", "transfer"),
     ("engine",),
     ("testing",),
 )

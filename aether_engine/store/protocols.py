@@ -7,6 +7,8 @@ contract suite in `aether_engine.testing` is the arbiter.
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final, Protocol, runtime_checkable
 
 from aether_engine.event import (
@@ -118,6 +120,35 @@ class BulkWriter(Protocol):
 
         Raises as `save_event` does, for the first event refused; then, as after cancelling, nothing is stored.
         """
+        ...
+
+
+class TraceKey(StrEnum):
+    """What events are related by."""
+
+    ID = "id"
+    CAUSATION = "causation"
+    CORRELATION = "correlation"
+
+
+@dataclass(frozen=True, slots=True)
+class TraceMatches:
+    """An index's answer: rising sequences, how many there are in all, and how far into the log that is true.
+
+    What lies behind `searched_to` may hold more: an index may lag behind its log.
+    """
+
+    sequences: list[int]
+    total: int
+    searched_to: int
+
+
+@runtime_checkable
+class TraceIndexed(Protocol):
+    """Stores that know without reading the log which events have an id, a cause or a correlation."""
+
+    async def find_traced(self, key: TraceKey, value: str, *, near: int, limit: int) -> TraceMatches:
+        """The events whose `key` is `value`; of more than `limit` those with sequences nearest to `near`."""
         ...
 
 
