@@ -7,9 +7,12 @@ value (`with_…`) edits the bytes in place, so that unknown keys and the spelli
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from datetime import UTC, datetime
 from typing import Any
+
+from msgspec import Struct, field
 
 #: Highest version an actor can reach: versions are int64.
 MAX_VERSION = 2**63 - 1
@@ -25,8 +28,14 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+# A replay makes two such objects per event, and to make a frozen dataclass takes longer than to decode and check
+# an event: so they are structs, which are made in C. `_dataclass` makes them dataclasses as well, for whoever uses
+# `dataclasses.replace` or `fields` or expects a `FrozenInstanceError`.
+_dataclass = dataclass(frozen=True, init=False, repr=False, eq=False, match_args=False)
+
+
+# Not tracked by the garbage collector: what JSON can hold has no cycles.
+class Event(Struct, frozen=True, eq=False, gc=False):
     """An immutable fact about one actor.
 
     `version` is the caller's: an int64 above 0, higher than the actor's current one, gaps allowed. `timestamp`
@@ -41,11 +50,21 @@ class Event:
     metadata: dict[str, str] = field(default_factory=dict)
     timestamp: datetime = field(default_factory=_now)
     command_id: str = ""
-    # The bytes this event was decoded from. Not an init argument, so that `dataclasses.replace` drops them.
-    _raw: bytes | None = field(default=None, init=False, repr=False, compare=False)
+    # The bytes this event was decoded from; the codec sets them, and `dataclasses.replace` drops them.
+    _raw: bytes | None = None
+
+    def __eq__(self, other: object) -> bool:
+        if self.__class__ is not other.__class__:
+            return NotImplemented
+        assert isinstance(other, Event)
+        return _content(self) == _content(other)
 
     def __hash__(self) -> int:
         return hash((self.id, self.actor_id, self.version))
+
+    def __repr__(self) -> str:
+        names = self.__struct_fields__[:-1]
+        return f"Event({', '.join(f'{name}={getattr(self, name)!r}' for name in names)})"
 
     # `codec` depends on this module; these methods are where the cycle is closed, on purpose and at call time.
     @staticmethod
@@ -125,6 +144,23 @@ class Event:
         return codec.replace_field(self, "metadata", {**self.metadata, **pairs})
 
 
+def _content(event: Event) -> tuple[object, ...]:
+    return (
+        event.id,
+        event.event_type,
+        event.actor_id,
+        event.version,
+        event.data,
+        event.metadata,
+        event.timestamp,
+        event.command_id,
+    )
+
+
+_dataclass(Event)
+del Event.__dataclass_fields__["_raw"]
+
+
 @dataclass(frozen=True, slots=True)
 class ActorSnapshot:
     """The state of an actor at a version: optional, kept apart from events, never the truth."""
@@ -132,8 +168,8 @@ class ActorSnapshot:
     actor_id: str
     version: int
     state: dict[str, Any]
-    timestamp: datetime = field(default_factory=_now)
-    _raw: bytes | None = field(default=None, init=False, repr=False, compare=False)
+    timestamp: datetime = dataclass_field(default_factory=_now)
+    _raw: bytes | None = dataclass_field(default=None, init=False, repr=False, compare=False)
 
     def __hash__(self) -> int:
         return hash((self.actor_id, self.version))
@@ -169,8 +205,7 @@ class ReplayResult:
     errors: list[ReplayError]
 
 
-@dataclass(frozen=True, slots=True)
-class StoredEvent:
+class StoredEvent(Struct, frozen=True):
     """One place of a namespace's log. Exactly one of `event` and `error` is set.
 
     `recorded_at` is when the store took it (UTC); `raw` are the bytes as stored, empty where they are lost.
@@ -181,6 +216,9 @@ class StoredEvent:
     raw: bytes
     event: Event | None
     error: ReplayError | None
+
+
+_dataclass(StoredEvent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,12 +260,14 @@ class Published:
     sequence: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Tailed:
+class Tailed(Struct, frozen=True):
     """One place of a namespace's log, as `engine.tail` delivers it."""
 
     namespace: str
     stored: StoredEvent
+
+
+_dataclass(Tailed)
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,18 +28,6 @@ EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 LOST: Final = "the part of the file that held it is damaged"
 
 
-class _StoredDraft:
-    """A `StoredEvent` before it is frozen; see `codec._EventDraft`."""
-
-    __slots__ = StoredEvent.__slots__
-
-    sequence: int
-    recorded_at: datetime
-    raw: bytes
-    event: Event | None
-    error: ReplayError | None
-
-
 def moment_of(microseconds: object) -> datetime:
     """A `recorded_at` column as a time; what cannot be one is the epoch."""
     try:
@@ -73,7 +61,6 @@ def decode_rows(rows: Iterable[Row], actor_name: Callable[[int], str | None]) ->
     stored: list[StoredEvent] = []
     append = stored.append
     decode = codec.decode_event
-    new = _StoredDraft
     recorded_before: object = None
     moment = EPOCH
     for row in rows:
@@ -93,14 +80,7 @@ def decode_rows(rows: Iterable[Row], actor_name: Callable[[int], str | None]) ->
         if recorded_at != recorded_before:
             moment = moment_of(recorded_at)
             recorded_before = recorded_at
-        draft = new()
-        draft.sequence = position & SEQUENCE_MASK
-        draft.recorded_at = moment
-        draft.raw = raw
-        draft.event = event
-        draft.error = None
-        draft.__class__ = StoredEvent  # type: ignore[assignment]  # same layout, see codec._EventDraft
-        append(draft)  # type: ignore[arg-type]  # it is a StoredEvent by now
+        append(StoredEvent(position & SEQUENCE_MASK, moment, raw, event, None))
     return stored
 
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from aether_engine import Event, InvalidEventError
 from aether_engine.codec import (
     ExactNumber,
+    _decode_carefully,
     decode_event,
     decode_snapshot,
     dumps,
@@ -341,3 +342,64 @@ def test_other_times_are_refused(text: str) -> None:
 @given(st.datetimes(timezones=st.sampled_from([UTC, timezone(timedelta(hours=5, minutes=45))])))
 def test_formatted_times_are_read_back(moment: datetime) -> None:
     assert parse_timestamp(format_timestamp(moment)) == moment
+
+
+_TOKENS = [
+    b'"',
+    b"\\",
+    b"\\u0000",
+    b"\\ud800",
+    b"\xff",
+    b"\xc3",
+    b"\xc3\xa4",
+    b"\x00",
+    b"\n",
+    b",",
+    b"}",
+    b"{",
+    b"[",
+    b"]",
+    b":",
+]
+_TOKENS += [
+    b"-",
+    b"0",
+    b"1.5",
+    b"1e999",
+    b"18446744073709551616",
+    b"null",
+    b"NaN",
+    b'"x":1,',
+    b'"version":2,',
+    b"\xef\xbb\xbf",
+]
+_TOKENS += [b"Z", b"z", b" ", b".1234567", b"+00:00", b"-23:59", b":60"]
+
+
+@given(
+    st.sampled_from([*NASTY_PAYLOADS.values(), wire(), wire(metadata={"a": "ä"}, commandId="c", extra=1)]),
+    st.lists(
+        st.tuples(st.integers(0, 2000), st.integers(0, 4), st.sampled_from([*_TOKENS, b""])),
+        min_size=1,
+        max_size=3,
+    ),
+)
+@settings(max_examples=1500, deadline=None)
+def test_the_fast_decoder_and_the_careful_one_agree_on_every_input(
+    raw: bytes, changes: list[tuple[int, int, bytes]]
+) -> None:
+    for place, cut, token in changes:
+        at = place % (len(raw) + 1)
+        raw = raw[:at] + token + raw[at + cut :]
+
+    outcomes = []
+    for decode in (decode_event, _decode_carefully):
+        try:
+            event = decode(raw)
+        except InvalidEventError as error:
+            outcomes.append(str(error))
+        else:
+            assert event.to_json() == raw
+            outcomes.append(repr(event))
+
+    assert outcomes[0] == outcomes[1]
