@@ -254,8 +254,10 @@ class Workspace(QObject):
 
         return self.jobs.start(f"Export {path.name}", work)
 
-    async def find_time(self, place: Place, moment: float) -> int | None:
+    async def find_time(self, place: Place, moment: float, actor_id: str | None = None) -> int | None:
         """The sequence of the first event whose timestamp is `moment` (POSIX seconds) or later (a job).
+
+        Of one actor, if given, in the order of its versions.
 
         Timestamps are the writers' and need not rise, so nothing but a look at each event is right.
         """
@@ -263,13 +265,15 @@ class Workspace(QObject):
 
         async def work(job: Job) -> None:
             store = await self.store(place)
-            job.report(0, await store.last_sequence())
-            async for batch in store.read():
+            job.report(0, await store.last_sequence() if actor_id is None else None)
+            done = 0
+            async for batch in store.read() if actor_id is None else store.read_actor(actor_id):
                 for stored in batch:
                     if stored.event is not None and stored.event.timestamp.timestamp() >= moment:
                         found.append(stored.sequence)
                         return
-                job.report(batch[-1].sequence)
+                done = batch[-1].sequence if actor_id is None else done + len(batch)
+                job.report(done)
 
         await self.jobs.run("Go to time", work)
         return found[0] if found else None

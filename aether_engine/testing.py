@@ -56,8 +56,10 @@ from aether_engine.store.protocols import (
     EventLog,
     EventStore,
     EventStoreWithErrors,
+    SequenceReader,
     SnapshotStore,
     Store,
+    StreamIndex,
 )
 
 #: Longest wait for something that must happen; reached only when it does not.
@@ -557,6 +559,38 @@ class StoreContract(_Contract):
             assert await store.get_events("order-1", from_version=start) == expected
             result = await store.get_events_with_errors("order-1", start)
             assert (result.events, result.errors) == (expected, [])
+
+    # --- Single places, where a store finds them ----------------------------------------------------------
+
+    async def test_single_places_of_the_log(self, store: Store) -> None:
+        """A store that reads single sequences gives them in the order asked for, and none where there is none."""
+        if not isinstance(store, SequenceReader):
+            pytest.skip("this store reads ranges only")
+        assert await collect(store.read_sequences([1, 2])) == []
+        sequences = await store.save_events([make_event(version, "order-1") for version in range(1, 8)])
+        await store.save_snapshot(ActorSnapshot("order-1", 3, {}, datetime(2024, 1, 1, tzinfo=UTC)))
+        sequences += await store.save_events([make_event(8, "order-1")])
+        by_sequence = {stored.sequence: stored for stored in await collect(store.read())}
+        last = sequences[-1]
+        for wanted in ([], [last], [sequences[4], sequences[1], sequences[4]], range(-1, last + 3), [2**62]):
+            expected = [by_sequence[sequence] for sequence in wanted if sequence in by_sequence]
+            assert await collect(store.read_sequences(wanted)) == expected
+            batches = [batch async for batch in store.read_sequences(wanted, batch_size=2)]
+            assert [stored for batch in batches for stored in batch] == expected
+            assert all(len(batch) <= 2 for batch in batches)
+
+    async def test_places_of_an_actor(self, store: Store) -> None:
+        """A store with an index over versions tells where each is, as reading the actor would."""
+        if not isinstance(store, StreamIndex):
+            pytest.skip("this store has no index over versions")
+        assert await collect(store.places("order-1")) == []
+        await store.save_events([make_event(version, f"order-{version % 2}") for version in range(1, 12)])
+        stream = await collect(store.read_actor("order-1"))
+        expected = [(stored.event.version, stored.sequence) for stored in stream if stored.event is not None]
+        assert await collect(store.places("order-1")) == expected
+        assert await collect(store.places("order-1", batch_size=2)) == expected
+        assert await collect(store.places("order-1", from_version=4, batch_size=3)) == expected[2:]
+        assert await collect(store.places("order-1", from_version=12)) == []
 
     # --- Actors -------------------------------------------------------------------------------------------
 

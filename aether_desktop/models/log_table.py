@@ -6,10 +6,9 @@ from collections.abc import AsyncGenerator, Sequence
 
 from PySide6.QtCore import QObject
 
-from aether_desktop.models.event_table import BannerRow, Column, Row
+from aether_desktop.models.event_table import Column, Row
 from aether_desktop.models.paged_table import MAX_ROWS, PagedTable, closed
-from aether_desktop.models.roles import RowBanner, RowKind
-from aether_desktop.numbers import number_text
+from aether_desktop.models.rows_by_sequence import hole
 from aether_engine.event import StoredEvent
 from aether_engine.store.protocols import EventLog
 
@@ -59,16 +58,11 @@ class LogTable(PagedTable):
                 rows: list[Row] = []
                 for stored in batch:
                     # Sequences of a server have holes; a row that was asked for must not ask for ever.
-                    rows += [_hole(missing) for missing in range(next_sequence, stored.sequence)]
+                    rows += [hole(missing) for missing in range(next_sequence, stored.sequence)]
                     rows.append(stored)
                     next_sequence = stored.sequence + 1
                 yield rows
         finally:
             await closed(reading)
         if next_sequence <= end:
-            yield [_hole(missing) for missing in range(next_sequence, end + 1)]
-
-
-def _hole(sequence: int) -> BannerRow:
-    text = "snapshots take places of a server's stream, and a lost event leaves one"
-    return BannerRow(RowKind.NOTE, RowBanner(f"No event at sequence {number_text(sequence)}", text))
+            yield [hole(missing) for missing in range(next_sequence, end + 1)]

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 
-from PySide6.QtCore import QModelIndex, QObject, Signal
+from PySide6.QtCore import QObject, Signal
 
-from aether_desktop.models.event_table import BannerRow, Column, EventTable, Index, Row
-from aether_desktop.models.roles import RowBanner, RowKind
-from aether_desktop.numbers import number_text
-from aether_engine.event import ActorSnapshot, StoredEvent
-from aether_engine.store.protocols import Store
+from aether_desktop.models.event_table import Column, Row
+from aether_desktop.models.paged_table import PAGE_ROWS, PagedTable, closed
+from aether_desktop.models.rows_by_sequence import read_rows
+from aether_desktop.models.stream_rows import StreamRows
+from aether_engine.event import StoredEvent
+from aether_engine.store.protocols import Store, StreamIndex
 
-_ROOT = QModelIndex()
+#: Events of a stream that are read at once; of a longer one only where they are, if the store can tell.
+READ_AT_ONCE = 2000
+#: Places that are taken up before the window gets its turn.
+PLACES_PER_TURN = 2000
 
 
-class StreamTable(EventTable):
-    """An actor's events as far as they are loaded; `refresh` goes on where the last one ended."""
+class StreamTable(PagedTable):
+    """An actor's events as far as they are known; `refresh` goes on where the last one ended."""
 
     columns = (
         Column.GUTTER,
@@ -33,90 +39,78 @@ class StreamTable(EventTable):
         super().__init__(parent)
         self.actor_id = actor_id
         self._store = store
-        self._rows: list[StoredEvent | BannerRow] = []
-        # Parallel to the rows: the version each stands at, so that a version finds its row by bisection.
-        self._versions: list[int] = []
-        self._latest = 0
-        self._sequences: set[int] = set()
-        self._events = 0
+        self._rows = StreamRows()
+        self._refreshing = asyncio.Lock()
 
     @property
     def event_count(self) -> int:
-        """Events loaded so far, damaged ones included."""
-        return self._events
+        """Events known so far, damaged ones included."""
+        return self._rows.events
 
     @property
     def latest_version(self) -> int:
-        return self._latest
-
-    def rowCount(self, parent: Index = _ROOT) -> int:
-        return 0 if parent.isValid() else len(self._rows)
-
-    def entry(self, row: int) -> Row:
-        return self._rows[row] if 0 <= row < len(self._rows) else None
+        return self._rows.latest
 
     def row_of_version(self, version: int) -> int:
         """The row that shows `version`, -1 if none does."""
-        for row in range(bisect_left(self._versions, version), len(self._rows)):
-            if self._versions[row] != version:
-                break
-            if isinstance(self._rows[row], StoredEvent):
-                return row
-        return -1
+        return self._rows.row_of_version(version)
 
     def row_of_sequence(self, sequence: int) -> int:
         """The row that shows `sequence`, -1 if none does."""
-        if sequence in self._sequences:
-            for row, entry in enumerate(self._rows):
-                if isinstance(entry, StoredEvent) and entry.sequence == sequence:
-                    return row
-        return -1
+        return self._rows.row_of_sequence(sequence)
 
     async def refresh(self) -> None:
-        """Read what the stream holds behind the last version seen."""
-        snapshots = [] if self._rows else await self._store.snapshots(self.actor_id)
-        async for batch in self._store.read_actor(self.actor_id, from_version=self._latest):
-            new = [stored for stored in batch if stored.sequence not in self._sequences]
-            if new:
-                self._take(new, snapshots)
-        self.loaded.emit(self._events)
+        """Look at what the stream holds behind the last version seen."""
+        async with self._refreshing:
+            await self._read_on()
+        self.loaded.emit(self._rows.events)
 
-    def _take(self, batch: list[StoredEvent], snapshots: list[ActorSnapshot]) -> None:
-        rows: list[StoredEvent | BannerRow] = []
-        versions: list[int] = []
-        latest = self._latest
-        for stored in batch:
-            version = stored.event.version if stored.event is not None else latest
-            if stored.event is not None and version > latest + 1:
-                rows.append(_gap(latest, version))
-                versions.append(version)
-            rows.append(stored)
-            versions.append(version)
-            latest = max(latest, version)
-            while snapshots and snapshots[0].version <= latest:
-                snapshot = snapshots.pop(0)
-                rows.append(_snapshot(snapshot))
-                versions.append(latest)
+    async def _read_on(self) -> None:
+        if not self._rows:
+            self._rows.await_snapshots(await self._store.snapshots(self.actor_id))
+        count = 0
+        reading = self._store.read_actor(self.actor_id, from_version=self._rows.latest)
+        try:
+            async for batch in reading:
+                self._take([stored for stored in batch if not self._rows.is_known(stored.sequence)])
+                count += len(batch)
+                if count >= READ_AT_ONCE and isinstance(self._store, StreamIndex):
+                    break
+            else:
+                return
+        finally:
+            await closed(reading)
+        await self._take_places(self._store)
+
+    async def _take_places(self, index: StreamIndex) -> None:
+        reading = index.places(self.actor_id, from_version=self._rows.latest + 1, batch_size=PLACES_PER_TURN)
+        async for places in reading:
+            for version, sequence in places:
+                self._rows.add(version, sequence)
+            self._grow(len(self._rows))
+
+    def _take(self, events: list[StoredEvent]) -> None:
         first = len(self._rows)
-        self.beginInsertRows(_ROOT, first, first + len(rows) - 1)
-        self._rows.extend(rows)
-        self._versions.extend(versions)
-        self._latest = latest
-        self._sequences.update(stored.sequence for stored in batch)
-        self._events += len(batch)
-        self.endInsertRows()
+        places = [
+            self._rows.add(stored.event.version if stored.event else None, stored.sequence) for stored in events
+        ]
+        self._grow(len(self._rows))
+        if self._is_full:
+            return
+        # They are here already: what is looked at first is the beginning.
+        rows: list[Row] = [None] * (len(self._rows) - first)
+        for place, stored in zip(places, events, strict=True):
+            rows[place - first] = stored
+        for place, row in enumerate(rows, first):
+            rows[place - first] = row or self._rows.banner(place)
+        while rows:
+            room = PAGE_ROWS - first % PAGE_ROWS
+            self._keep(first, rows[:room])
+            rows, first = rows[room:], first + room
 
-
-def _gap(before: int, version: int) -> BannerRow:
-    first, last = before + 1, version - 1
-    if first == last:
-        title = f"Version {number_text(first)} is missing"
-    else:
-        title = f"Versions {number_text(first)} to {number_text(last)} are missing"
-    text = f"v{before} is followed by v{version}" if before else f"the stream begins with v{version}"
-    return BannerRow(RowKind.GAP, RowBanner(title, f"{text}; gaps are legal, the writer chooses the versions"))
-
-
-def _snapshot(snapshot: ActorSnapshot) -> BannerRow:
-    size = number_text(len(snapshot.to_json()))
-    return BannerRow(RowKind.SNAPSHOT, RowBanner(f"Snapshot v{number_text(snapshot.version)}", f"{size} bytes"))
+    async def _read(self, first: int, end: int) -> AsyncGenerator[Sequence[Row], None]:
+        rows = self._rows
+        places = [rows.sequence(row) if rows.is_event(row) else rows.banner(row) for row in range(first, end)]
+        async with aclosing(read_rows(self._store, places)) as parts:
+            async for part in parts:
+                yield part

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QWidget
 from aether_desktop.connection import Connection
 from aether_desktop.models.go_to import Target, ToSequence, ToTime, ToVersion
 from aether_desktop.models.log_table import LogTable
+from aether_desktop.models.paged_table import PagedTable
 from aether_desktop.models.stream_table import StreamTable
 from aether_desktop.models.tail_controller import TailController
 from aether_desktop.ui.documents import Document, Documents
@@ -61,7 +62,6 @@ class Desk(QObject):
             self._documents.setCurrentWidget(view)
             return view
         model = LogTable(store)
-        model.failed.connect(lambda error: self._workspace.fail(f"{place.namespace} could not be read", error))
         view = self._add_view(document, model, title=f"Log {place.namespace}", order=ORDER_LOG, icon_name="log")
         view.empty.set_words(
             f"No events in {place.namespace} yet.", "Append one with Ctrl+N, or import NDJSON from the File menu."
@@ -171,11 +171,8 @@ class Desk(QObject):
 
     async def _row_at(self, view: EventView, place: Place, moment: float) -> int:
         model = view.model
-        if isinstance(model, StreamTable):
-            stored = (model.stored_at(row) for row in range(model.rowCount()))
-            found = next((e for e in stored if e and e.event and e.event.timestamp.timestamp() >= moment), None)
-            return model.row_of_sequence(found.sequence) if found else -1
-        sequence = await self._workspace.find_time(place, moment)
+        actor_id = model.actor_id if isinstance(model, StreamTable) else None
+        sequence = await self._workspace.find_time(place, moment, actor_id)
         return _row_of_sequence(view, sequence) if sequence is not None else -1
 
     @property
@@ -224,7 +221,7 @@ class Desk(QObject):
     def busy(self) -> bool:
         """Whether a page somebody looks at is still on its way."""
         return any(
-            isinstance(view, EventView) and isinstance(view.model, LogTable) and view.model.busy
+            isinstance(view, EventView) and isinstance(view.model, PagedTable) and view.model.busy
             for view in self._documents.views()
         )
 
@@ -255,7 +252,7 @@ class Desk(QObject):
 
     async def _close(self, view: QWidget) -> None:
         if isinstance(view, EventView):
-            if isinstance(view.model, LogTable):
+            if isinstance(view.model, PagedTable):
                 await view.model.close()
             view.model.deleteLater()
         elif isinstance(view, TailView):
@@ -279,6 +276,7 @@ class Desk(QObject):
         view = EventView(model, title=title, order=order)
         view.table.addActions(self._table_actions)
         model.setParent(view)
+        model.failed.connect(lambda error: self._workspace.fail(f"{visible(title)} could not be read", error))
         # A long stream is shown while it is read: what is displayed is counted with every batch.
         model.rowsInserted.connect(lambda *_rows: self.counts_changed.emit())
         view.event_selected.connect(lambda stored: self._select(document.place, stored))

@@ -211,6 +211,15 @@ class JetStreamEventStore:
         async for batch in _in_batches(opened.reader.actor(actor_id, from_version), batch_size):
             yield batch
 
+    async def read_sequences(
+        self, sequences: Sequence[int], *, batch_size: int = 1000
+    ) -> AsyncIterator[list[StoredEvent]]:
+        """See `SequenceReader.read_sequences`."""
+        opened = await self._open()
+        if opened is not None:
+            async for batch in _in_batches(opened.reader.at(sequences), batch_size):
+                yield batch
+
     async def actors(self, *, prefix: str = "", after: str | None = None, limit: int = 1000) -> list[ActorInfo]:
         opened = await self._open()
         return [] if opened is None else await opened.index.page(prefix, after, limit)

@@ -217,6 +217,30 @@ class InMemoryEventStore:
             yield await self._batch(range(first, last + 1))
             first = last + 1
 
+    async def read_sequences(
+        self, sequences: Sequence[int], *, batch_size: int = 1000
+    ) -> AsyncIterator[list[StoredEvent]]:
+        """See `SequenceReader.read_sequences`."""
+        self._check_open()
+        there = [sequence for sequence in sequences if 1 <= sequence <= len(self._records)]
+        size = max(batch_size, 1)
+        for start in range(0, len(there), size):
+            yield await self._batch(there[start : start + size])
+
+    async def places(
+        self, actor_id: str, *, from_version: int = 0, batch_size: int = 10_000
+    ) -> AsyncIterator[list[tuple[int, int]]]:
+        """See `StreamIndex.places`."""
+        self._check_open()
+        actor = self._actors.get(actor_id)
+        if actor is None:
+            return
+        size, end = max(batch_size, 1), len(actor.versions)
+        for start in range(bisect_left(actor.versions, from_version), end, size):
+            part = slice(start, min(start + size, end))
+            yield list(zip(actor.versions[part], actor.sequences[part], strict=True))
+            await asyncio.sleep(0)
+
     async def read_actor(
         self, actor_id: str, *, from_version: int = 0, batch_size: int = 1000
     ) -> AsyncIterator[list[StoredEvent]]:

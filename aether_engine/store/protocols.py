@@ -110,6 +110,31 @@ class EventLog(Protocol):
 
 
 @runtime_checkable
+class SequenceReader(Protocol):
+    """Stores that find single events of the log at once, for whoever shows some of very many."""
+
+    def read_sequences(
+        self, sequences: Sequence[int], *, batch_size: int = 1000
+    ) -> AsyncIterator[list[StoredEvent]]:
+        """The events at `sequences`, in their order, damaged ones included; where there is none, none comes."""
+        ...
+
+
+@runtime_checkable
+class StreamIndex(Protocol):
+    """Stores that know an actor's versions without reading its events."""
+
+    def places(
+        self, actor_id: str, *, from_version: int = 0, batch_size: int = 10_000
+    ) -> AsyncIterator[list[tuple[int, int]]]:
+        """Version and sequence of every event that `read_actor` would read, in the same order.
+
+        That of a damaged event is the version under which it was stored.
+        """
+        ...
+
+
+@runtime_checkable
 class BulkWriter(Protocol):
     """Stores that can take a load of any length as one: all of it or nothing."""
 

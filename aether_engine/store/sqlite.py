@@ -29,7 +29,7 @@ from aether_engine.store.sqlite_append import Appender
 from aether_engine.store.sqlite_batches import Batches, Shielded, WatchedChanges
 from aether_engine.store.sqlite_bulk import BulkSave
 from aether_engine.store.sqlite_connections import ReadConnections
-from aether_engine.store.sqlite_cursors import LogCursor, StreamCursor
+from aether_engine.store.sqlite_cursors import LogCursor, PlaceCursor, PointCursor, StreamCursor
 from aether_engine.store.sqlite_directory import Directory
 from aether_engine.store.sqlite_file import FileState, RawFile
 from aether_engine.store.sqlite_reader import Reader
@@ -265,6 +265,20 @@ class SQLiteEventStore:
     ) -> AsyncIterator[list[StoredEvent]]:
         """See `EventLog.read_actor`."""
         cursor = StreamCursor(self._backend.reader, self._namespace, actor_id, from_version, max(batch_size, 1))
+        return Batches(cursor, self._backend.run)
+
+    def read_sequences(
+        self, sequences: Sequence[int], *, batch_size: int = 1000
+    ) -> AsyncIterator[list[StoredEvent]]:
+        """See `SequenceReader.read_sequences`."""
+        cursor = PointCursor(self._backend.reader, self._namespace, sequences, max(batch_size, 1))
+        return Batches(cursor, self._backend.run)
+
+    def places(
+        self, actor_id: str, *, from_version: int = 0, batch_size: int = 10_000
+    ) -> AsyncIterator[list[tuple[int, int]]]:
+        """See `StreamIndex.places`."""
+        cursor = PlaceCursor(self._backend.reader, self._namespace, actor_id, from_version, max(batch_size, 1))
         return Batches(cursor, self._backend.run)
 
     async def actors(self, *, prefix: str = "", after: str | None = None, limit: int = 1000) -> list[ActorInfo]:

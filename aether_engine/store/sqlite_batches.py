@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from concurrent.futures import Executor
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 from aether_engine.errors import AetherError
-from aether_engine.event import StoredEvent
 from aether_engine.store.tailing import Changes
 
 T = TypeVar("T")
@@ -20,28 +19,28 @@ IDLE_INTERVAL: Final = 0.06
 _SLOWER: Final = 1.05
 
 
-class Cursor(Protocol):
+class Cursor(Protocol, Generic[T]):
     """Something that reads batch by batch in a worker thread."""
 
     done: bool
 
-    def next_batch(self) -> list[StoredEvent]: ...
+    def next_batch(self) -> list[T]: ...
 
 
-class Batches(AsyncIterator[list[StoredEvent]]):
+class Batches(AsyncIterator[list[T]]):
     """The batches of a cursor; from the second on, the next one is read while the caller looks at this one.
 
     Holds no thread, transaction or lock between batches, so it can be dropped at any point.
     """
 
-    def __init__(self, cursor: Cursor, run: Callable[[Callable[[], T]], asyncio.Future[T]]) -> None:
+    def __init__(self, cursor: Cursor[T], run: Callable[[Callable[[], Any]], asyncio.Future[Any]]) -> None:
         self._cursor = cursor
-        self._run: Callable[[Callable[[], Any]], asyncio.Future[Any]] = run
-        self._pending: asyncio.Future[tuple[list[StoredEvent], bool]] | None = None
+        self._run = run
+        self._pending: asyncio.Future[tuple[list[T], bool]] | None = None
         self._done = False
         self._is_first = True
 
-    async def __anext__(self) -> list[StoredEvent]:
+    async def __anext__(self) -> list[T]:
         while not self._done:
             if self._pending is None:
                 self._pending = self._run(self._step)
@@ -58,7 +57,7 @@ class Batches(AsyncIterator[list[StoredEvent]]):
                 return batch
         raise StopAsyncIteration
 
-    def _step(self) -> tuple[list[StoredEvent], bool]:
+    def _step(self) -> tuple[list[T], bool]:
         batch = self._cursor.next_batch()
         return batch, self._cursor.done
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from aether_engine.event import StoredEvent
 from aether_engine.store.sqlite_reader import DamagedError, Reader, is_text
+from aether_engine.store.sqlite_schema import SEQUENCE_MASK
 
 
 class LogCursor:
@@ -43,6 +45,33 @@ class LogCursor:
         return batch
 
 
+class PointCursor:
+    """Single places of a namespace's log, batch by batch; one thread at a time."""
+
+    def __init__(self, reader: Reader, name: str, sequences: Sequence[int], batch_size: int) -> None:
+        self._reader = reader
+        self._name = name
+        self._sequences = sequences
+        self._batch_size = batch_size
+        self._next = 0
+        self._last = 0
+        self.done = not sequences
+
+    def next_batch(self) -> list[StoredEvent]:
+        """The next events; `done` is set with the last ones."""
+        namespace = self._reader.namespace_id(self._name)
+        if namespace is None:
+            self.done = True
+            return []
+        if not self._next:
+            self._last = self._reader.last_sequence(self._name)
+        part = self._sequences[self._next : self._next + self._batch_size]
+        batch, used = self._reader.read_points(namespace, part, self._last)
+        self._next += used
+        self.done = self._next >= len(self._sequences)
+        return batch
+
+
 @dataclass(slots=True)
 class _Progress:
     actor: int
@@ -75,6 +104,15 @@ class StreamCursor:
         return batch
 
     def _next_by_index(self) -> list[StoredEvent]:
+        progress = self._begun()
+        if progress is None:
+            return []
+        batch, version = self._reader.stream(progress.actor, self._next, progress.last, self._batch_size)
+        self._next = version + 1
+        self.done = not batch or self._next > progress.last
+        return batch
+
+    def _begun(self) -> _Progress | None:
         if self._progress is None:
             namespace = self._reader.namespace_id(self._name)
             known = None
@@ -82,13 +120,25 @@ class StreamCursor:
                 known = self._reader.actor_number(namespace, self._actor_id)
             if known is None:
                 self.done = True
-                return []
+                return None
             self._progress = _Progress(known[0], known[2])
-        progress = self._progress
-        batch, version = self._reader.stream(progress.actor, self._next, progress.last, self._batch_size)
-        self._next = version + 1
-        self.done = not batch or self._next > progress.last
-        return batch
+        return self._progress
+
+    def next_places(self) -> list[tuple[int, int]]:
+        """As `next_batch`, but only versions and sequences, from the index as long as it can be read."""
+        if self._scanned is None:
+            try:
+                progress = self._begun()
+                if progress is None:
+                    return []
+                places = self._reader.places(progress.actor, self._next, progress.last, self._batch_size)
+                if places:
+                    self._next = places[-1][0] + 1
+                self.done = not places or self._next > progress.last
+                return [(version, position & SEQUENCE_MASK) for version, position in places]
+            except DamagedError:
+                self._scanned = self._scan()
+        return [(stored.event.version, stored.sequence) for stored in self.next_batch() if stored.event]
 
     def _scan(self) -> list[StoredEvent]:
         """The rest of the actor's events from the whole log: slow, and needs no index."""
@@ -100,3 +150,17 @@ class StreamCursor:
                 if event is not None and event.actor_id == self._actor_id and event.version >= self._next:
                     found.append((event.version, stored))
         return [stored for _, stored in sorted(found, key=lambda pair: pair[0])]
+
+
+class PlaceCursor:
+    """Where one actor's events are, batch by batch; one thread at a time."""
+
+    def __init__(self, reader: Reader, name: str, actor_id: str, from_version: int, batch_size: int) -> None:
+        self._stream = StreamCursor(reader, name, actor_id, from_version, batch_size)
+        self.done = False
+
+    def next_batch(self) -> list[tuple[int, int]]:
+        """The next versions and sequences; `done` is set with the last ones."""
+        places = self._stream.next_places()
+        self.done = self._stream.done
+        return places

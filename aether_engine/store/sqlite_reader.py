@@ -8,7 +8,7 @@ no holes: what a range does not yield is looked for one by one, then in the page
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final, TypeVar
@@ -120,6 +120,51 @@ class Reader:
             return stored
         return self._read_damaged_range(namespace, first, min(last, first + 999), predecessor)
 
+    def read_points(self, namespace: int, sequences: Sequence[int], last: int) -> tuple[list[StoredEvent], int]:
+        """The events at `sequences` up to `last`, or at a beginning of them if they are large, and of how many."""
+        base = first_position(namespace)
+        wanted = [sequence if 1 <= sequence <= last else 0 for sequence in sequences]
+
+        def job(connection: sqlite3.Connection) -> list[Row | None]:
+            rows: list[Row | None] = []
+            size = 0
+            for sequence in wanted:
+                row: Row | None = None
+                try:
+                    row = connection.execute(_POINT, (base + sequence,)).fetchone() if sequence else None
+                except sqlite3.Error as error:
+                    if not is_damage(error):
+                        raise
+                rows.append(row)
+                size += len(row[5]) if row is not None and type(row[5]) is bytes else 0
+                if size > BATCH_BYTES:
+                    break
+            return rows
+
+        rows = self.run(job, [])
+        found = {event.sequence: event for event in self.decode([row for row in rows if row is not None])}
+        stored: list[StoredEvent] = []
+        for sequence in wanted[: len(rows)]:
+            if sequence and sequence not in found:
+                # A file has no holes: what is not found is damaged or lost, and said to be.
+                found[sequence] = self._read_damaged_range(namespace, sequence, sequence, None)[0]
+            if sequence:
+                stored.append(found[sequence])
+        return stored, len(rows) or len(sequences)
+
+    def places(self, actor: int, first: int, last: int, limit: int) -> list[tuple[int, int]]:
+        """Version and position of an actor's events with versions `first` to `last`; raises `DamagedError`."""
+
+        def job(connection: sqlite3.Connection) -> list[tuple[int, int]]:
+            try:
+                return connection.execute(_PLACES, (actor, first, last, min(limit, 2**63 - 1))).fetchall()
+            except sqlite3.Error as error:
+                if is_damage(error):
+                    raise DamagedError from error
+                raise
+
+        return self.run(job, [])
+
     def row_at(self, position: int) -> Row | None:
         """One row by its place, also from a damaged part of the file."""
 
@@ -196,16 +241,8 @@ class Reader:
         return self._damaged_stream(actor, first, last, min(limit, 1000)) if found is None else found
 
     def _damaged_stream(self, actor: int, first: int, last: int, limit: int) -> tuple[list[StoredEvent], int]:
-        def job(connection: sqlite3.Connection) -> list[tuple[int, int]]:
-            try:
-                return connection.execute(_PLACES, (actor, first, last, limit)).fetchall()
-            except sqlite3.Error as error:
-                if is_damage(error):
-                    raise DamagedError from error
-                raise
-
         stored: list[StoredEvent] = []
-        places = self.run(job, [])
+        places = self.places(actor, first, last, limit)
         for _, position in places:
             row = self.row_at(position) or self._salvaged(position, position).get(position)
             if row is None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from PySide6.QtTest import QAbstractItemModelTester
 from pytestqt.qtbot import QtBot
 
+from aether_desktop.models.paged_table import KEPT_PAGES, PAGE_ROWS
 from aether_desktop.models.roles import Role, RowBanner, RowKind
 from aether_desktop.models.stream_table import StreamTable
 from aether_engine import ActorSnapshot
 from tests.desktop.stores import memory_store, order_event
+from tests.waiting import until
 
 
 async def test_gaps_and_snapshots_stand_in_their_places(qtbot: QtBot) -> None:
@@ -64,3 +66,37 @@ async def test_since_previous_is_exact(qtbot: QtBot) -> None:
         assert model.data(model.index(2, column)) == "00:00.000000001"
         time_column = [c.title for c in model.columns].index("Timestamp")
         assert model.data(model.index(0, time_column)) == "2011-08-31 14:16:45.403 +02:00"
+
+
+async def test_a_long_stream_keeps_only_what_is_looked_at(qtbot: QtBot) -> None:
+    """Its places are known, its events come when they are looked at; what was stored since joins."""
+    async with memory_store() as (_engine, store):
+        count = 15_000
+        for first in range(1, count + 1, 1000):
+            await store.save_events([order_event(1, 2 * version) for version in range(first, first + 1000)])
+        await store.save_snapshot(ActorSnapshot("order-00001", 20_000, {}))
+        model = StreamTable(store, "order-00001")
+        QAbstractItemModelTester(model, QAbstractItemModelTester.FailureReportingMode.Fatal)
+        await model.refresh()
+        assert model.event_count == count
+        assert model.rowCount() == 2 * count + 1
+        assert model.latest_version == 2 * count
+        row = model.row_of_version(22_222)
+        assert model.stored_at(row) is None
+        assert model.data(model.index(row, 0), Role.KIND) is RowKind.PLACEHOLDER
+        await until(lambda: model.stored_at(row) is not None, what="the page")
+        stored = model.stored_at(row)
+        assert stored is not None
+        assert stored.event is not None
+        assert (stored.event.version, stored.sequence) == (22_222, 11_111)
+        assert model.data(model.index(row - 1, 0), Role.BANNER).title == "Version 22,221 is missing"
+        assert model.row_of_sequence(11_111) == row
+        snapshot = model.row_of_version(20_000) + 1
+        model.entry(snapshot)
+        await until(lambda: model.entry(snapshot) is not None, what="the snapshot's row")
+        assert model.data(model.index(snapshot, 0), Role.KIND) is RowKind.SNAPSHOT
+        assert sum(len(page.rows) for page in model._pages.values()) <= KEPT_PAGES * PAGE_ROWS
+        await store.save_event(order_event(1, 2 * count + 1))
+        await model.refresh()
+        assert model.row_of_version(2 * count + 1) == model.rowCount() - 1
+        await model.close()
