@@ -7,12 +7,12 @@ from collections.abc import Callable
 from contextlib import nullcontext, suppress
 from datetime import datetime
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from PySide6.QtCore import QObject, Signal
 
 from aether_desktop.tasks import TaskOwner
-from aether_engine.engine import Engine, sqlite_path
+from aether_desktop.urls import file_of, title_of
+from aether_engine.engine import Engine
 from aether_engine.errors import StoreUnavailableError
 from aether_engine.event import NamespaceInfo, StoreWarning
 
@@ -120,18 +120,3 @@ class Connection(QObject):
         if (namespaces, foreign_streams) != (self.namespaces, self.foreign_streams):
             self.namespaces, self.foreign_streams = namespaces, foreign_streams
             self.namespaces_changed.emit()
-
-
-def file_of(url: str) -> Path:
-    """The file of an embedded store's URL."""
-    return sqlite_path(url)
-
-
-def title_of(url: str) -> str:
-    """How a connection is called: a file's name, a server's host. Never a user name, password or token."""
-    parts = urlsplit(url)
-    if parts.scheme == "sqlite":
-        return sqlite_path(url).name
-    if parts.scheme == "memory":
-        return "In memory"
-    return ", ".join(host.rpartition("@")[2] for host in parts.netloc.split(","))

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from PySide6.QtCore import QObject, Signal
 
@@ -22,8 +21,7 @@ log = logging.getLogger(__name__)
 VISIBLE_AFTER = 0.2
 
 
-@dataclass(frozen=True, slots=True)
-class JobProgress:
+class JobProgress(NamedTuple):
     """What a running job can say: how much is done, of how much (None = not known), of what.
 
     `fraction` (0 to 1) is how far a job is that knows its end only in other units, such as bytes of a file.

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QIODevice, QSaveFile, QStandardPaths
+from PySide6.QtCore import QStandardPaths
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +53,11 @@ class Settings:
 
     def _read(self) -> dict[str, Any]:
         try:
-            values = json.loads(self.path.read_text("utf-8"))
+            text = self.path.read_text("utf-8")
+            # Not loaded for a first start, which has no file.
+            import json
+
+            values = json.loads(text)
             if isinstance(values, dict):
                 return values
         except FileNotFoundError:
@@ -69,6 +72,10 @@ class Settings:
         return {}
 
     def _write(self) -> None:
+        import json
+
+        from PySide6.QtCore import QIODevice, QSaveFile
+
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:

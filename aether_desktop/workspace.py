@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Coroutine, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from PySide6.QtCore import QObject, Signal
 
 from aether_desktop.jobs import Job, Jobs
 from aether_desktop.settings import Settings
 from aether_desktop.tasks import TaskOwner
+from aether_desktop.urls import title_of
 
 # The engine is loaded with the first store that is opened: the window's first paint does not wait for it.
 if TYPE_CHECKING:
@@ -25,16 +25,32 @@ HISTORY_LENGTH = 200
 NDJSON_SUFFIXES = (".ndjson", ".jsonl", ".json", ".gz")
 
 
-@dataclass(frozen=True, slots=True)
 class Place:
-    """A namespace of a connection."""
+    """A namespace of a connection; two of them are equal if both parts are.
 
-    connection: Connection
-    namespace: str
+    Written out: a named tuple in an item's data would come back from Qt as a list, and the first paint does not
+    wait for `dataclasses`.
+    """
+
+    __slots__ = ("connection", "namespace")
+
+    def __init__(self, connection: Connection, namespace: str) -> None:
+        self.connection: Final = connection
+        self.namespace: Final = namespace
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Place):
+            return NotImplemented
+        return self.connection is other.connection and self.namespace == other.namespace
+
+    def __hash__(self) -> int:
+        return hash((self.connection, self.namespace))
+
+    def __repr__(self) -> str:
+        return f"Place({self.connection!r}, {self.namespace!r})"
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(NamedTuple):
     """The selected event and where it is from."""
 
     place: Place
@@ -48,8 +64,7 @@ class Selection:
         return self.stored.event or claimed_event(self.stored.raw)
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(NamedTuple):
     """Something the user asked for and did not get. `what` is the fact, `why` the reason and remedy."""
 
     what: str
@@ -102,7 +117,7 @@ class Workspace(QObject):
         """
         from asyncio import CancelledError
 
-        from aether_desktop.connection import Connection, title_of
+        from aether_desktop.connection import Connection
         from aether_engine.engine import open_engine
 
         for connection in self.connections:
@@ -145,7 +160,7 @@ class Workspace(QObject):
         """Open a file: a store as it is, a list of events by importing it into memory."""
         if path.suffix.lower() in NDJSON_SUFFIXES:
             return await self._open_ndjson(path)
-        from aether_engine.engine import sqlite_url
+        from aether_engine.urls import sqlite_url
 
         return await self.open(sqlite_url(path), read_only=read_only, title=title, remember=remember)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Mapping
 from dataclasses import dataclass
@@ -11,7 +10,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
-from urllib.parse import quote, unquote_to_bytes
 
 from aether_engine.bus import EventBus, passes
 from aether_engine.errors import LogGapError, StoreUnavailableError
@@ -25,6 +23,8 @@ from aether_engine.patterns import (
 from aether_engine.store.memory import MEMORY_URL, MemoryBackend
 from aether_engine.store.protocols import Backend, Linked, LinkStatus, Store
 from aether_engine.store.sqlite import SQLiteBackend
+from aether_engine.urls import sqlite_path as sqlite_path
+from aether_engine.urls import sqlite_url as sqlite_url
 
 # How many batches (of up to 1,000 events) wait for the reader of a tail before its logs are read no further.
 _WAITING_BATCHES: Final = 8
@@ -380,26 +380,6 @@ def open_engine(url: str, *, read_only: bool = False, **options: object) -> Engi
         return Engine(_without_login(full_url), read_only=read_only, bus=bus, backend=backend)
 
     return EngineOpening(opening)
-
-
-def sqlite_url(path: Path) -> str:
-    """The URL of a file: relative or absolute as `path` is."""
-    return f"sqlite:///{quote(os.fsencode(path.as_posix()), safe='/:')}"
-
-
-def sqlite_path(url: str) -> Path:
-    """The inverse of `sqlite_url`; raises `StoreUnavailableError` for a URL that names no file."""
-    address = url.partition("://")[2]
-    if not address.startswith("/"):
-        raise StoreUnavailableError(
-            url, "a file is named with three slashes before a relative and four before an absolute path"
-        )
-    if "?" in address:
-        raise StoreUnavailableError(url, "options behind '?' are not used; a '?' in a name is written %3F")
-    name = os.fsdecode(unquote_to_bytes(address[1:]))
-    if not Path(name).name or "\0" in name:
-        raise StoreUnavailableError(url, "it names no file")
-    return Path(name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 Inside aether_engine an arrow means "may be imported by", at any distance:
 
-    event, errors ← codec, patterns, lossless ← store/*, bus, nats_bus ← replay, audit, query, transfer
+    event, errors ← codec, patterns, lossless, urls ← store/*, bus, nats_bus ← replay, audit, query, transfer
                   ← engine ← testing
 
 A violation names the file, the line and the rule.
@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("event", "errors"),
-    ("codec", "patterns", "lossless"),
+    ("codec", "patterns", "lossless", "urls"),
     ("store", "bus", "nats_bus"),
     ("replay", "audit", "query", "trace", "trace_memory", "transfer"),
     ("engine",),

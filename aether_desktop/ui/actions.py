@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QWidget
 
+from aether_desktop.ui.by_name import set_by_name
 from aether_desktop.ui.icons import icon
 
 
@@ -75,7 +76,7 @@ class Actions(QObject):
             if command.icon:
                 action.setIcon(icon(command.icon))
             if command.for_tables:
-                action.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
+                set_by_name(action, shortcutContext="WidgetShortcut")
             action.setShortcuts([QKeySequence(keys) for keys in command.shortcuts])
             keys = ", ".join(
                 QKeySequence(keys).toString(QKeySequence.SequenceFormat.NativeText) for keys in command.shortcuts

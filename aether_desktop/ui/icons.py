@@ -7,7 +7,7 @@ ratio.
 
 from functools import lru_cache
 
-from PySide6.QtCore import QByteArray, QRect, QRectF, QSize, Qt
+from PySide6.QtCore import QByteArray, QRect, QRectF, QSize
 from PySide6.QtGui import QColor, QIcon, QIconEngine, QPainter, QPixmap
 from PySide6.QtSvg import QSvgRenderer
 
@@ -15,6 +15,7 @@ from aether_desktop.assets import asset
 from aether_desktop.ui.theme import current_theme
 
 _INK = b"#000"
+_TRANSPARENT = QColor(0, 0, 0, 0)
 
 _CACHE_LIMIT = 2048
 _pixmaps: dict[tuple[str, int, int, float], QPixmap] = {}
@@ -49,7 +50,7 @@ def pixmap(name: str, size: int, color: QColor, ratio: float = 1.0) -> QPixmap:
         side = max(1, round(size * ratio))
         found = QPixmap(side, side)
         found.setDevicePixelRatio(ratio)
-        found.fill(Qt.GlobalColor.transparent)
+        found.fill(_TRANSPARENT)
         painter = QPainter(found)
         draw_icon(painter, QRectF(0, 0, side / ratio, side / ratio), name, color)
         painter.end()
@@ -131,19 +132,30 @@ def icon(name: str, role: str = "text2") -> QIcon:
 def blank_icon() -> QIcon:
     """Return an icon that shows nothing and takes the room of one."""
     image = QPixmap(16, 16)
-    image.fill(Qt.GlobalColor.transparent)
+    image.fill(_TRANSPARENT)
     return QIcon(image)
 
 
 def app_icon() -> QIcon:
     """Return the application's coloured icon for windows and the task bar."""
     result = QIcon()
-    renderer = QSvgRenderer(str(asset("icons/app.svg")))
     for side in (16, 24, 32, 48, 64, 128, 256):
-        image = QPixmap(side, side)
-        image.fill(Qt.GlobalColor.transparent)
-        painter = QPainter(image)
-        renderer.render(painter)
-        painter.end()
-        result.addPixmap(image)
+        result.addPixmap(app_pixmap(side))
     return result
+
+
+def app_pixmap(size: int, ratio: float = 1.0) -> QPixmap:
+    """Return the application's coloured icon in `size` device-independent pixels, sharp at the pixel `ratio`."""
+    side = max(1, round(size * ratio))
+    result = QPixmap(side, side)
+    result.fill(_TRANSPARENT)
+    painter = QPainter(result)
+    _app_renderer().render(painter)
+    painter.end()
+    result.setDevicePixelRatio(ratio)
+    return result
+
+
+@lru_cache(maxsize=1)
+def _app_renderer() -> QSvgRenderer:
+    return QSvgRenderer(QByteArray(_source("app")))

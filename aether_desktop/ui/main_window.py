@@ -1,6 +1,6 @@
 """The one window: menus, tool bar, welcome page, status bar. Panels and documents join when they are needed.
 
-What is imported here is what the first paint waits for; `panels` brings the rest.
+What is imported and built here is what the first paint waits for; `panels` brings the rest, soon after it.
 """
 
 from __future__ import annotations
@@ -9,10 +9,9 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QByteArray, QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QByteArray, QSize, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplication, QPaintEvent, QShowEvent
 from PySide6.QtWidgets import (
-    QComboBox,
     QMainWindow,
     QSizePolicy,
     QStackedWidget,
@@ -25,7 +24,7 @@ from PySide6.QtWidgets import (
 from aether_desktop.jobs import Job
 from aether_desktop.numbers import number_text
 from aether_desktop.ui.actions import MENUS, Actions
-from aether_desktop.ui.documents import Documents
+from aether_desktop.ui.by_name import set_by_name
 from aether_desktop.ui.icons import app_icon, icon
 from aether_desktop.ui.safe_text import visible
 from aether_desktop.ui.status_bar import StatusBar
@@ -33,8 +32,11 @@ from aether_desktop.ui.welcome import WelcomePage
 from aether_desktop.workspace import Failure, Place, Workspace
 
 if TYPE_CHECKING:
+    from PySide6.QtWidgets import QComboBox
+
     from aether_desktop.connection import Connection
     from aether_desktop.ui.banner import Banner
+    from aether_desktop.ui.documents import Documents
     from aether_desktop.ui.panels import Panels
 
 log = logging.getLogger(__name__)
@@ -70,7 +72,7 @@ class MainWindow(QMainWindow):
         #: Set from the moment the user closes the window, also before anybody listens to `close_asked`.
         self.close_was_asked = False
         self._prepare = QTimer(self, singleShot=True, interval=_PREPARE_AFTER)
-        self._prepare.timeout.connect(lambda: self.panels)
+        self._prepare.timeout.connect(self._prepare_rest)
         self._build_centre()
         self._build_tool_bar()
         for name in MENUS:
@@ -81,7 +83,6 @@ class MainWindow(QMainWindow):
         geometry = self.saved_bytes("geometry")
         if geometry is not None:
             self.restoreGeometry(geometry)
-        self._fill_namespaces()
         self._show_centre()
 
     @property
@@ -92,6 +93,10 @@ class MainWindow(QMainWindow):
 
             self._panels = Panels(self)
         return self._panels
+
+    def _prepare_rest(self) -> None:
+        """Make what the first connection needs, while nobody waits for it."""
+        _ = (self.panels, self.status.facts, self.namespace_combo)
 
     async def settle(self) -> None:
         """Wait until everything asked for is loaded and painted; for screenshots and tests."""
@@ -118,17 +123,27 @@ class MainWindow(QMainWindow):
 
     def _build_centre(self) -> None:
         self._banner: Banner | None = None
+        self._documents: Documents | None = None
         self.welcome = WelcomePage()
-        self.documents = Documents()
         self._centre = QStackedWidget()
         self._centre.addWidget(self.welcome)
-        self._centre.addWidget(self.documents)
         central = QWidget()
         self._column = QVBoxLayout(central)
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(0)
         self._column.addWidget(self._centre, 1)
         self.setCentralWidget(central)
+
+    @property
+    def documents(self) -> Documents:
+        """The tabs, made on first use."""
+        if self._documents is None:
+            from aether_desktop.ui.documents import Documents
+
+            self._documents = Documents()
+            self._documents.currentChanged.connect(lambda _index: self._show_centre())
+            self._centre.addWidget(self._documents)
+        return self._documents
 
     @property
     def banner(self) -> Banner:
@@ -142,32 +157,45 @@ class MainWindow(QMainWindow):
         return self._banner
 
     def _build_tool_bar(self) -> None:
-        bar = QToolBar("Main")
+        self._bar = bar = QToolBar("Main")
         bar.setObjectName("toolBar")
         bar.setMovable(False)
         bar.setIconSize(QSize(16, 16))
-        bar.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
+        set_by_name(bar, contextMenuPolicy="PreventContextMenu")
         actions = self.actions_by_name
         bar.addAction(actions["open_file"])
         bar.addSeparator()
-        self.namespace_combo = QComboBox()
-        self.namespace_combo.setAccessibleName("Namespace")
-        self.namespace_combo.setToolTip("Namespace shown")
-        self.namespace_combo.setMinimumWidth(180)
-        self.namespace_combo.activated.connect(self._namespace_picked)
-        self._namespace_action = bar.addWidget(self.namespace_combo)
+        self._namespace_combo: QComboBox | None = None
         gap = QWidget()
         gap.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
-        bar.addWidget(gap)
+        # What needs a connection is put in before the gap when there is one.
+        self._gap_action = bar.addWidget(gap)
         for name, text in (("go_to", "Go to"), ("append", "Append"), ("new_tail", "Tail")):
             actions[name].setIconText(text)
             bar.addAction(actions[name])
             button = bar.widgetForAction(actions[name])
             assert isinstance(button, QToolButton)
-            button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+            set_by_name(button, toolButtonStyle="ToolButtonTextBesideIcon")
         bar.addSeparator()
         bar.addAction(actions["command_palette"])
         self.addToolBar(bar)
+
+    @property
+    def namespace_combo(self) -> QComboBox:
+        """The namespaces of all connections, made on first use; there while there are any."""
+        if self._namespace_combo is None:
+            from PySide6.QtWidgets import QComboBox
+
+            self._namespace_combo = QComboBox()
+            self._namespace_combo.setAccessibleName("Namespace")
+            self._namespace_combo.setToolTip("Namespace shown")
+            self._namespace_combo.setMinimumWidth(180)
+            self._namespace_combo.activated.connect(self._namespace_picked)
+            self._namespace_action = self._bar.insertWidget(self._gap_action, self._namespace_combo)
+            self._namespace_action.setVisible(False)
+            before = self._bar.widgetForAction(self.actions_by_name["open_file"])
+            QWidget.setTabOrder(before, self._namespace_combo)
+        return self._namespace_combo
 
     def _connect(self) -> None:
         workspace = self.workspace
@@ -181,7 +209,6 @@ class MainWindow(QMainWindow):
         workspace.solved.connect(self._hide_failure)
         workspace.told.connect(lambda text: self.tell("info", text))
         workspace.jobs.finished.connect(self._job_finished)
-        self.documents.currentChanged.connect(lambda _index: self._show_centre())
         self.welcome.open_file.connect(lambda: self.panels.commands.run("open_file"))
         self.welcome.connect_to_server.connect(lambda: self.panels.commands.run("connect"))
         self.welcome.open_demo.connect(lambda: self.panels.commands.run("open_demo"))
@@ -209,23 +236,23 @@ class MainWindow(QMainWindow):
         if place is not None:
             infos = (info for info in place.connection.namespaces if info.name == place.namespace)
             events = next((info.event_count for info in infos), 0)
-        self.status.show_counts(events, displayed)
-        self.status.show_dropped(dropped)
+        self.status.facts.show_counts(events, displayed)
+        self.status.facts.show_dropped(dropped)
         self._show_connection()
 
     def _show_connection(self) -> None:
-        place = self.workspace.place
+        place, facts = self.workspace.place, self.status.facts
         if place is None:
-            self.status.show_connection(None)
-            self.status.show_link(None)
+            facts.show_connection(None)
+            facts.show_link(None)
             self.setWindowTitle("Aether Desktop")
             return
         connection = place.connection
         size = connection.file_size
         text = connection.title if size is None else f"{connection.title}, {number_text(size)} bytes"
         read_only = connection.engine.read_only
-        self.status.show_connection(text, icon_name=connection.icon_name, read_only=read_only)
-        self.status.show_link(connection.link_up if connection.is_server else None)
+        facts.show_connection(text, icon_name=connection.icon_name, read_only=read_only)
+        facts.show_link(connection.link_up if connection.is_server else None)
         # The log of a namespace is called like it; streams and tails have names of their own.
         front = self.documents.title_in_front
         parts = [place.namespace, visible(connection.title), "Aether Desktop"]
@@ -258,16 +285,21 @@ class MainWindow(QMainWindow):
             (("append_like",), writable and selected),
             (("back",), workspace.can_go_back),
             (("forward",), workspace.can_go_forward),
-            (("close_tab",), self.documents.count() > 0),
+            (("close_tab",), self._has_documents),
         ):
             for name in names:
                 actions[name].setEnabled(possible)
 
+    @property
+    def _has_documents(self) -> bool:
+        return self._documents is not None and self._documents.count() > 0
+
     def _show_centre(self) -> None:
-        empty = self.documents.count() == 0
-        if empty:
+        if self._has_documents:
+            self._centre.setCurrentWidget(self.documents)
+        else:
             self.welcome.show_recent(self.workspace.settings.recent)
-        self._centre.setCurrentWidget(self.welcome if empty else self.documents)
+            self._centre.setCurrentWidget(self.welcome)
         self.update_actions()
 
     def show_link(self, connection: Connection) -> None:

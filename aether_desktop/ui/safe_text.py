@@ -17,6 +17,9 @@ _INVISIBLE = (
 )
 _CONTROLS = "\x00-\x1f\x7f-\x9f"
 
+# `html.escape` does the same and loads the tables of every entity.
+_MARKUP = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;"})
+
 _DELETE = 0x7F
 _CONTROL_PICTURES = 0x2400
 _DELETE_PICTURE = "\u2421"
@@ -60,10 +63,7 @@ def plain_tooltip(text: str, limit: int = TOOLTIP_LIMIT) -> str:
     """
     if not text:
         return ""
-    import html
-
-    shown = text[:limit]
-    body = html.escape(visible(shown, keep_lines=True), quote=True)
+    body = visible(text[:limit], keep_lines=True).translate(_MARKUP)
     if len(text) > limit:
         body += f"…\n\n{limit:,} of {len(text):,} characters"
     return f'<qt><div style="white-space: pre-wrap">{body}</div></qt>'

@@ -5,30 +5,35 @@ palette, fonts and style sheet; painted widgets read `current_theme()` in their 
 `theme_notifier().changed`.
 """
 
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
-from PySide6.QtCore import QObject, Qt, Signal
+from PySide6 import QtCore
+from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QColor, QFont, QFontDatabase, QFontInfo, QFontMetrics, QGuiApplication, QPalette
 from PySide6.QtWidgets import QApplication
 
+from aether_desktop.ui.by_name import set_by_name
 from aether_desktop.ui.theme_qss import style_sheet
 
 Scheme = Literal["system", "light", "dark"]
 Density = Literal["compact", "comfortable"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Meaning:
+#: The style, and properties of the application: it has that style, and its palette is one of ours.
+_STYLE: Final = "Fusion"
+_STYLED: Final = "aetherStyled"
+_THEMED: Final = "aetherThemed"
+
+
+class Meaning(NamedTuple):
     """A colour that says something: for text and icons, and as the tint behind them."""
 
     text: QColor
     tint: QColor
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Theme:
+class Theme(NamedTuple):
     """Every colour of one scheme by its role. `chips` are the six hues of the event types."""
 
     name: Literal["light", "dark"]
@@ -261,24 +266,41 @@ def apply_theme(app: QApplication, scheme: Scheme = "system") -> Theme:
         hints.colorSchemeChanged.connect(_notifier.system_scheme_changed)
     _notifier.scheme = scheme
     # Native dialogs and title bars follow the hint, our own widgets the palette.
-    wanted = {"light": Qt.ColorScheme.Light, "dark": Qt.ColorScheme.Dark}.get(scheme, Qt.ColorScheme.Unknown)
-    if wanted is Qt.ColorScheme.Unknown:
+    if scheme == "system":
         hints.unsetColorScheme()
-        theme = DARK if hints.colorScheme() is Qt.ColorScheme.Dark else LIGHT
+        theme = DARK if _system_is_dark(app) else LIGHT
     else:
-        hints.setColorScheme(wanted)
-        theme = DARK if wanted is Qt.ColorScheme.Dark else LIGHT
+        set_by_name(hints, colorScheme=scheme.capitalize())
+        theme = DARK if scheme == "dark" else LIGHT
     _notifier.theme = theme
     _fonts.cache_clear()
-    if not app.property("aetherThemed"):
-        # By name: a style object would have Python make every enumeration of QStyle.
-        app.setStyle("Fusion")
-        app.setProperty("aetherThemed", True)
+    if not app.property(_STYLED):
+        app.setStyle(_STYLE)
+        app.setProperty(_STYLED, True)
+    app.setProperty(_THEMED, True)
     app.setFont(_with_features(app.font()))
     app.setPalette(palette_for(theme))
     app.setStyleSheet(style_sheet(theme, QFontMetrics(app.font()).height()))
     _notifier.changed.emit()
     return theme
+
+
+def make_application(program: str) -> QApplication:
+    """Return a new application, called `program`, in the style that the themes are made for."""
+    # As an argument: `setStyle` returns a style, for which Python makes every enumeration of QStyle.
+    app = QApplication([program, "-style", _STYLE])
+    app.setProperty(_STYLED, True)
+    return app
+
+
+def _system_is_dark(app: QApplication) -> bool:
+    """Whether the system wants light text on dark ground."""
+    if not app.property(_THEMED):
+        # The palette still is the system's, and spares the first paint the enumerations of Qt.
+        palette = app.palette()
+        text, ground = palette.windowText().color(), palette.window().color()
+        return text.lightness() > ground.lightness()
+    return app.styleHints().colorScheme() is QtCore.Qt.ColorScheme.Dark
 
 
 def _with_features(font: QFont) -> QFont:

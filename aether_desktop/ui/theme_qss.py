@@ -1,7 +1,8 @@
 """The small style sheet: only what a palette cannot say about bars, tabs, buttons, fields and scroll bars.
 
 Properties that widgets may set before they are shown (`setProperty(name, value)`):
-`primary` (push button filled with the accent), `link` (push button that looks like a link), `tabRole`
+`primary` (push button filled with the accent), `link` (push button that looks like a link), `start` (large button
+of the welcome page), `tone` (label: "second" for text that says the less important), `tabRole`
 ("document" or "panel", see `set_tab_role`), `field` (a frame or editor with the border of a field),
 `invalid` (a field whose content is refused), `band` (a frame on window colour with a line below).
 """
@@ -10,12 +11,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QTabBar, QWidget
+from PySide6 import QtCore
+from PySide6.QtWidgets import QWidget
 
 from aether_desktop.assets import asset
 
 if TYPE_CHECKING:
+    from PySide6.QtWidgets import QTabBar
+
     from aether_desktop.ui.theme import Theme
 
 
@@ -25,7 +28,8 @@ def set_tab_role(tabs: QTabBar, role: Literal["document", "panel"]) -> None:
     tabs.setDrawBase(False)
     tabs.setExpanding(False)
     tabs.setUsesScrollButtons(True)
-    tabs.setElideMode(Qt.TextElideMode.ElideMiddle if role == "document" else Qt.TextElideMode.ElideNone)
+    elide = QtCore.Qt.TextElideMode
+    tabs.setElideMode(elide.ElideMiddle if role == "document" else elide.ElideNone)
     restyle(tabs)
 
 
@@ -92,6 +96,12 @@ QPushButton[link="true"] {{ border: 2px solid transparent; background: transpare
 QPushButton[link="true"]:hover {{ text-decoration: underline; }}
 QPushButton[link="true"]:focus {{ border-color: {c["accent"]}; padding: 0 4px; }}
 QPushButton[link="true"]:disabled {{ color: {c["disabled"]}; }}
+QPushButton[start="true"] {{ border-color: {c["line"]}; background: {c["base"]}; padding: 0 17px;
+    text-align: left; min-height: {max(54, 2 * font_height + 22)}px; }}
+QPushButton[start="true"]:hover {{ border-color: {c["lineStrong"]}; background: {c["base"]}; }}
+QPushButton[start="true"]:pressed {{ background: {c["sel"]}; }}
+QPushButton[start="true"]:focus {{ border-color: {c["accent"]}; padding: 0 16px; }}
+QLabel[tone="second"] {{ color: {c["text2"]}; }}
 
 QLineEdit, QAbstractSpinBox, QComboBox, *[field="true"] {{ border: 1px solid {c["lineStrong"]};
     border-radius: 4px; background: {c["base"]}; color: {c["text"]};

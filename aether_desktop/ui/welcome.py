@@ -4,26 +4,31 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QKeySequence, QPainter, QPaintEvent, QPen
+from PySide6.QtCore import QSize, Signal
+from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import (
-    QAbstractButton,
     QHBoxLayout,
     QLabel,
     QListWidget,
     QListWidgetItem,
+    QPushButton,
     QScrollArea,
     QVBoxLayout,
     QWidget,
 )
 
 from aether_desktop.numbers import number_text
-from aether_desktop.ui.empty_state import plain_label
-from aether_desktop.ui.icons import app_icon, icon, pixmap
+from aether_desktop.ui.by_name import set_by_name
+from aether_desktop.ui.icons import app_pixmap, icon
 from aether_desktop.ui.safe_text import plain_tooltip, visible
-from aether_desktop.ui.theme import current_theme, theme_notifier, ui_font
+from aether_desktop.ui.theme import ui_font
+from aether_desktop.urls import file_of, title_of
+from aether_engine.errors import StoreUnavailableError
 
 _COLUMN_WIDTH = 452
+#: Where the items of the recent ones keep their URL: the first role that is not Qt's.
+_URL_ROLE = 0x0100
+_NO_RECENT = "No files yet. What you open is listed here."
 _KEYS = (
     ("Ctrl+Shift+P", "Every command, by name"),
     ("Ctrl+P", "Open an actor by name"),
@@ -32,50 +37,71 @@ _KEYS = (
 )
 
 
-class StartButton(QAbstractButton):
-    """A large button: icon, what it does, what that means, and its shortcut."""
+class StartButton(QPushButton):
+    """A large button: icon, what it does, what that means, and its shortcut.
+
+    It is made of labels: the colours of a painter written in Python are enumerations' business (see `by_name`).
+    """
 
     def __init__(self, icon_name: str, title: str, text: str, keys: str = "") -> None:
         super().__init__()
-        self._icon_name = icon_name
-        self._title = title
-        self._text = text
-        self._keys = QKeySequence(keys).toString(QKeySequence.SequenceFormat.NativeText)
+        self.setProperty("start", True)
+        self.setIcon(icon(icon_name, "accent"))
+        self.setIconSize(QSize(20, 20))
+        shortcut = QKeySequence(keys).toString(QKeySequence.SequenceFormat.NativeText)
         self.setAccessibleName(title)
         self.setAccessibleDescription(text)
-        self.setToolTip(plain_tooltip(f"{title} ({self._keys})" if keys else title))
-        self.setMinimumHeight(max(56, self.fontMetrics().height() * 2 + 24))
-        self.setAttribute(Qt.WidgetAttribute.WA_Hover)
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        theme_notifier().changed.connect(self.update)
+        self.setToolTip(plain_tooltip(f"{title} ({shortcut})" if keys else title))
+        words = QVBoxLayout()
+        words.setSpacing(4)
+        words.addStretch()
+        words.addWidget(_label(title, semibold=True))
+        words.addWidget(_label(text, tone="second"))
+        words.addStretch()
+        row = QHBoxLayout(self)
+        # The icon is at the left of them.
+        row.setContentsMargins(54, 0, 16, 0)
+        row.addLayout(words, 1)
+        if keys:
+            row.addWidget(_label(shortcut, tone="second"))
 
     def sizeHint(self) -> QSize:
-        return QSize(_COLUMN_WIDTH, self.minimumHeight())
+        return QSize(_COLUMN_WIDTH, super().sizeHint().height())
 
-    def paintEvent(self, event: QPaintEvent) -> None:
-        theme = current_theme()
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        pressed, focused = self.isDown(), self.hasFocus()
-        edge = theme.accent if focused else theme.lineStrong if self.underMouse() else theme.line
-        width = 2 if focused else 1
-        painter.setPen(QPen(edge, width))
-        painter.setBrush(theme.sel if pressed else theme.base)
-        inset = width / 2
-        painter.drawRoundedRect(QRectF(self.rect()).adjusted(inset, inset, -inset, -inset), 4, 4)
-        image = pixmap(self._icon_name, 20, theme.accent, self.devicePixelRatioF())
-        painter.drawPixmap(QRectF(18, self.height() / 2 - 10, 20, 20), image, QRectF(image.rect()))
-        metrics = self.fontMetrics()
-        top = (self.height() - 2 * metrics.height() - 4) // 2 + metrics.ascent()
-        painter.setPen(theme.text)
-        painter.setFont(ui_font(semibold=True))
-        painter.drawText(54, top, self._title)
-        painter.setPen(theme.text2)
-        painter.setFont(ui_font())
-        painter.drawText(54, top + metrics.height() + 4, self._text)
-        right = self.rect().adjusted(0, 0, -16, 0)
-        painter.drawText(right, int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter), self._keys)
-        painter.end()
+
+class RecentList(QListWidget):
+    """Files opened lately; while there are none it says so."""
+
+    url_chosen = Signal(str)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setAccessibleName("Recent files")
+        self.setMinimumHeight(220)
+        self._none = QLabel(_NO_RECENT, self)
+        self._none.move(4, 1)
+        self._none.setEnabled(False)
+        self.itemActivated.connect(self._chosen)
+        self.itemClicked.connect(self._chosen)
+
+    def show_urls(self, urls: list[str]) -> None:
+        """List the files that `urls` name; those that are gone say so."""
+        self.clear()
+        for url in urls:
+            try:
+                path = file_of(url)
+            except StoreUnavailableError:
+                # Settings can be written by hand.
+                continue
+            place = f"{visible(str(path.parent))}, {_detail(path)}"
+            item = QListWidgetItem(icon("file"), f"{visible(title_of(url))}\n{place}")
+            item.setData(_URL_ROLE, url)
+            item.setToolTip(plain_tooltip(str(path)))
+            self.addItem(item)
+        self._none.setVisible(not self.count())
+
+    def _chosen(self, item: QListWidgetItem) -> None:
+        self.url_chosen.emit(item.data(_URL_ROLE))
 
 
 class WelcomePage(QScrollArea):
@@ -99,15 +125,9 @@ class WelcomePage(QScrollArea):
             "bag", "Explore the demo", "A shop with orders, payments, stock and damaged events"
         )
         self._demo.clicked.connect(self.open_demo)
-        self._recent_title = QLabel()
-        self._recent_title.setFont(ui_font(semibold=True))
-        self.recent = QListWidget()
-        self.recent.setAccessibleName("Recent files")
-        self.recent.setMinimumHeight(220)
-        self.recent.itemActivated.connect(
-            lambda item: self.recent_chosen.emit(item.data(Qt.ItemDataRole.UserRole))
-        )
-        self.recent.itemClicked.connect(lambda item: self.recent_chosen.emit(item.data(Qt.ItemDataRole.UserRole)))
+        self._recent_title = _label("", semibold=True)
+        self.recent = RecentList()
+        self.recent.url_chosen.connect(self.recent_chosen)
         page = QWidget()
         row = QHBoxLayout(page)
         row.setSpacing(56)
@@ -122,24 +142,8 @@ class WelcomePage(QScrollArea):
 
     def show_recent(self, urls: list[str]) -> None:
         """List files opened lately; those that are gone say so."""
-        # The engine knows URLs; it is not loaded for a first start, which has none.
-        if urls:
-            from aether_desktop.connection import file_of, title_of
-        self.recent.clear()
-        self._recent_title.setText(f"Recent  {len(urls)}")
-        for url in urls:
-            path = file_of(url)
-            detail = _detail(path)
-            item = QListWidgetItem(
-                icon("file"), f"{visible(title_of(url))}\n{visible(str(path.parent))}, {detail}"
-            )
-            item.setData(Qt.ItemDataRole.UserRole, url)
-            item.setToolTip(plain_tooltip(str(path)))
-            self.recent.addItem(item)
-        if not urls:
-            item = QListWidgetItem("No files yet. What you open is listed here.")
-            item.setFlags(Qt.ItemFlag.NoItemFlags)
-            self.recent.addItem(item)
+        self.recent.show_urls(urls)
+        self._recent_title.setText(f"Recent  {self.recent.count()}")
 
     def _left(self) -> QVBoxLayout:
         column = QVBoxLayout()
@@ -147,7 +151,7 @@ class WelcomePage(QScrollArea):
         column.addStretch(1)
         head = QHBoxLayout()
         logo = QLabel()
-        logo.setPixmap(app_icon().pixmap(QSize(40, 40)))
+        logo.setPixmap(app_pixmap(40, logo.devicePixelRatioF()))
         words = QVBoxLayout()
         words.setSpacing(0)
         name = QLabel("Aether Desktop")
@@ -160,16 +164,15 @@ class WelcomePage(QScrollArea):
         head.addStretch()
         column.addLayout(head)
         column.addSpacing(16)
-        column.addWidget(_heading("Start"))
+        column.addWidget(_label("Start", semibold=True))
         column.addWidget(self._open)
         column.addWidget(self._connect)
         column.addWidget(self._demo)
         column.addSpacing(16)
-        column.addWidget(_heading("Good to know"))
+        column.addWidget(_label("Good to know", semibold=True))
         for keys, meaning in _KEYS:
             line = QHBoxLayout()
-            label = QLabel(keys)
-            label.setFont(ui_font(semibold=True))
+            label = _label(keys, semibold=True)
             label.setFixedWidth(120)
             line.addWidget(label)
             line.addWidget(QLabel(meaning), 1)
@@ -184,16 +187,20 @@ class WelcomePage(QScrollArea):
         column.addWidget(self._recent_title)
         self.recent.setFixedWidth(_COLUMN_WIDTH + 100)
         column.addWidget(self.recent)
-        drop = plain_label("Drop an .aether or .ndjson file anywhere here. Looking never changes it.")
-        drop.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        drop = QLabel("Drop an .aether or .ndjson file anywhere here. Looking never changes it.")
+        drop.setWordWrap(True)
+        set_by_name(drop, alignment="AlignCenter", textInteractionFlags="TextSelectableByMouse")
         column.addWidget(drop)
         column.addStretch(2)
         return column
 
 
-def _heading(text: str) -> QLabel:
+def _label(text: str, *, semibold: bool = False, tone: str = "") -> QLabel:
     label = QLabel(text)
-    label.setFont(ui_font(semibold=True))
+    if semibold:
+        label.setFont(ui_font(semibold=True))
+    if tone:
+        label.setProperty("tone", tone)
     return label
 
 

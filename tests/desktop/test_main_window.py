@@ -89,7 +89,7 @@ async def test_the_bars_say_what_is_shown(seen: DrivenWindow, events: list[dict[
 
 
 def displayed(seen: DrivenWindow) -> str:
-    return seen.window.status._displayed.text()
+    return seen.window.status.facts.displayed.text()
 
 
 async def test_a_stream_counts_while_it_is_read(

@@ -1,7 +1,6 @@
 """The palette keeps its contrasts, chips are the same everywhere, and Qt gets what the theme says."""
 
 import sys
-from dataclasses import fields
 
 import pytest
 from PySide6.QtGui import QColor, QFontMetrics, QImage, QPainter, QPalette
@@ -82,10 +81,9 @@ def test_borders_and_chips_can_be_seen(theme: Theme) -> None:
 
 def test_every_role_is_a_valid_color() -> None:
     for theme in (LIGHT, DARK):
-        for field in fields(theme):
-            value = getattr(theme, field.name)
+        for name, value in zip(theme._fields, theme, strict=True):
             if isinstance(value, QColor):
-                assert value.isValid(), field.name
+                assert value.isValid(), name
     with pytest.raises(KeyError):
         LIGHT.color("name")
     with pytest.raises(KeyError):
