@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from PySide6.QtCore import QObject, Signal
 
 from aether_desktop.jobs import Job, Jobs
+from aether_desktop.numbers import number_text
 from aether_desktop.settings import Settings
 from aether_desktop.tasks import TaskOwner
 from aether_desktop.urls import title_of
@@ -80,6 +81,8 @@ class Workspace(QObject):
     link_changed = Signal(object)
     place_changed = Signal()
     selection_changed = Signal(object)
+    selection_cleared = Signal()
+    """What was selected is gone with its connection."""
     history_changed = Signal()
     failed = Signal(object)
     solved = Signal(str)
@@ -168,10 +171,7 @@ class Workspace(QObject):
         """Close one connection; what was shown of it is closed by whoever shows it."""
         if connection in self.connections:
             self.connections.remove(connection)
-            self._history = [entry for entry in self._history if entry.place.connection is not connection]
-            self._position = len(self._history) - 1
-            if self.selection is not None and self.selection.place.connection is connection:
-                self.selection = None
+            self._forget(connection)
             if self.place is not None and self.place.connection is connection:
                 self.use_place(None)
             self.connections_changed.emit()
@@ -216,6 +216,16 @@ class Workspace(QObject):
         self._position = len(self._history) - 1
         self._select(selection)
 
+    async def select_at(self, place: Place, sequence: int) -> bool:
+        """Select the event at `sequence`; that there is none (any more) is told."""
+        store = await self.store(place)
+        async for batch in store.read(from_sequence=sequence, to_sequence=sequence):
+            for stored in batch:
+                self.select(place, stored)
+                return True
+        self.told.emit(f"There is no event at sequence {number_text(sequence)} of {place.namespace}.")
+        return False
+
     def go_back(self) -> None:
         self._go(-1)
 
@@ -224,16 +234,31 @@ class Workspace(QObject):
 
     @property
     def can_go_back(self) -> bool:
-        return self._position > 0
+        return self._target(-1) >= 0
 
     @property
     def can_go_forward(self) -> bool:
-        return self._position < len(self._history) - 1
+        return self._target(1) < len(self._history)
+
+    def _target(self, by: int) -> int:
+        # Where the selection itself is gone, one stands behind the place in the history.
+        return self._position + (0 if by < 0 and self.selection is None else by)
 
     def _go(self, by: int) -> None:
-        if 0 <= self._position + by < len(self._history):
-            self._position += by
-            self._select(self._history[self._position])
+        target = self._target(by)
+        if 0 <= target < len(self._history):
+            self._position = target
+            self._select(self._history[target])
+
+    def _forget(self, connection: Connection) -> None:
+        """Take what is of a connection out of the history; where one stands in it stays as near as can be."""
+        before = self._history[: self._position + 1]
+        self._position = sum(entry.place.connection is not connection for entry in before) - 1
+        self._history = [entry for entry in self._history if entry.place.connection is not connection]
+        if self.selection is not None and self.selection.place.connection is connection:
+            self.selection = None
+            self.selection_cleared.emit()
+        self.history_changed.emit()
 
     def _select(self, selection: Selection) -> None:
         self.selection = selection

@@ -49,6 +49,8 @@ COMMANDS = (
     Command("quick_open", "Open actor by name", "Go", "search", ("Ctrl+P",)),
     Command("previous_event", "Previous event", "Go", "chevron-up", ("F7", "Ctrl+Up")),
     Command("next_event", "Next event", "Go", "chevron-down", ("F8", "Ctrl+Down")),
+    Command("previous_related", "Previous event of the correlation", "Go", "", ("Ctrl+,",)),
+    Command("next_related", "Next event of the correlation", "Go", "", ("Ctrl+.",)),
     Command("back", "Back", "Go", "", ("Alt+Left",)),
     Command("forward", "Forward", "Go", "", ("Alt+Right",)),
     Command("next_pane", "Next pane", "Go", "", ("F6",), "Take the keyboard to the next pane"),

@@ -78,6 +78,7 @@ class Commands(QObject):
             "reset_layout": panels.reset_layout,
             "command_palette": self.show_palette,
             "about": lambda: about_box(window).open(),
+            **panels.inspection.commands(),
         }
 
     def run(self, name: str) -> None:

@@ -1,84 +1,150 @@
-"""The line under an event that leads to its cause, its effects and the other events of its correlation."""
+"""The lines under an event that lead to its cause, its effects and the other events of its correlation."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QHBoxLayout, QWidget
+from PySide6.QtCore import QPoint, Qt, Signal
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QPushButton, QVBoxLayout, QWidget
 
+from aether_desktop.ui.flow_layout import FlowLayout, group
 from aether_desktop.ui.links import IconLabel, LinkButton
-from aether_desktop.ui.safe_text import plain_tooltip
+from aether_desktop.ui.safe_text import plain_tooltip, visible
 from aether_desktop.ui.theme import grown
 from aether_desktop.ui.tinted import Surface, ToneLabel
-
-_EFFECTS_SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A place to go to: what stands there, such as `#6,343`, and what is handed back when it is chosen."""
+    """A place to go to: what stands there, such as `#6,343`, and what is handed back when it is chosen.
+
+    With `choices` it is a list to choose from; the one that is `current` is ticked.
+    """
 
     text: str
     target: object
     tooltip: str = ""
+    choices: tuple[Link, ...] = ()
+    current: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LinkGroup:
+    """What relates the event to others: a name, the links, and words where there is none (yet)."""
+
+    title: str
+    links: Sequence[Link] = ()
+    words: str = ""
 
 
 class EventLinks(Surface):
-    """Cause, effects and correlation of one event; hidden while there is none of them."""
+    """The groups of `set_groups`, and below them what is to be said about the search for them."""
 
     link_activated = Signal(object)
     """The target of the link that was chosen."""
+    search_requested = Signal()
+    """Look through what was not looked at."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("window", top="line", parent=parent)
         self.setAccessibleName("Links of the event")
-        self._row = QHBoxLayout(self)
-        self._row.setContentsMargins(12, 0, 8, 0)
-        self._row.setSpacing(4)
-        self._row.addWidget(IconLabel("link", parent=self))
-        self._row.addSpacing(2)
-        self._row.addStretch(1)
         self._parts: list[QWidget] = []
-        self.setFixedHeight(grown(36))
+        self._shown: tuple[object, ...] = ()
+        column = QVBoxLayout(self)
+        column.setContentsMargins(12, 8, 8, 8)
+        column.setSpacing(4)
+        line = QHBoxLayout()
+        line.setSpacing(6)
+        sign = QVBoxLayout()
+        sign.setContentsMargins(0, 3, 0, 0)
+        sign.addWidget(IconLabel("link", parent=self), 0, Qt.AlignmentFlag.AlignTop)
+        line.addLayout(sign)
+        self._row = FlowLayout(spacing=6, row_spacing=4)
+        line.addLayout(self._row, 1)
+        column.addLayout(line)
+        self._note = QWidget(self)
+        self._note_text = ToneLabel(elide=Qt.TextElideMode.ElideMiddle, parent=self._note)
+        self._search = LinkButton("Search all", self._note)
+        self._search.setToolTip(plain_tooltip("Look through every namespace of this connection"))
+        self._search.clicked.connect(self.search_requested)
+        row = QHBoxLayout(self._note)
+        row.setContentsMargins(22, 0, 0, 0)
+        row.setSpacing(8)
+        row.addWidget(self._note_text, 1)
+        row.addWidget(self._search)
+        column.addWidget(self._note)
+        self.setMinimumHeight(grown(36))
         self.hide()
 
-    def set_links(
-        self, cause: Link | None = None, effects: Sequence[Link] = (), correlation: Link | None = None
-    ) -> None:
-        """Show other links; effects beyond three are counted and in the tooltip of the count."""
+    @property
+    def note(self) -> str:
+        """What is said about the search; empty if nothing is."""
+        return self._note_text.text()
+
+    def set_groups(self, groups: Sequence[LinkGroup], *, note: str = "", can_search: bool = False) -> None:
+        """Show other links; `note` says what was looked at or not found, `can_search` offers to go on."""
+        shown = (tuple(groups), note, can_search)
+        if shown == self._shown:
+            return
+        self._shown = shown
+        self._note_text.set_text(note)
+        self._search.setVisible(can_search)
+        self._note.setVisible(bool(note) or can_search)
+        focus = next((place for place, part in enumerate(self._buttons()) if part.hasFocus()), -1)
         for part in self._parts:
             self._row.removeWidget(part)
+            part.hide()
             part.deleteLater()
         self._parts.clear()
-        groups: list[tuple[str, Sequence[Link]]] = []
-        if cause is not None:
-            groups.append(("Cause", (cause,)))
-        if effects:
-            groups.append(("Effects" if len(effects) > 1 else "Effect", effects[:_EFFECTS_SHOWN]))
-        if correlation is not None:
-            groups.append(("Correlation", (correlation,)))
-        for number, (title, links) in enumerate(groups):
-            if number:
-                separator = ToneLabel("|", "text3", parent=self)
-                separator.setContentsMargins(2, 0, 6, 0)
-                self._add(separator)
-            self._add(ToneLabel(title, parent=self))
-            for link in links:
-                button = LinkButton(link.text, self)
-                button.setAccessibleName(f"{title} {button.accessibleName()}")
-                button.setToolTip(plain_tooltip(link.tooltip))
-                button.clicked.connect(lambda _checked=False, target=link.target: self.link_activated.emit(target))
-                self._add(button)
-            if title == "Effects" and len(effects) > _EFFECTS_SHOWN:
-                rest = effects[_EFFECTS_SHOWN:]
-                more = ToneLabel(f"and {len(rest):,} more", parent=self)
-                more.setToolTip(plain_tooltip("\n".join(link.text for link in rest)))
-                self._add(more)
-        self.setVisible(bool(groups))
+        for number, each in enumerate(groups):
+            self._add(self._group(each, is_last=number == len(groups) - 1))
+        # The last item of a flow stands at the right; here that is nothing.
+        self._add(QWidget(self))
+        buttons = self._buttons()
+        if 0 <= focus < len(buttons):
+            buttons[focus].setFocus(Qt.FocusReason.OtherFocusReason)
+        self.setVisible(bool(groups) or bool(note))
+
+    def _buttons(self) -> list[QPushButton]:
+        return [button for part in self._parts for button in part.findChildren(QPushButton)]
+
+    def _group(self, shown: LinkGroup, *, is_last: bool) -> QWidget:
+        parts: list[QWidget | int] = [ToneLabel(shown.title, parent=self)]
+        for link in shown.links:
+            button = LinkButton(link.text, self)
+            button.setAccessibleName(f"{shown.title} {button.accessibleName()}")
+            button.setToolTip(plain_tooltip(link.tooltip))
+            button.clicked.connect(lambda _checked=False, link=link, button=button: self._activate(link, button))
+            parts.append(button)
+        if shown.words:
+            parts.append(ToneLabel(shown.words, parent=self))
+        if not is_last:
+            parts += [4, ToneLabel("|", "text3", parent=self)]
+        return group(self, *parts, spacing=2)
 
     def _add(self, part: QWidget) -> None:
-        self._row.insertWidget(self._row.count() - 1, part)
+        self._row.addWidget(part)
         self._parts.append(part)
         part.show()
+
+    def _activate(self, link: Link, button: QPushButton) -> None:
+        if not link.choices:
+            self.link_activated.emit(link.target)
+            return
+        menu = self.menu_of(link)
+        menu.popup(button.mapToGlobal(QPoint(0, button.height())))
+
+    def menu_of(self, link: Link) -> QMenu:
+        """Return the list of a link with choices."""
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.setToolTipsVisible(True)
+        menu.addSection(visible(link.tooltip).replace("&", "&&"))
+        for choice in link.choices:
+            action = menu.addAction(visible(choice.text).replace("&", "&&"))
+            action.setToolTip(plain_tooltip(choice.tooltip))
+            action.setCheckable(choice.current)
+            action.setChecked(choice.current)
+            action.triggered.connect(lambda _checked=False, target=choice.target: self.link_activated.emit(target))
+        return menu

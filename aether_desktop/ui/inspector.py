@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
 from PySide6.QtCore import QPoint, Qt, Signal
@@ -12,15 +11,17 @@ from aether_desktop.models.event_cells import short_reason
 from aether_desktop.models.event_diff import EventDiff
 from aether_desktop.models.event_facts import EventFacts
 from aether_desktop.models.json_tree import JsonTreeModel
+from aether_desktop.models.related_events import Relatives
 from aether_desktop.models.tree_roles import TreeRole, written
 from aether_desktop.ui.banner import Banner, BannerKind
 from aether_desktop.ui.empty_state import EmptyState
-from aether_desktop.ui.event_links import EventLinks, Link
+from aether_desktop.ui.event_links import EventLinks
 from aether_desktop.ui.hex_view import HexView
 from aether_desktop.ui.icons import icon
 from aether_desktop.ui.json_view import JsonView
 from aether_desktop.ui.links import LinkButton
 from aether_desktop.ui.raw_view import RawView
+from aether_desktop.ui.relative_links import can_search, link_groups, search_note
 from aether_desktop.ui.theme import grown
 from aether_desktop.ui.theme_qss import set_tab_role
 from aether_desktop.ui.tinted import Surface, ToneLabel
@@ -55,8 +56,10 @@ class Inspector(QWidget):
 
     copy_requested = Signal(object)
     """A text to copy (str), never a shortened one."""
-    link_activated = Signal(object)
-    """The target of a link of `set_links`."""
+    relative_chosen = Signal(object)
+    """A relative of the event to go to (`RelatedEvent`)."""
+    search_requested = Signal()
+    """Look for relatives where nobody looked yet."""
     title_changed = Signal(str)
     """Another event is shown; `detail_text` has changed."""
 
@@ -95,7 +98,7 @@ class Inspector(QWidget):
         same = stored is self._stored and namespace == self._namespace
         self._stored, self._previous, self._namespace = stored, previous, namespace
         if not same or stored is None:
-            self.links.set_links()
+            self.links.set_groups([])
             self._show_document()
         self._show_difference()
         self._pages.setCurrentWidget(self._content if stored is not None else self._empty)
@@ -104,11 +107,14 @@ class Inspector(QWidget):
             self._detail = detail
             self.title_changed.emit(detail)
 
-    def set_links(
-        self, cause: Link | None = None, effects: Sequence[Link] = (), correlation: Link | None = None
-    ) -> None:
-        """Say what caused the event, what it caused, and how many belong together."""
-        self.links.set_links(cause, effects, correlation)
+    def show_relatives(self, relatives: Relatives | None) -> None:
+        """Say what caused the event, what it caused, and what belongs to it, as far as that is known."""
+        if relatives is None or self._stored is None:
+            self.links.set_groups([])
+            return
+        self.links.set_groups(
+            link_groups(relatives), note=search_note(relatives), can_search=can_search(relatives)
+        )
 
     def select_bytes(self, span: Span | None) -> None:
         """Mark bytes of the event in every view."""
@@ -173,7 +179,8 @@ class Inspector(QWidget):
             view.copy_requested.connect(self.copy_requested)
         self.raw.customContextMenuRequested.connect(lambda point: self._bytes_menu(self.raw, point))
         self.hex.customContextMenuRequested.connect(lambda point: self._bytes_menu(self.hex, point))
-        self.links.link_activated.connect(self.link_activated)
+        self.links.link_activated.connect(self.relative_chosen)
+        self.links.search_requested.connect(self.search_requested)
         self.tabs.currentChanged.connect(lambda _index: self._fill())
         self.raw.shown_changed.connect(self._show_raw_footer)
         self._raw_footer.more.clicked.connect(self.raw.load_all)

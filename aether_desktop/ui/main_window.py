@@ -46,7 +46,7 @@ _DEFAULT_SIZE = (1440, 900)
 _PREPARE_AFTER = 150
 _NEED_PLACE = ("new_tail", "go_to", "quick_open", "export_namespace", "next_event", "previous_event")
 _NEED_WRITABLE = ("append", "import_events")
-_NEED_SELECTION = ("copy_event", "open_stream", "export_actor")
+_NEED_SELECTION = ("copy_event", "open_stream", "export_actor", "next_related", "previous_related")
 
 
 class MainWindow(QMainWindow):
@@ -204,6 +204,7 @@ class MainWindow(QMainWindow):
         workspace.connection_opened.connect(lambda connection: self.panels.show_connection(connection))
         workspace.link_changed.connect(self.show_link)
         workspace.selection_changed.connect(lambda _selection: self.update_actions())
+        workspace.selection_cleared.connect(self.update_actions)
         workspace.history_changed.connect(self.update_actions)
         workspace.failed.connect(self._show_failure)
         workspace.solved.connect(self._hide_failure)

@@ -16,6 +16,7 @@ from aether_desktop.ui.commands import Commands
 from aether_desktop.ui.desk import ORDER_TAIL, Desk
 from aether_desktop.ui.dock_title import DockTitle
 from aether_desktop.ui.event_view import EventView
+from aether_desktop.ui.inspection import Inspection
 from aether_desktop.ui.inspector import Inspector
 from aether_desktop.ui.navigator import Navigator
 from aether_desktop.ui.state_panel import StatePanel
@@ -48,6 +49,7 @@ class Panels(QObject):
         self.navigator.setMinimumWidth(_NAVIGATOR_WIDTH[0])
         self.inspector = Inspector()
         self.inspector.setMinimumWidth(_INSPECTOR_WIDTH[0])
+        self.inspection = Inspection(self._workspace, self.inspector, self)
         self.state_panel = StatePanel(self.state)
         self.state_panel.setMinimumWidth(_INSPECTOR_WIDTH[0])
         left, right = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea
@@ -69,7 +71,7 @@ class Panels(QObject):
     @property
     def busy(self) -> bool:
         """Whether anything that is in sight is still being loaded."""
-        return self.desk.busy or self.actors.busy or self.state.busy
+        return self.desk.busy or self.actors.busy or self.state.busy or self.inspection.busy
 
     async def close(self) -> None:
         """End what panels, tabs and commands do."""
@@ -77,6 +79,7 @@ class Panels(QObject):
         await self.commands.close()
         await self.desk.close()
         await self.state.close()
+        await self.inspection.close()
         await self.actors.close()
 
     # -- docks
@@ -163,6 +166,7 @@ class Panels(QObject):
         workspace, navigator = self._workspace, self.navigator
         workspace.place_changed.connect(self._place_changed)
         workspace.selection_changed.connect(self._selection_changed)
+        workspace.selection_cleared.connect(self.state.clear)
         navigator.namespace_chosen.connect(lambda connection, name: self.show_place(Place(connection, name)))
         navigator.actor_opened.connect(self._open_actor)
         navigator.search_changed.connect(self._search_actors)
@@ -215,6 +219,7 @@ class Panels(QObject):
     def _changed(self) -> None:
         self._workspace.start(self._refresh(), "refresh")
         self.state.refresh()
+        self.inspection.refresh()
         self.actors.reload()
 
     async def _refresh(self) -> None:
@@ -226,8 +231,6 @@ class Panels(QObject):
         place = self._workspace.place
         if place is None:
             self.actors.show(None)
-            self.inspector.show_event(None, namespace="")
-            self.state.clear()
         else:
             self.navigator.tree.choose(place.connection, place.namespace)
             self._search_actors(self.navigator.search.text())

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+from typing import Any, cast
 
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QAbstractItemModelTester, QTest
-from PySide6.QtWidgets import QAbstractButton, QTreeView, QWidget
+from PySide6.QtWidgets import QAbstractButton, QLabel, QMenu, QTreeView, QWidget
 from pytestqt.qtbot import QtBot
 
+from aether_desktop.connection import Connection
 from aether_desktop.models.event_facts import EventFacts
+from aether_desktop.models.related_events import Relatives
 from aether_desktop.models.tree_roles import TreeRole
-from aether_desktop.ui.event_links import Link
 from aether_desktop.ui.hex_view import HexView
 from aether_desktop.ui.inspector import Inspector
 from aether_desktop.ui.raw_view import RawView
+from aether_desktop.workspace import Place, Selection
 from aether_engine.errors import ChecksumMismatchError, EventLostError
 from aether_engine.event import Event, ReplayError, StoredEvent
+from aether_engine.trace import Related, RelatedEvent
 
 RAW = (
     b'{"id":"e1","eventType":"Paid","actorId":"order-1","version":%d,"data":{"total":%s,"note":"a\\u0001b"},'
@@ -168,25 +172,85 @@ def test_hostile_text_stays_text(inspector: Inspector) -> None:
     inspector.grab()
 
 
+def relatives(inspector: Inspector, related: Related | None, **fields: Any) -> Relatives:
+    """What is known about the relatives of the event that is shown; nobody asks for its connection."""
+    assert inspector.stored is not None
+    selection = Selection(Place(cast(Connection, None), "shop"), inspector.stored)
+    defaults: dict[str, Any] = {"cause_id": "e0", "correlation_id": "c-1", "is_searching": False}
+    return Relatives(selection, related=related, **(defaults | fields))
+
+
+def relative(sequence: int, namespace: str = "shop") -> RelatedEvent:
+    return RelatedEvent(namespace, sequence, "Paid", "order-1", sequence, NOW)
+
+
+def visible_buttons(inspector: Inspector) -> list[QAbstractButton]:
+    return [each for each in inspector.links.findChildren(QAbstractButton) if each.isVisible()]
+
+
+def said(inspector: Inspector) -> list[str]:
+    """The words in the lines below the event, what is said about the search last."""
+    links = inspector.links
+    labels = [each.text() for each in links.findChildren(QLabel) if each.isVisible() and each.text() != "|"]
+    return sorted(labels, key=lambda text: text == links.note)
+
+
+@pytest.mark.qt_log_ignore("This plugin does not support")
 def test_links_lead_where_they_say(inspector: Inspector, qtbot: QtBot) -> None:
     inspector.show_event(stored(), namespace="shop")
     assert not inspector.links.isVisible()
-    inspector.set_links(
-        Link("#6,343", 6343), [Link("#6,345", 6345), Link("#6,346", 6346)], Link("25 events", "c-1")
-    )
+    cause, effects = relative(3, "stock"), tuple(relative(n) for n in range(6345, 6349))
+    correlated = (cause, relative(6344), *effects)
+    inspector.show_relatives(relatives(inspector, Related(cause, effects, 1200, correlated, 25, 99, 99)))
     assert inspector.links.isVisible()
     gone: list[object] = []
-    inspector.link_activated.connect(gone.append)
-    buttons = [each for each in inspector.links.findChildren(QAbstractButton) if each.isVisible()]
+    inspector.relative_chosen.connect(gone.append)
+    buttons = visible_buttons(inspector)
     assert [each.accessibleName() for each in buttons] == [
-        "Cause #6,343",
+        "Cause #3 in stock",
         "Effects #6,345",
         "Effects #6,346",
+        "Effects and 1,198 more",
         "Correlation 25 events",
     ]
-    for button in buttons:
+    for button in buttons[:3]:
         QTest.mouseClick(button, Qt.MouseButton.LeftButton)
-    assert gone == [6343, 6345, 6346, "c-1"]
+    assert gone == [cause, *effects[:2]]
+    QTest.mouseClick(buttons[4], Qt.MouseButton.LeftButton)
+    menu = inspector.links.findChild(QMenu)
+    assert menu is not None
+    texts = [action.text() for action in menu.actions()]
+    assert texts[0] == "Correlation c-1: the nearest 6 of 25"
+    assert texts[1:3] == ["#3 in stock  Paid  order-1 v3", "#6,344  Paid  order-1 v6344"]
+    assert [action.isChecked() for action in menu.actions()[1:3]] == [False, True]
+    menu.actions()[-1].trigger()
+    menu.close()
+    assert gone[-1] == effects[-1]
+
+
+def test_what_is_not_known_of_relatives_is_said(inspector: Inspector) -> None:
+    inspector.show_event(stored(), namespace="shop")
+    inspector.show_relatives(relatives(inspector, None, is_searching=True))
+    assert said(inspector) == ["Cause", "…", "Correlation", "…"]
+    none = Related(None, (), 0, (relative(6344),), 1, 50_000, 9_104_377)
+    inspector.show_relatives(relatives(inspector, none, is_searching=True))
+    assert said(inspector)[-1] == "50,000 of 9,104,377 searched…"
+    assert "Search all" not in [each.text() for each in visible_buttons(inspector)]
+    inspector.show_relatives(relatives(inspector, none))
+    assert said(inspector)[-1] == "Cause e0 is not among what was looked at. 50,000 of 9,104,377 searched."
+    asked: list[bool] = []
+    inspector.search_requested.connect(lambda: asked.append(True))
+    search = next(each for each in visible_buttons(inspector) if each.text() == "Search all")
+    QTest.mouseClick(search, Qt.MouseButton.LeftButton)
+    assert asked == [True]
+    whole = Related(None, (), 0, (relative(6344),), 1, 9, 9)
+    inspector.show_relatives(relatives(inspector, whole))
+    assert said(inspector) == ["Correlation", "only this event", "Cause e0 is not in these namespaces."]
+    inspector.show_relatives(relatives(inspector, whole, cause_id="", correlation_id="", problem="No link."))
+    assert said(inspector) == ["No related events", "No link."]
+    inspector.show_event(None, namespace="")
+    inspector.show_relatives(None)
+    assert not inspector.links.isVisibleTo(inspector)
 
 
 def test_thirty_megabytes_do_not_freeze_it(inspector: Inspector, qtbot: QtBot) -> None:
@@ -218,7 +282,7 @@ def test_facts_are_a_proper_model(qtbot: QtBot) -> None:
 
 def test_every_control_has_a_name(inspector: Inspector) -> None:
     inspector.show_event(stored(), namespace="shop", previous=stored(1))
-    inspector.set_links(Link("#1", 1))
+    inspector.show_relatives(relatives(inspector, Related(relative(1), (), 0, (), 0, 5, 10)))
     for control in inspector.findChildren(QAbstractButton):
         if control.isVisibleTo(inspector):
             assert control.accessibleName() or control.text(), control

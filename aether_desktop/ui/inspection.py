@@ -1,0 +1,95 @@
+"""What goes on around one event: its relatives are looked for, shown, and gone to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QObject
+
+from aether_desktop.models.related_events import RelatedEvents
+from aether_desktop.numbers import number_text
+from aether_desktop.ui.inspector import Inspector
+from aether_desktop.workspace import Place, Selection, Workspace
+from aether_engine.trace import RelatedEvent
+
+
+class Inspection(QObject):
+    """Keeps the inspector's links in step with the selection, and the selection with what is chosen there."""
+
+    def __init__(self, workspace: Workspace, inspector: Inspector, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._workspace = workspace
+        self._inspector = inspector
+        self.related = RelatedEvents(workspace, self)
+        workspace.selection_changed.connect(self._show)
+        workspace.selection_cleared.connect(lambda: self._show(None))
+        self.related.changed.connect(inspector.show_relatives)
+        inspector.relative_chosen.connect(self._go_to)
+        inspector.search_requested.connect(lambda: workspace.start(self.related.search_all(), "related events"))
+
+    def commands(self) -> dict[str, Callable[[], object]]:
+        """What the actions about one event do, by name."""
+        return {
+            "next_related": lambda: self._workspace.start(self.step_related(1), "next related event"),
+            "previous_related": lambda: self._workspace.start(self.step_related(-1), "previous related event"),
+        }
+
+    @property
+    def busy(self) -> bool:
+        """Whether the first answer about what is shown is still on its way."""
+        return self.related.busy
+
+    def refresh(self) -> None:
+        """More may have been stored."""
+        self.related.refresh()
+
+    async def close(self) -> None:
+        """End the searches."""
+        await self.related.close()
+
+    async def step_related(self, by: int) -> None:
+        """Go to the next (1) or previous (-1) event of the same correlation; looks further if none is known."""
+        shown = self.related.shown
+        if shown is None or not shown.correlation_id:
+            self._workspace.told.emit("The selected event has no correlation.")
+            return
+        await self.related.first_answer()
+        selection = shown.selection
+        neighbour = self._neighbour(selection, by)
+        if neighbour is None and not self._is_complete() and await self.related.search_all():
+            neighbour = self._neighbour(selection, by)
+        if neighbour is not None:
+            self._go_to(neighbour)
+        elif self._shows(selection) and self._is_complete():
+            side = "last" if by > 0 else "first"
+            count = number_text(self._count())
+            self._workspace.told.emit(
+                f"This is the {side} of {count} events of correlation {shown.correlation_id}."
+            )
+
+    def _show(self, selection: Selection | None) -> None:
+        if selection is None:
+            self._inspector.show_event(None, namespace="")
+        self.related.show(selection)
+
+    def _go_to(self, event: RelatedEvent) -> None:
+        shown = self.related.shown
+        if shown is not None:
+            place = Place(shown.selection.place.connection, event.namespace)
+            self._workspace.start(self._workspace.select_at(place, event.sequence), "related event")
+
+    def _shows(self, selection: Selection) -> bool:
+        shown = self.related.shown
+        return shown is not None and shown.selection is selection
+
+    def _neighbour(self, selection: Selection, by: int) -> RelatedEvent | None:
+        shown = self.related.shown
+        return shown.neighbour(by) if shown is not None and shown.selection is selection else None
+
+    def _is_complete(self) -> bool:
+        shown = self.related.shown
+        return shown is not None and shown.related is not None and shown.related.is_complete
+
+    def _count(self) -> int:
+        shown = self.related.shown
+        return shown.related.correlated_count if shown is not None and shown.related is not None else 0
