@@ -7,7 +7,7 @@ an exception of a driver (sqlite3, nats) never reaches a caller.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from aether_engine.event import Event
@@ -259,12 +259,116 @@ class IncompleteLoadError(AetherError):
 
 
 class ReducerError(AetherError):
-    """A reducer failed at one event; `version` says at which. Its exception is the `__cause__`."""
+    """A reducer failed at one event: at `version`, and at `sequence` of its namespace's log (None = not known).
 
-    def __init__(self, version: int, reason: str) -> None:
+    `trace` shows where in the reducer, a frame after the other as Python writes them, "" where that is not known.
+    The states before that version are what they were. If the reducer raised, its exception is the `__cause__`,
+    unless it ran in another process.
+    """
+
+    def __init__(self, version: int, reason: str, *, sequence: int | None = None, trace: str = "") -> None:
         self.version = version
-        self.reason = reason
-        super().__init__(f"The reducer failed at version {version}: {reason}.")
+        self.reason = reason.rstrip(".")
+        self.sequence = sequence
+        self.trace = trace
+        super().__init__(self._sentence())
+
+    def located(self, sequence: int) -> Self:
+        """This error, which knows its place in the log from here on."""
+        self.sequence = sequence
+        self.args = (self._sentence(),)
+        return self
+
+    def _sentence(self) -> str:
+        place = "" if self.sequence is None else f" (sequence {self.sequence})"
+        return f"The reducer failed at version {self.version}{place}: {self.reason}."
+
+
+class ReducerTimeoutError(ReducerError):
+    """A reducer did not come back: from one event within `seconds`, or, with `in_all`, from all it was given."""
+
+    def __init__(self, version: int, seconds: float, *, in_all: bool = False, trace: str = "") -> None:
+        self.seconds = seconds
+        self.in_all = in_all
+        what = "all events together" if in_all else "this event"
+        super().__init__(
+            version, f"it took longer than {seconds:g} seconds for {what} and was stopped", trace=trace
+        )
+
+
+class ReducerMemoryError(ReducerError):
+    """A reducer wanted more memory than the `limit` of its process, in bytes."""
+
+    def __init__(self, version: int, limit: int, *, trace: str = "") -> None:
+        self.limit = limit
+        super().__init__(version, f"it needed more memory than its {limit / 2**20:,.0f} MiB", trace=trace)
+
+
+class ReducerExitError(ReducerError):
+    """A reducer ended the process it ran in; `exit_code` is negative for a signal, as `subprocess` has it."""
+
+    def __init__(self, version: int, exit_code: int, *, trace: str = "") -> None:
+        self.exit_code = exit_code
+        how = f"exit code {exit_code}" if exit_code >= 0 else f"signal {-exit_code}"
+        super().__init__(version, f"it ended its own process ({how})", trace=trace)
+
+
+class ReducerStateError(ReducerError):
+    """A reducer returned what cannot be a state; `problem` says what it is."""
+
+    def __init__(self, version: int, problem: str) -> None:
+        self.problem = problem
+        super().__init__(version, f"what it returned cannot be a state: {problem}")
+
+
+class ReducerFileError(AetherError):
+    """A file that should hold a reducer cannot be used: not readable, not Python, or without `apply`.
+
+    `trace` shows where in the file, "" where that is not known.
+    """
+
+    def __init__(self, path: str, reason: str, *, trace: str = "") -> None:
+        self.path = path
+        self.reason = reason.rstrip(".")
+        self.trace = trace
+        super().__init__(f"{path} is no reducer: {self.reason}.")
+
+
+class ReducerTrustError(AetherError):
+    """A reducer's file is a program, and nobody has said that this content of it may run.
+
+    `sha256` names the content as it is now; with `expected` another one was trusted.
+    """
+
+    def __init__(self, path: str, sha256: str, *, expected: str | None = None) -> None:
+        self.path = path
+        self.sha256 = sha256
+        self.expected = expected
+        changed = "" if expected is None else "is not the file that was trusted; it "
+        super().__init__(
+            f"{path} was not run: it {changed}is a program that can do whatever you can; "
+            f"look at it, and trust it (SHA-256 {sha256}) if it is good."
+        )
+
+
+class ReducerStoppedError(AetherError):
+    """A reducer's process was ended on request, in the middle of its work."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        super().__init__(f"The reducer {path} was stopped; start it again to go on.")
+
+
+class BeforeSnapshotError(AetherError):
+    """A state was asked for that lies before the snapshot replay began with."""
+
+    def __init__(self, version: int, snapshot_version: int) -> None:
+        self.version = version
+        self.snapshot_version = snapshot_version
+        super().__init__(
+            f"The state at version {version} is not known: replay began with the snapshot at version "
+            f"{snapshot_version}; begin with the first event to see it."
+        )
 
 
 class InvalidFilterError(AetherError):

@@ -14,7 +14,8 @@ from aether_desktop.models.state_history import Path, ValueHistory, last_write
 from aether_desktop.tasks import TaskOwner
 from aether_engine.errors import AetherError
 from aether_engine.event import StoredEvent
-from aether_engine.replay import REDUCERS, Change, StateTimeline, diff
+from aether_engine.replay import REDUCERS, Change, StateHistory, Trouble, VersionGap, diff
+from aether_engine.replay.checkpoints import STRIDE
 
 Loader = Callable[[str], AsyncIterator[list[StoredEvent]]]
 """Reads an actor's stream in version order; what `read_actor` of a store does."""
@@ -24,23 +25,6 @@ _AT_ONCE: Final = 1 << 15
 #: Bytes of events folded in the thread before the window hears of it.
 _CHUNK: Final = 1 << 20
 _REDUCER_NAMES: Final = {"json-merge": "JSON merge"}
-
-
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """A stored event of the stream that is in no state: behind which version it stands, and why it is left out."""
-
-    after_version: int
-    sequence: int
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class VersionGap:
-    """Versions that nobody stored: `first` to `last`, both missing."""
-
-    first: int
-    last: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,9 +72,6 @@ class StateController(QObject):
         self._view: StateView | None = None
         self._events: list[StoredEvent] = []
         self._sizes: list[int] = []
-        self._sequences: set[int] = set()
-        self._gaps: list[VersionGap] = []
-        self._troubles: list[Trouble] = []
         self._event_types: set[str] = set()
         self._forget()
 
@@ -134,12 +115,12 @@ class StateController(QObject):
     @property
     def gaps(self) -> Sequence[VersionGap]:
         """The versions that are missing between others."""
-        return self._gaps
+        return self._timeline.stream.gaps
 
     @property
     def troubles(self) -> Sequence[Trouble]:
         """The damaged and misplaced events, which no state contains."""
-        return self._troubles
+        return self._timeline.stream.troubles
 
     @property
     def event_types(self) -> set[str]:
@@ -294,30 +275,14 @@ class StateController(QObject):
 
     def _take(self, events: Iterable[StoredEvent]) -> list[StoredEvent]:
         """Note what the events say about the stream; returns the ones that a state follows from."""
-        new: list[StoredEvent] = []
-        heard = False
-        for stored in events:
-            if stored.sequence in self._sequences:
-                continue
-            self._sequences.add(stored.sequence)
-            heard = True
-            latest = self._timeline.latest_version
-            if stored.event is None:
-                reason = str(stored.error.error) if stored.error is not None else "It cannot be read."
-                self._troubles.append(Trouble(latest, stored.sequence, reason))
-                continue
-            version = stored.event.version
-            try:
-                self._timeline.extend((stored,))
-            except ValueError as error:
-                self._troubles.append(Trouble(latest, stored.sequence, f"Not in the state: {error}."))
-                continue
-            if latest and version > latest + 1:
-                self._gaps.append(VersionGap(latest + 1, version - 1))
+        troubles = len(self.troubles)
+        new = self._timeline.extend(events)
+        for stored in new:
+            assert stored.event is not None
             self._sizes.append((self._sizes[-1] if self._sizes else 0) + len(stored.raw))
             self._event_types.add(stored.event.event_type)
-            self._events.append(stored)
-            new.append(stored)
+        self._events += new
+        heard = bool(new) or len(self.troubles) > troubles
         if heard:
             self.versions_changed.emit()
         return new
@@ -327,7 +292,7 @@ class StateController(QObject):
             if sum(len(stored.raw) for stored in events) <= _AT_ONCE:
                 found = history.fold(events)
             else:
-                found = await asyncio.to_thread(history.fold, events)
+                found = await asyncio.to_thread(_fold_ahead, self._timeline, history, events)
         history.take(found)
         if history is self._history:
             view = self._view
@@ -337,7 +302,7 @@ class StateController(QObject):
                 # "Set by" is known now.
                 self.state_changed.emit(view)
 
-    async def _look_in_thread(self, timeline: StateTimeline) -> None:
+    async def _look_in_thread(self, timeline: StateHistory) -> None:
         # Never two at once on one timeline: who asks meanwhile changes the target.
         try:
             while timeline is self._timeline:
@@ -360,7 +325,7 @@ class StateController(QObject):
     def _cost(self, version: int) -> int:
         """Bytes of events to fold, at most, for the state at `version`."""
         place = bisect_left(self.versions, version)
-        first = max(0, place - 2 * 128)
+        first = max(0, min(self._timeline.folded, place - 2 * STRIDE))
         return self._sizes[min(place, len(self._sizes) - 1)] - self._sizes[first] + len(self._events[first].raw)
 
     def _fail(self, error: Exception) -> None:
@@ -376,25 +341,29 @@ class StateController(QObject):
 
     def _forget(self) -> None:
         reducer = REDUCERS[self._reducer_name]
-        self._timeline = StateTimeline(reducer=reducer)
+        self._timeline = StateHistory(reducer=reducer)
         self._history = ValueHistory(reducer)
         self._events = []
         self._sizes = []
-        self._sequences = set()
-        self._gaps = []
-        self._troubles = []
         self._event_types = set()
         self._view = None
         self._error = None
         self._complete = False
 
 
-def _look(timeline: StateTimeline, actor_id: str, version: int) -> StateView:
+def _look(timeline: StateHistory, actor_id: str, version: int) -> StateView:
     place = bisect_left(timeline.versions, version)
     previous = timeline.versions[place - 1] if place else 0
     before = timeline.state_at(previous)
     state = timeline.state_at(version)
     return StateView(actor_id, version, previous, state, diff(before, state), place + 1)
+
+
+def _fold_ahead(
+    timeline: StateHistory, history: ValueHistory, events: Sequence[StoredEvent]
+) -> list[tuple[int, list[Path]]]:
+    timeline.fold(len(events))
+    return history.fold(events)
 
 
 def _chunks(events: Sequence[StoredEvent]) -> Iterable[Sequence[StoredEvent]]:

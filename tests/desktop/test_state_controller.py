@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 from pytestqt.qtbot import QtBot
 
-from aether_desktop.models.state_controller import Loader, StateController, StateView, VersionGap
+from aether_desktop.models.state_controller import Loader, StateController, StateView
 from aether_engine.errors import StoreUnavailableError
 from aether_engine.event import Event, ReplayError, StoredEvent
+from aether_engine.replay import VersionGap
 from tests.waiting import until
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import copy
 import json
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aether_engine import ActorSnapshot, Event, InMemoryEventStore, ReducerError, ReplayError, StoredEvent
+from aether_engine import ActorSnapshot, Event, InMemoryEventStore, ReducerError
 from aether_engine.codec import dumps, loads_exactly
 from aether_engine.replay import (
     REDUCERS,
     Change,
-    Reducer,
-    StateTimeline,
     by_event_type,
     diff,
     json_merge,
@@ -27,8 +24,6 @@ from aether_engine.replay import (
     shallow_merge,
 )
 from aether_engine.testing import make_event, nested
-
-NOW = datetime(2024, 1, 1, tzinfo=UTC)
 
 # --- Merging ----------------------------------------------------------------------------------------------
 
@@ -175,106 +170,10 @@ def _failing(state: Any, event: Event, /) -> Any:
 async def test_a_reducer_that_raises_is_named() -> None:
     store = await _store({"n": 1}, {"n": 2}, {"n": 3})
     assert (await replay(store, "order-1", reducer=_failing, to_version=2)).state == {"n": 2}
-    with pytest.raises(ReducerError, match=r"failed at version 3: KeyError: 'total'\.$") as caught:
+    with pytest.raises(ReducerError, match=r"at version 3 \(sequence 3\): KeyError: 'total'\.$") as caught:
         await replay(store, "order-1", reducer=_failing)
     assert caught.value.version == 3
     assert isinstance(caught.value.__cause__, KeyError)
-
-
-# --- Timeline ---------------------------------------------------------------------------------------------
-
-
-def _stored(event: Event) -> StoredEvent:
-    return StoredEvent(event.version, NOW, event.to_json(), event, None)
-
-
-def _damaged(sequence: int) -> StoredEvent:
-    return StoredEvent(sequence, NOW, b"?", None, ReplayError(sequence, b"?", ValueError("damaged")))
-
-
-class _Counting:
-    """A reducer that knows how often it was called."""
-
-    def __init__(self) -> None:
-        self.calls = 0
-
-    def __call__(self, state: Any, event: Event, /) -> Any:
-        self.calls += 1
-        return json_merge(state, event)
-
-
-def test_timeline_in_any_order() -> None:
-    events = [
-        _stored(make_event(version, data={"n": version, f"k{version % 7}": version}))
-        for version in range(2, 800, 3)
-    ]
-    timeline = StateTimeline(events, checkpoint_every=10)
-    states: dict[int, Any] = {}
-    state: Any = {}
-    for stored in events:
-        assert stored.event is not None
-        state = json_merge(state, stored.event)
-        states[stored.event.version] = state
-    assert list(timeline.versions) == list(states)
-    for version in (797, 2, 500, 500, 3, 4, 5, 796, 798, 10_000, 1, 0):
-        expected = max((known for known in states if known <= version), default=0)
-        assert timeline.state_at(version) == (states[expected] if expected else {})
-        event = timeline.event_at(version)
-        assert (event.event.version if event and event.event else 0) == expected
-
-
-def test_moving_is_cheap() -> None:
-    reducer = _Counting()
-    timeline = StateTimeline(
-        (_stored(make_event(version)) for version in range(1, 1001)), reducer=reducer, checkpoint_every=50
-    )
-    assert reducer.calls == 0
-    timeline.state_at(1000)
-    assert reducer.calls == 1000
-    for version, most in ((999, 49), (1000, 1), (500, 0), (501, 1), (502, 1), (499, 49), (7, 7), (8, 1)):
-        before = reducer.calls
-        timeline.state_at(version)
-        assert reducer.calls - before <= most, version
-
-
-def test_timeline_grows() -> None:
-    timeline = StateTimeline(checkpoint_every=2)
-    assert (timeline.latest_version, timeline.state_at(5), timeline.event_at(5)) == (0, {}, None)
-    timeline.extend([_stored(make_event(1, data={"a": 1})), _damaged(2)])
-    assert timeline.state_at(5) == {"a": 1}
-    timeline.extend([_stored(make_event(4, data={"b": 2}))])
-    assert timeline.state_at(5) == {"a": 1, "b": 2}
-    assert timeline.latest_version == 4
-    assert [error.sequence_number for error in timeline.errors] == [2]
-    with pytest.raises(ValueError, match="does not follow"):
-        timeline.extend([_stored(make_event(4))])
-
-
-def test_timeline_without_some_events() -> None:
-    events = [_stored(make_event(version, data={f"n{version}": 1})) for version in (1, 2, 3)]
-    timeline = StateTimeline(events, leave_out=lambda stored: stored.sequence == 2)
-    assert timeline.state_at(3) == {"n1": 1, "n3": 1}
-    assert list(timeline.versions) == [1, 2, 3]
-
-
-def test_timeline_with_a_reducer_that_raises() -> None:
-    timeline = StateTimeline(
-        [_stored(make_event(version)) for version in range(1, 6)], reducer=_failing, checkpoint_every=2
-    )
-    for _ in range(2):
-        with pytest.raises(ReducerError):
-            timeline.state_at(5)
-        assert timeline.state_at(2)
-        with pytest.raises(ReducerError):
-            timeline.state_at(3)
-
-
-def test_any_callable_is_a_reducer() -> None:
-    def count(state: Any, event: Event, /) -> Any:
-        return {"count": state.get("count", 0) + 1}
-
-    reducer: Reducer = count
-    assert StateTimeline([_stored(make_event(1))], reducer=reducer).state_at(1) == {"count": 1}
 
 
 # --- Differences ------------------------------------------------------------------------------------------

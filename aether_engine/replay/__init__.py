@@ -1,0 +1,89 @@
+"""From events to states: reducers, replay, all states of an actor, what two of them differ in.
+
+`replay` folds an actor of a store; `load_history` keeps the states on the way, so that any version is at hand.
+Names are loaded when they are first used: a child process that runs a user's reducer needs few of them.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from aether_engine.replay.checkpoints import FoldFailure, Quarantine
+    from aether_engine.replay.differences import Change, Path, changes_between, diff
+    from aether_engine.replay.folding import Fold, apply, start_fold
+    from aether_engine.replay.history import StateHistory
+    from aether_engine.replay.reducers import (
+        NO_STATE,
+        REDUCERS,
+        Reducer,
+        by_event_type,
+        json_merge,
+        last_event,
+        merge_patch,
+        shallow_merge,
+    )
+    from aether_engine.replay.replaying import ReplayableStore, ReplayedState, load_history, replay
+    from aether_engine.replay.stream import ActorStream, Trouble, VersionGap
+
+_NAMES = {
+    "checkpoints": ("FoldFailure", "Quarantine"),
+    "differences": ("Change", "Path", "changes_between", "diff"),
+    "folding": ("Fold", "apply", "start_fold"),
+    "history": ("StateHistory",),
+    "reducers": (
+        "NO_STATE",
+        "REDUCERS",
+        "Reducer",
+        "by_event_type",
+        "json_merge",
+        "last_event",
+        "merge_patch",
+        "shallow_merge",
+    ),
+    "replaying": ("ReplayableStore", "ReplayedState", "load_history", "replay"),
+    "stream": ("ActorStream", "Trouble", "VersionGap"),
+}
+_MODULES = {name: module for module, names in _NAMES.items() for name in names}
+
+__all__ = [
+    "NO_STATE",
+    "REDUCERS",
+    "ActorStream",
+    "Change",
+    "Fold",
+    "FoldFailure",
+    "Path",
+    "Quarantine",
+    "Reducer",
+    "ReplayableStore",
+    "ReplayedState",
+    "StateHistory",
+    "Trouble",
+    "VersionGap",
+    "apply",
+    "by_event_type",
+    "changes_between",
+    "diff",
+    "json_merge",
+    "last_event",
+    "load_history",
+    "merge_patch",
+    "replay",
+    "shallow_merge",
+    "start_fold",
+]
+
+
+def __getattr__(name: str) -> object:
+    module = _MODULES.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(f"{__name__}.{module}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

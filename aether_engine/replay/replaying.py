@@ -1,0 +1,141 @@
+"""Replay: from a store to the state of an actor."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from aether_engine.errors import ReducerError
+from aether_engine.event import ActorSnapshot, Event, ReplayError
+from aether_engine.replay.checkpoints import Quarantine
+from aether_engine.replay.exact import exact_state
+from aether_engine.replay.folding import start_fold
+from aether_engine.replay.history import StateHistory
+from aether_engine.replay.reducers import NO_STATE, REDUCERS, Reducer, json_merge
+from aether_engine.store.protocols import EventLog, EventStore, SnapshotStore
+
+#: Bytes of events that are folded at once on the event loop; more is folded in a thread.
+_AT_ONCE: Final = 1 << 15
+
+
+class ReplayableStore(EventStore, EventLog, SnapshotStore, Protocol):
+    """What replay needs of a store."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayedState:
+    """What replay came to. `version` is that of the last event in the state, 0 without any.
+
+    `from_snapshot_version` is the snapshot it began with (0 = none); `errors` are the corrupted events behind
+    it that are not in the state.
+    """
+
+    actor_id: str
+    version: int
+    state: Any
+    events_applied: int
+    from_snapshot_version: int
+    errors: list[ReplayError]
+
+
+async def replay(
+    store: ReplayableStore,
+    actor_id: str,
+    *,
+    reducer: Reducer = json_merge,
+    to_version: int | None = None,
+    from_snapshot: bool = True,
+) -> ReplayedState:
+    """The state of an actor after its event `to_version` (None = the last), numbers exactly as stored.
+
+    Begins with the highest snapshot that is not ahead of what is asked for; pass `from_snapshot=False` to use
+    the events alone, as a reducer that builds another kind of state than the snapshots hold must. Raises
+    `ReducerError` naming the event when the reducer fails. `load_history` keeps the states on the way.
+    """
+    latest = await store.get_latest_version(actor_id)
+    last = latest if to_version is None else min(to_version, latest)
+    snapshot = await best_snapshot(store, actor_id, last) if from_snapshot else None
+    start = version = 0 if snapshot is None else snapshot.version
+    fold = start_fold(reducer, NO_STATE if snapshot is None else exact_state(snapshot))
+    applied = 0
+    errors: list[ReplayError] = []
+    is_foreign = reducer not in REDUCERS.values()
+    async for batch in store.read_actor(actor_id, from_version=start + 1):
+        events: list[Event] = []
+        sequences: dict[int, int] = {}
+        size = 0
+        is_over = False
+        for stored in batch:
+            if stored.event is None:
+                if stored.error is not None:
+                    errors.append(stored.error)
+                continue
+            if stored.event.version > last:
+                is_over = True
+                break
+            events.append(stored.event)
+            sequences[stored.event.version] = stored.sequence
+            size += len(stored.raw)
+        try:
+            if is_foreign or size > _AT_ONCE:
+                await asyncio.to_thread(fold.feed, events)
+            else:
+                fold.feed(events)
+        except ReducerError as error:
+            error.located(sequences[error.version])
+            raise
+        if events:
+            version = events[-1].version
+            applied += len(events)
+        if is_over:
+            break
+    state = await asyncio.to_thread(fold.keep) if is_foreign else fold.keep()
+    return ReplayedState(actor_id, version, state, applied, start, errors)
+
+
+async def load_history(
+    store: ReplayableStore,
+    actor_id: str,
+    *,
+    reducer: Reducer = json_merge,
+    to_version: int | None = None,
+    from_snapshot: bool = False,
+    quarantine: Quarantine | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> StateHistory:
+    """All states of an actor up to `to_version` (None = the last), folded; `progress` hears how many there are.
+
+    With `from_snapshot` it begins with the best snapshot, as `replay` does, and knows no state before it. Where
+    the reducer fails, `history.failure` says so, and the states before are there. Cancelling ends it between two
+    batches.
+    """
+    snapshot = None
+    if from_snapshot:
+        latest = await store.get_latest_version(actor_id)
+        snapshot = await best_snapshot(store, actor_id, latest if to_version is None else min(to_version, latest))
+    history = StateHistory(reducer=reducer, quarantine=quarantine, snapshot=snapshot)
+    start = 0 if snapshot is None else snapshot.version + 1
+    async for batch in store.read_actor(actor_id, from_version=start):
+        wanted = [stored for stored in batch if to_version is None or _is_up_to(to_version, stored.event)]
+        history.extend(wanted)
+        await asyncio.to_thread(history.fold)
+        if progress is not None:
+            progress(len(history.stream))
+        if len(wanted) < len(batch):
+            break
+    return history
+
+
+async def best_snapshot(store: ReplayableStore, actor_id: str, last: int) -> ActorSnapshot | None:
+    """The readable snapshot with the highest version up to `last`."""
+    snapshot = await store.get_latest_snapshot(actor_id)
+    if snapshot is None or snapshot.version <= last:
+        return snapshot
+    earlier: Sequence[ActorSnapshot] = [one for one in await store.snapshots(actor_id) if one.version <= last]
+    return max(earlier, key=lambda one: one.version, default=None)
+
+
+def _is_up_to(version: int, event: Event | None) -> bool:
+    return event is None or event.version <= version
