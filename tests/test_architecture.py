@@ -2,8 +2,8 @@
 
 Inside aether_engine an arrow means "may be imported by", at any distance:
 
-    event, errors ← codec, patterns, lossless, urls ← store/*, bus, nats_bus ← replay, audit, query, transfer
-                  ← engine ← testing
+    event, errors ← codec, patterns, lossless, moments, urls ← store/*, bus, nats_bus
+                  ← replay, audit, query, timeline, transfer ← engine ← testing
 
 A violation names the file, the line and the rule.
 """
@@ -23,9 +23,9 @@ ROOT = Path(__file__).resolve().parents[1]
 
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("event", "errors"),
-    ("codec", "patterns", "lossless", "urls"),
+    ("codec", "patterns", "lossless", "moments", "urls"),
     ("store", "bus", "nats_bus"),
-    ("replay", "audit", "query", "trace", "trace_memory", "transfer"),
+    ("replay", "audit", "query", "trace", "trace_memory", "time_bars", "timeline", "transfer"),
     ("engine",),
     ("testing",),
 )

@@ -20,6 +20,7 @@ from aether_engine.event import (
     StoredEvent,
     StoreWarning,
 )
+from aether_engine.moments import TimeCount
 
 #: Most events one `save_events` takes; also the largest atomic batch of a JetStream server.
 MAX_BATCH: Final = 1000
@@ -174,6 +175,22 @@ class TraceIndexed(Protocol):
 
     async def find_traced(self, key: TraceKey, value: str, *, near: int, limit: int) -> TraceMatches:
         """The events whose `key` is `value`; of more than `limit` those with sequences nearest to `near`."""
+        ...
+
+
+@runtime_checkable
+class CountsByTime(Protocol):
+    """Stores that can count their log by the events' own times without handing out each event."""
+
+    async def count_by_time(self, first: int, last: int, width: int) -> list[TimeCount]:
+        """Every event at sequences `first` to `last` by type and span of `width` milliseconds.
+
+        `width` is 1, 10, 100 or whole seconds.
+        """
+        ...
+
+    async def sample_times(self, sequences: Sequence[int], width: int) -> list[TimeCount]:
+        """The events at `sequences`, each as a count of one; what cannot be read is left out."""
         ...
 
 

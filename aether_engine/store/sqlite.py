@@ -23,6 +23,7 @@ from aether_engine.event import (
     StoredEvent,
     StoreWarning,
 )
+from aether_engine.moments import TimeCount
 from aether_engine.patterns import check_namespace
 from aether_engine.store.protocols import MAX_BATCH, Publish
 from aether_engine.store.sqlite_append import Appender
@@ -34,6 +35,7 @@ from aether_engine.store.sqlite_directory import Directory
 from aether_engine.store.sqlite_file import FileState, RawFile
 from aether_engine.store.sqlite_reader import Reader
 from aether_engine.store.sqlite_saved import encode_checked
+from aether_engine.store.sqlite_times import TimeCounter
 from aether_engine.store.sqlite_writer import Writer
 from aether_engine.store.tailing import LogTail
 
@@ -52,6 +54,7 @@ class SQLiteBackend:
         self.connections = ReadConnections(raw, url, read_only=read_only)
         self.reader = Reader(self.connections, raw, url)
         self.directory = Directory(self.reader)
+        self.times = TimeCounter(self.reader)
         self.changes = WatchedChanges(self.connections.change_token, self.connections.executor)
         self.writer = None if read_only else Writer(appender, url, publish, self.changes.notify)
         self._stores: dict[str, SQLiteEventStore] = {}
@@ -286,6 +289,14 @@ class SQLiteEventStore:
         return await self._backend.run(
             lambda: self._backend.directory.actors(self._namespace, prefix, after, limit)
         )
+
+    async def count_by_time(self, first: int, last: int, width: int) -> list[TimeCount]:
+        """See `CountsByTime.count_by_time`."""
+        return await self._backend.run(lambda: self._backend.times.counts(self._namespace, first, last, width))
+
+    async def sample_times(self, sequences: Sequence[int], width: int) -> list[TimeCount]:
+        """See `CountsByTime.sample_times`."""
+        return await self._backend.run(lambda: self._backend.times.sample(self._namespace, sequences, width))
 
     def tail(self, *, after_sequence: int | None = None) -> AsyncIterator[list[StoredEvent]]:
         """See `EventLog.tail`."""

@@ -32,7 +32,9 @@ _READING: Final = frozenset(
     {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_TRANSACTION}
 )
 _WRITING: Final = _READING | {sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_SAVEPOINT}
-_FUNCTIONS: Final = frozenset({"max", "count", "sum", "length", "coalesce"})
+_FUNCTIONS: Final = frozenset(
+    {"max", "min", "count", "sum", "length", "coalesce", "nullif", "substr", "instr", "ltrim", "strftime"}
+)
 _PRAGMAS: Final = frozenset({"data_version", "wal_checkpoint", "busy_timeout"})
 
 
