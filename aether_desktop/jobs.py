@@ -42,6 +42,8 @@ class Job(QObject):
         self.progress = JobProgress(name, 0, total, unit)
         self.started_at = monotonic()
         self.task: asyncio.Task[Any] | None = None
+        #: Whether the window tells when it was cancelled; not where it is told elsewhere, or nobody's business.
+        self.tells_cancelling = True
 
     def report(self, done: int, total: int | None = None, *, fraction: float | None = None) -> None:
         """So much is done; of a total if it is known, else perhaps a fraction of the whole."""

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
 
-from aether_desktop.models.event_table import Column, Row
-from aether_desktop.models.paged_table import MAX_ROWS, PagedTable, closed
-from aether_desktop.models.rows_by_sequence import hole
+from aether_desktop.models.event_table import Column
+from aether_desktop.models.filterable_table import FilterableTable
+from aether_desktop.models.paged_table import MAX_ROWS, closed
 from aether_engine.event import StoredEvent
 from aether_engine.store.protocols import EventLog
 
+if TYPE_CHECKING:
+    from aether_engine.query import EventFilter, Hits
 
-class LogTable(PagedTable):
-    """Position N shows sequence N+1, also where no event has it.
+
+class LogTable(FilterableTable):
+    """Without a filter position N shows sequence N+1, also where no event has it.
 
     Pages are loaded when they are looked at and forgotten when others are.
     """
@@ -30,39 +34,40 @@ class LogTable(PagedTable):
     )
 
     def __init__(self, log: EventLog, parent: QObject | None = None, *, max_rows: int = MAX_ROWS) -> None:
-        super().__init__(parent, max_rows=max_rows)
-        self._log = log
+        super().__init__(log, parent, max_rows=max_rows)
+        self._last = 0
 
-    def row_of_sequence(self, sequence: int) -> int:
-        """The row that shows `sequence`, brought among the rows if need be; -1 if there is none."""
-        return self.bring(sequence - 1)
+    @property
+    def last_number(self) -> int:
+        return self._last
 
     async def refresh(self) -> None:
         """Take up what was stored since the last look."""
-        self._grow(await self._log.last_sequence())
+        last = await self._log.last_sequence()
+        if last > self._last:
+            self._last = last
+            self._there_are_more()
 
     async def load(self, sequence: int) -> StoredEvent | None:
         """The event at `sequence`, loaded if need be; None if there is no such sequence."""
-        if sequence > self.total:
+        if sequence > self._last:
             await self.refresh()
-        if not 1 <= sequence <= self.total:
-            return None
-        found = await self._load_position(sequence - 1)
+        position = self.position_of_sequence(sequence)
+        found = await self._load_position(position) if position >= 0 else None
         return found if isinstance(found, StoredEvent) else None
 
-    async def _read(self, first: int, end: int) -> AsyncGenerator[Sequence[Row], None]:
-        reading = self._log.read(from_sequence=first + 1, to_sequence=end, batch_size=end - first)
-        next_sequence = first + 1
+    async def search(self, event_filter: EventFilter, first: int, last: int) -> AsyncGenerator[Hits, None]:
+        from aether_engine.query import search
+
+        searching = search(self._log, event_filter, from_sequence=first, to_sequence=last)
         try:
-            async for batch in reading:
-                rows: list[Row] = []
-                for stored in batch:
-                    # Sequences of a server have holes; a row that was asked for must not ask for ever.
-                    rows += [hole(missing) for missing in range(next_sequence, stored.sequence)]
-                    rows.append(stored)
-                    next_sequence = stored.sequence + 1
-                yield rows
+            async for hits in searching:
+                yield hits
         finally:
-            await closed(reading)
-        if next_sequence <= end:
-            yield [hole(missing) for missing in range(next_sequence, end + 1)]
+            await closed(searching)
+
+    def _number_of(self, sequence: int) -> int:
+        return sequence if 1 <= sequence <= self._last else 0
+
+    def _place_of(self, number: int) -> int:
+        return number

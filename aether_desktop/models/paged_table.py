@@ -93,6 +93,10 @@ class PagedTable(EventTable):
         return self._total
 
     @property
+    def event_count(self) -> int:
+        return self._total
+
+    @property
     def first_position(self) -> int:
         return self._first
 

@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from array import array
+from collections.abc import AsyncGenerator
+from time import monotonic
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
 from aether_desktop.models.event_table import Column, Row
-from aether_desktop.models.paged_table import PAGE_ROWS, PagedTable, closed
-from aether_desktop.models.rows_by_sequence import read_rows
+from aether_desktop.models.filterable_table import FilterableTable
+from aether_desktop.models.paged_table import PAGE_ROWS, closed
+from aether_desktop.models.rows_by_sequence import Place
 from aether_desktop.models.stream_rows import StreamRows
 from aether_engine.event import StoredEvent
 from aether_engine.store.protocols import Store, StreamIndex
+
+if TYPE_CHECKING:
+    from aether_engine.query import EventFilter, Hits
 
 #: Events of a stream that are read at once; of a longer one only where they are, if the store can tell.
 READ_AT_ONCE = 2000
 #: Places that are taken up before the window gets its turn.
 PLACES_PER_TURN = 2000
+#: Events are looked at for so many seconds before the window gets its turn.
+_TURN = 0.004
 
 
-class StreamTable(PagedTable):
+class StreamTable(FilterableTable):
     """An actor's events as far as they are known; `refresh` goes on where the last one ended."""
 
     columns = (
@@ -36,7 +44,7 @@ class StreamTable(PagedTable):
     loaded = Signal(object)
 
     def __init__(self, store: Store, actor_id: str, parent: QObject | None = None) -> None:
-        super().__init__(parent)
+        super().__init__(store, parent)
         self.actor_id = actor_id
         self._store = store
         self._rows = StreamRows()
@@ -44,20 +52,25 @@ class StreamTable(PagedTable):
 
     @property
     def event_count(self) -> int:
-        """Events known so far, damaged ones included."""
-        return self._rows.events
+        """Events known so far, damaged ones included; of a filtered stream those that are shown."""
+        return self.total if self.is_filtered else self._rows.events
 
     @property
     def latest_version(self) -> int:
         return self._rows.latest
 
-    def row_of_version(self, version: int) -> int:
-        """The row that shows `version`, -1 if none does."""
-        return self._rows.row_of_version(version)
+    @property
+    def last_number(self) -> int:
+        return len(self._rows)
 
-    def row_of_sequence(self, sequence: int) -> int:
-        """The row that shows `sequence`, -1 if none does."""
-        return self._rows.row_of_sequence(sequence)
+    def row_of_version(self, version: int) -> int:
+        """The row that shows `version`, brought among the rows if need be; -1 if there is none."""
+        row = self._rows.row_of_version(version)
+        return self.row_of_sequence(self._rows.sequence(row)) if row >= 0 else -1
+
+    def has_version(self, version: int) -> bool:
+        """Whether the stream, as far as it is known, has an event of `version`, filtered out or not."""
+        return self._rows.row_of_version(version) >= 0
 
     async def refresh(self) -> None:
         """Look at what the stream holds behind the last version seen."""
@@ -87,15 +100,15 @@ class StreamTable(PagedTable):
         async for places in reading:
             for version, sequence in places:
                 self._rows.add(version, sequence)
-            self._grow(len(self._rows))
+            self._there_are_more()
 
     def _take(self, events: list[StoredEvent]) -> None:
         first = len(self._rows)
         places = [
             self._rows.add(stored.event.version if stored.event else None, stored.sequence) for stored in events
         ]
-        self._grow(len(self._rows))
-        if self._is_full:
+        self._there_are_more()
+        if self._is_full or self.is_filtered:
             return
         # They are here already: what is looked at first is the beginning.
         rows: list[Row] = [None] * (len(self._rows) - first)
@@ -108,9 +121,36 @@ class StreamTable(PagedTable):
             self._keep(first, rows[:room])
             rows, first = rows[room:], first + room
 
-    async def _read(self, first: int, end: int) -> AsyncGenerator[Sequence[Row], None]:
-        rows = self._rows
-        places = [rows.sequence(row) if rows.is_event(row) else rows.banner(row) for row in range(first, end)]
-        async with aclosing(read_rows(self._store, places)) as parts:
-            async for part in parts:
-                yield part
+    def _number_of(self, sequence: int) -> int:
+        return self._rows.row_of_sequence(sequence) + 1
+
+    def _place_of(self, number: int) -> Place:
+        rows, row = self._rows, number - 1
+        return rows.sequence(row) if rows.is_event(row) else rows.banner(row)
+
+    async def search(self, event_filter: EventFilter, first: int, last: int) -> AsyncGenerator[Hits, None]:
+        from aether_engine.query import Hits
+
+        total, looked_at, began = last - first + 1, 0, monotonic()
+        found = array("q")
+        yield Hits(total=max(total, 0))
+        if total <= 0:
+            return
+        reading = self._store.read_actor(self.actor_id, from_version=self._rows.versions[first - 1])
+        try:
+            async for batch in reading:
+                for stored in batch:
+                    number = self._number_of(stored.sequence)
+                    if first <= number <= last:
+                        looked_at = number - first + 1
+                        if event_filter.matches(stored):
+                            found.append(number)
+                    if monotonic() - began > _TURN:
+                        await asyncio.sleep(0)
+                        began = monotonic()
+                if looked_at < total:
+                    yield Hits(found, looked_at, total)
+                    found = array("q")
+        finally:
+            await closed(reading)
+        yield Hits(found, total, total)

@@ -42,6 +42,8 @@ COMMANDS = (
     Command("close_tab", "Close tab", "File", "close", ("Ctrl+W",)),
     Command("quit", "Quit", "File", "", ("Ctrl+Q",)),
     Command("copy_event", "Copy event JSON", "Edit", "copy", ("Ctrl+C",), "Copy it exactly as stored", True),
+    Command("filter", "Filter…", "Edit", "filter", ("Ctrl+F",), "Filter the document in front"),
+    Command("clear_filter", "Clear filter", "Edit", "", ("Ctrl+Shift+F",), "Show everything again"),
     Command("theme_system", "Theme of the system", "View"),
     Command("theme_light", "Light theme", "View"),
     Command("theme_dark", "Dark theme", "View"),

@@ -61,6 +61,8 @@ class Commands(QObject):
             "close_tab": desk.close_current,
             "quit": window.close,
             "copy_event": self.copy_event,
+            "filter": panels.focus_filter,
+            "clear_filter": panels.clear_filter,
             "theme_system": lambda: self.set_theme("system"),
             "theme_light": lambda: self.set_theme("light"),
             "theme_dark": lambda: self.set_theme("dark"),

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QWidget
 
 from aether_desktop.connection import Connection
+from aether_desktop.models.document_filter import DocumentFilter
 from aether_desktop.models.go_to import Target, ToSequence, ToTime, ToVersion
 from aether_desktop.models.log_table import LogTable
 from aether_desktop.models.paged_table import PagedTable
 from aether_desktop.models.stream_table import StreamTable
+from aether_desktop.models.table_filter import TableFilter
 from aether_desktop.models.tail_controller import TailController
+from aether_desktop.models.tail_filter import TailFilter
 from aether_desktop.ui.documents import Document, Documents
 from aether_desktop.ui.event_view import EventView
 from aether_desktop.ui.safe_text import visible
 from aether_desktop.ui.tail_view import TailView
 from aether_desktop.workspace import Place, Selection, Workspace
 from aether_engine.event import StoredEvent
+
+if TYPE_CHECKING:
+    from aether_engine.query import KnownValues
 
 ORDER_LOG = "Order: sequence, oldest first"
 ORDER_STREAM = "Order: version, oldest first"
@@ -44,6 +51,7 @@ class Desk(QObject):
         self._table_actions = table_actions
         self._workspace = workspace
         self._documents = documents
+        self._filters: dict[QWidget, DocumentFilter] = {}
         #: True while a row of one of the tabs is becoming the selection: it is in sight already.
         self.selecting = False
         documents.close_asked.connect(self.close_view)
@@ -63,7 +71,7 @@ class Desk(QObject):
             return view
         model = LogTable(store)
         view = self._add_view(document, model, title=f"Log {place.namespace}", order=ORDER_LOG, icon_name="log")
-        view.empty.set_words(
+        view.set_empty_words(
             f"No events in {place.namespace} yet.", "Append one with Ctrl+N, or import NDJSON from the File menu."
         )
         await model.refresh()
@@ -82,11 +90,11 @@ class Desk(QObject):
         else:
             model = StreamTable(store, actor_id)
             view = self._add_view(document, model, title=actor_id, order=ORDER_STREAM, icon_name="stream")
-            view.empty.set_words(f"No events of {visible(actor_id)} yet.", "Append the first one with Ctrl+N.")
+            view.set_empty_words(f"No events of {visible(actor_id)} yet.", "Append the first one with Ctrl+N.")
             await model.refresh()
         stream = view.model
         assert isinstance(stream, StreamTable)
-        if version is not None and stream.row_of_version(version) < 0:
+        if version is not None and not stream.has_version(version):
             await stream.refresh()
         if not self._is_open(view):
             # Closed while it was loading.
@@ -107,6 +115,7 @@ class Desk(QObject):
         controller = TailController(place.connection.engine)
         view = TailView(controller)
         view.table.addActions(self._table_actions)
+        self._filters[view] = TailFilter(controller, lambda: self._known_values(place), view)
         document = Document("tail", place, f"{pattern} {id(view)}")
         view.event_selected.connect(lambda item: self._select(*_tailed(place, item)))
         view.state_requested.connect(
@@ -155,10 +164,12 @@ class Desk(QObject):
                 if row < 0 and isinstance(model, StreamTable):
                     view = await self.open_log(document.place)
                     row = _row_of_sequence(view, sequence)
-                missing = f"There is no sequence {sequence:,} in {document.place.namespace}."
+                missing = _missing_sequence(view, sequence, document.place.namespace)
             case ToVersion(version) if isinstance(model, StreamTable):
                 row = model.row_of_version(version)
                 missing = f"{visible(model.actor_id)} has no version {version:,}."
+                if model.has_version(version):
+                    missing = f"Version {version:,} is left out by the filter."
             case ToVersion():
                 return "A version belongs to an actor: open the actor's stream first."
             case ToTime(moment):
@@ -174,6 +185,24 @@ class Desk(QObject):
         actor_id = model.actor_id if isinstance(model, StreamTable) else None
         sequence = await self._workspace.find_time(place, moment, actor_id)
         return _row_of_sequence(view, sequence) if sequence is not None else -1
+
+    # -- filtering
+
+    def filter_of(self, view: QWidget | None) -> DocumentFilter | None:
+        """The filter of a tab, None of what cannot be filtered."""
+        if isinstance(view, EventView):
+            return view.filter
+        return self._filters.get(view) if view is not None else None
+
+    @property
+    def filter_in_front(self) -> DocumentFilter | None:
+        """The filter of the tab in front."""
+        return self.filter_of(self._documents.currentWidget())
+
+    async def _known_values(self, place: Place) -> KnownValues:
+        from aether_engine.query import known_values
+
+        return await known_values(await self._workspace.store(place))
 
     @property
     def shows_stream(self) -> bool:
@@ -219,10 +248,12 @@ class Desk(QObject):
 
     @property
     def busy(self) -> bool:
-        """Whether a page somebody looks at is still on its way."""
+        """Whether a page somebody looks at, or a search, is still on its way."""
+        views = [view for view in self._documents.views() if isinstance(view, EventView)]
         return any(
-            isinstance(view, EventView) and isinstance(view.model, PagedTable) and view.model.busy
-            for view in self._documents.views()
+            (isinstance(view.model, PagedTable) and view.model.busy)
+            or (isinstance(view.filter, TableFilter) and view.filter.busy)
+            for view in views
         )
 
     def dropped(self) -> int:
@@ -251,6 +282,9 @@ class Desk(QObject):
             await self._close(view)
 
     async def _close(self, view: QWidget) -> None:
+        document_filter = self._filters.pop(view, None) if isinstance(view, TailView) else self.filter_of(view)
+        if document_filter is not None:
+            await document_filter.close()
         if isinstance(view, EventView):
             if isinstance(view.model, PagedTable):
                 await view.model.close()
@@ -276,6 +310,9 @@ class Desk(QObject):
         view = EventView(model, title=title, order=order)
         view.table.addActions(self._table_actions)
         model.setParent(view)
+        view.set_filter(TableFilter(model, self._workspace.jobs, lambda: self._known_values(document.place), view))
+        assert view.filter is not None
+        view.filter.changed.connect(self.counts_changed)
         model.failed.connect(lambda error: self._workspace.fail(f"{visible(title)} could not be read", error))
         # A long stream is shown while it is read: what is displayed is counted with every batch.
         model.rowsInserted.connect(lambda *_rows: self.counts_changed.emit())
@@ -301,6 +338,13 @@ def _row_of_sequence(view: EventView, sequence: int) -> int:
     model = view.model
     assert isinstance(model, (LogTable, StreamTable))
     return model.row_of_sequence(sequence)
+
+
+def _missing_sequence(view: EventView, sequence: int, namespace: str) -> str:
+    model = view.model
+    if isinstance(model, LogTable) and model.is_filtered and 1 <= sequence <= model.last_number:
+        return f"Sequence {sequence:,} is left out by the filter."
+    return f"There is no sequence {sequence:,} in {namespace}."
 
 
 def _tailed(place: Place, item: tuple[str, StoredEvent]) -> tuple[Place, StoredEvent]:

@@ -6,8 +6,11 @@ from PySide6.QtCore import QModelIndex, Qt, Signal
 from PySide6.QtGui import QFocusEvent, QKeyEvent
 from PySide6.QtWidgets import QHBoxLayout, QStackedLayout, QTableView, QVBoxLayout, QWidget
 
+from aether_desktop.models.document_filter import DocumentFilter, FilterState
 from aether_desktop.models.event_table import Column, EventTable
+from aether_desktop.models.filterable_table import FilterableTable
 from aether_desktop.models.paged_table import PagedTable
+from aether_desktop.numbers import number_text
 from aether_desktop.ui.empty_state import EmptyState
 from aether_desktop.ui.event_delegate import PADDING
 from aether_desktop.ui.position_bar import PositionBar
@@ -67,6 +70,12 @@ class EventView(QWidget):
         # The position whose event is to be told once it is loaded, and in which direction to go on if it is none.
         self._awaited = -1
         self._awaited_step = 0
+        # The selected event; when rows become others it is selected again as soon as it is among them.
+        self._selected_sequence = 0
+        self._kept = 0
+        self._is_reselecting = False
+        self.filter: DocumentFilter | None = None
+        self._words = ("", "")
         self.table = EventTableView()
         self.table.setObjectName("eventTable")
         self.table.setAccessibleName(title)
@@ -103,8 +112,9 @@ class EventView(QWidget):
         self.table.entered_row.connect(self._open_row)
         self.table.doubleClicked.connect(lambda index: self._open_row(index.row()))
         model.dataChanged.connect(self._rows_changed)
-        model.rowsInserted.connect(self._show_table)
+        model.rowsInserted.connect(self._rows_joined)
         model.modelReset.connect(self._start_over)
+        self.empty.activated.connect(self._act_on_filter)
         self._show_table()
 
     @property
@@ -116,6 +126,43 @@ class EventView(QWidget):
     def selected(self) -> StoredEvent | None:
         """The event of the selected row."""
         return self.model.stored_at(self.current_row)
+
+    def set_empty_words(self, what: str, why: str) -> None:
+        """What is said where there are no events at all."""
+        self._words = (what, why)
+        self._show_words()
+
+    def set_filter(self, document_filter: DocumentFilter) -> None:
+        """Say how far the filter is where it has found nothing."""
+        self.filter = document_filter
+        document_filter.changed.connect(self._show_words)
+
+    def _show_words(self) -> None:
+        status = self.filter.status if self.filter is not None else None
+        if status is None or status.state is FilterState.NONE:
+            self.empty.set_words(*self._words)
+            return
+        searched = f"{number_text(status.searched)} of {number_text(status.total)} searched."
+        match status.state:
+            case FilterState.SEARCHING:
+                self.empty.set_words("No match yet.", searched, "Cancel")
+            case FilterState.CANCELLED:
+                self.empty.set_words("No match so far.", f"{searched} Then it was cancelled.", "Search on")
+            case FilterState.FAILED:
+                self.empty.set_words("No match so far.", f"{searched} {status.reason}", "Try again")
+            case _:
+                self.empty.set_words("No event matches.", searched, "Clear filter")
+
+    def _act_on_filter(self) -> None:
+        if self.filter is None:
+            return
+        match self.filter.status.state:
+            case FilterState.SEARCHING:
+                self.filter.cancel()
+            case FilterState.CANCELLED | FilterState.FAILED:
+                self.filter.go_on()
+            case FilterState.DONE:
+                self.filter.clear()
 
     def select_row(self, row: int) -> None:
         """Select `row` and bring it into sight, in the middle if it was out of it."""
@@ -151,15 +198,29 @@ class EventView(QWidget):
 
     def _start_over(self) -> None:
         self._position = self._awaited = -1
+        self._kept = self._selected_sequence
+        self._rows_joined()
+
+    def _rows_joined(self) -> None:
         self._show_table()
+        if self._kept and isinstance(self.model, FilterableTable):
+            row = self.model.row_of_sequence(self._kept)
+            if row >= 0:
+                self._is_reselecting = True
+                self.select_row(row)
+                self._is_reselecting = False
 
     def _current_changed(self, current: QModelIndex) -> None:
         self._awaited, self._awaited_step = -1, 0
         if not current.isValid():
             return
+        self._kept = 0
         self._position = self.model.first_position + current.row()
+        if self._is_reselecting:
+            return
         stored = self.model.stored_at(current.row())
         if stored is not None:
+            self._selected_sequence = stored.sequence
             self.event_selected.emit(stored)
         elif self.model.entry(current.row()) is None:
             self._awaited = self._position
@@ -183,6 +244,7 @@ class EventView(QWidget):
         if not self.isVisible():
             return
         if stored is not None:
+            self._selected_sequence = stored.sequence
             self.event_selected.emit(stored)
         elif by:
             self.step(by)

@@ -32,6 +32,7 @@ from aether_desktop.ui.welcome import WelcomePage
 from aether_desktop.workspace import Failure, Place, Workspace
 
 if TYPE_CHECKING:
+    from PySide6.QtGui import QAction
     from PySide6.QtWidgets import QComboBox
 
     from aether_desktop.connection import Connection
@@ -44,7 +45,10 @@ log = logging.getLogger(__name__)
 _DEFAULT_SIZE = (1440, 900)
 #: Idle time after the first paint in which the panels are prepared, in milliseconds.
 _PREPARE_AFTER = 150
-_NEED_PLACE = ("new_tail", "go_to", "quick_open", "export_namespace", "next_event", "previous_event")
+_NEED_PLACE = (
+    *("new_tail", "go_to", "quick_open", "export_namespace", "next_event", "previous_event"),
+    *("filter", "clear_filter"),
+)
 _NEED_WRITABLE = ("append", "import_events")
 _NEED_SELECTION = ("copy_event", "open_stream", "export_actor", "next_related", "previous_related")
 
@@ -170,6 +174,7 @@ class MainWindow(QMainWindow):
         gap.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         # What needs a connection is put in before the gap when there is one.
         self._gap_action = bar.addWidget(gap)
+        self._filter_action: QAction | None = None
         for name, text in (("go_to", "Go to"), ("append", "Append"), ("new_tail", "Tail")):
             actions[name].setIconText(text)
             bar.addAction(actions[name])
@@ -191,11 +196,24 @@ class MainWindow(QMainWindow):
             self._namespace_combo.setToolTip("Namespace shown")
             self._namespace_combo.setMinimumWidth(180)
             self._namespace_combo.activated.connect(self._namespace_picked)
-            self._namespace_action = self._bar.insertWidget(self._gap_action, self._namespace_combo)
+            self._namespace_action = self._bar.insertWidget(
+                self._filter_action or self._gap_action, self._namespace_combo
+            )
             self._namespace_action.setVisible(False)
             before = self._bar.widgetForAction(self.actions_by_name["open_file"])
             QWidget.setTabOrder(before, self._namespace_combo)
         return self._namespace_combo
+
+    def add_filter_bar(self, filter_bar: QWidget) -> None:
+        """Take the filter bar into the tool bar, hidden until there is something to filter."""
+        self._filter_action = self._bar.insertWidget(self._gap_action, filter_bar)
+        self._filter_action.setVisible(False)
+
+    def show_filter_bar(self, shown: bool) -> None:
+        """Show the filter bar, or leave its place empty."""
+        if self._filter_action is not None:
+            self._filter_action.setVisible(shown)
+            self._gap_action.setVisible(not shown)
 
     def _connect(self) -> None:
         workspace = self.workspace
@@ -348,7 +366,7 @@ class MainWindow(QMainWindow):
         progress = job.progress
         if isinstance(error, Exception):
             self._show_failure(Failure(f"{progress.name} failed", str(error), error))
-        elif error is not None:
+        elif error is not None and job.tells_cancelling:
             done = f"{number_text(progress.done)} {progress.unit}"
             self.tell("info", f"{progress.name} was cancelled after {done}.")
 

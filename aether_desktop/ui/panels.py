@@ -10,16 +10,20 @@ from PySide6.QtWidgets import QAbstractScrollArea, QApplication, QDockWidget, QM
 
 from aether_desktop.connection import Connection
 from aether_desktop.models.actor_table import ActorTable
+from aether_desktop.models.filter_history import FilterHistory
+from aether_desktop.models.log_table import LogTable
 from aether_desktop.models.state_controller import StateController
 from aether_desktop.ui.banner import BannerKind
 from aether_desktop.ui.commands import Commands
 from aether_desktop.ui.desk import ORDER_TAIL, Desk
 from aether_desktop.ui.dock_title import DockTitle
 from aether_desktop.ui.event_view import EventView
+from aether_desktop.ui.filter_bar import FilterBar
 from aether_desktop.ui.inspection import Inspection
 from aether_desktop.ui.inspector import Inspector
 from aether_desktop.ui.navigator import Navigator
 from aether_desktop.ui.state_panel import StatePanel
+from aether_desktop.ui.tail_view import TailView
 from aether_desktop.ui.version_slider import SliderMark
 from aether_desktop.workspace import Place, Selection, Workspace
 
@@ -30,6 +34,11 @@ _LAYOUT_VERSION = 1
 #: Least and first widths of the docks at the left and at the right, in pixels.
 _NAVIGATOR_WIDTH = (210, 270)
 _INSPECTOR_WIDTH = (300, 430)
+_FILTER_HINTS = {
+    "log": 'Filter this log, for example   type:Order*   data.total:>100   since:2d   "free text"',
+    "stream": "Filter this stream, for example   type:Order*   version:>=5   data.total:>100",
+    "tail": "Filter this tail, for example   type:Order*   data.total:>100   meta.UserID:u1",
+}
 #: Namespace that is offered where there is none yet.
 _FIRST_NAMESPACE = "default"
 
@@ -53,6 +62,8 @@ class Panels(QObject):
         self.state_panel = StatePanel(self.state)
         self.state_panel.setMinimumWidth(_INSPECTOR_WIDTH[0])
         left, right = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea
+        self.filter_bar = FilterBar(FilterHistory(self._workspace.settings, self))
+        window.add_filter_bar(self.filter_bar)
         self._navigator_dock = self._dock("Navigator", self.navigator, left)
         self._inspector_dock = self._dock("Inspector", self.inspector, right)
         self._state_dock = self._dock("State", self.state_panel, right)
@@ -105,6 +116,7 @@ class Panels(QObject):
         if not shown:
             self.save_layout()
         self._shown = shown
+        self._window.show_filter_bar(shown)
         for dock in self._docks:
             dock.setVisible(shown)
         if shown:
@@ -135,6 +147,22 @@ class Panels(QObject):
         self._navigator_dock.show()
         self.navigator.search.setFocus(Qt.FocusReason.ShortcutFocusReason)
         self.navigator.search.selectAll()
+
+    def focus_filter(self) -> None:
+        """Put the keyboard into the filter of the document in front."""
+        if self.filter_bar.isEnabled():
+            self.filter_bar.take_keyboard()
+
+    def clear_filter(self) -> None:
+        """Show everything of the document in front."""
+        document_filter = self.desk.filter_in_front
+        if document_filter is not None:
+            document_filter.clear()
+
+    def _focus_document(self) -> None:
+        view = self._documents.currentWidget()
+        if isinstance(view, (EventView, TailView)):
+            view.table.setFocus(Qt.FocusReason.ShortcutFocusReason)
 
     def next_pane(self) -> None:
         """Put the keyboard into the next pane that is shown: documents, inspector, state, navigator."""
@@ -176,6 +204,7 @@ class Panels(QObject):
         self.actors.failed.connect(lambda error: workspace.fail("The actors could not be read", error))
         self._documents.currentChanged.connect(lambda _index: self._document_changed())
         self.desk.counts_changed.connect(self._show_counts)
+        self.filter_bar.left.connect(self._focus_document)
         self.desk.state_requested.connect(
             lambda place, actor, version: workspace.start(self.desk.open_stream(place, actor, version), "stream")
         )
@@ -302,6 +331,8 @@ class Panels(QObject):
         document = self._documents.document_of(view)
         order = view.order_text if isinstance(view, EventView) else ORDER_TAIL
         self._documents.show_order(order if document is not None else "")
+        hint = _FILTER_HINTS.get(document.kind, "") if document is not None else ""
+        self.filter_bar.show_filter(self.desk.filter_of(view), hint)
         if document is not None and document.kind != "tail":
             self._workspace.use_place(document.place)
         self._show_counts()
@@ -309,6 +340,12 @@ class Panels(QObject):
     def _show_counts(self) -> None:
         view = self._documents.currentWidget()
         displayed = view.model.event_count if isinstance(view, EventView) else None
+        if isinstance(view, EventView) and isinstance(view.model, LogTable) and not view.model.is_filtered:
+            # Rows of a server's log are places, of which snapshots and losses take some.
+            document = self._documents.document_of(view)
+            infos = document.place.connection.namespaces if document is not None else []
+            counts = [info.event_count for info in infos if document and info.name == document.place.namespace]
+            displayed = counts[0] if counts else 0
         self._window.show_counts(displayed, self.desk.dropped())
 
 

@@ -1,0 +1,153 @@
+"""The filter of one document: what is typed, what is in force, and how far looking for it is."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from aether_desktop.tasks import TaskOwner
+
+# Loaded with the first filter that is typed.
+if TYPE_CHECKING:
+    from aether_engine.query import EventFilter, FilterProblem, KnownValues
+
+#: Rest in typing after which a valid filter comes into force, in milliseconds.
+TYPING_REST = 250
+
+
+class FilterState(StrEnum):
+    """What a filter is doing."""
+
+    NONE = "none"
+    """Nothing is left out."""
+    SEARCHING = "searching"
+    DONE = "done"
+    """Everything there is was looked at; what is stored later is looked at as it comes."""
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class FilterStatus:
+    """How far a filter is: `hits` pass so far, `searched` of `total` were looked at.
+
+    `seconds_left` is a guess from what was done so far, None while there is none. `reason` says why it failed.
+    """
+
+    state: FilterState = FilterState.NONE
+    hits: int = 0
+    searched: int = 0
+    total: int = 0
+    seconds_left: float | None = None
+    reason: str = ""
+
+
+class DocumentFilter(QObject):
+    """What is typed is parsed at once and comes into force when it is valid; until then the last one stays."""
+
+    changed = Signal()
+    """Text, validity, what is in force, or how far it is."""
+    applied = Signal(object)
+    """This `EventFilter` came into force; None: nothing is left out any more."""
+
+    def __init__(
+        self, known_values: Callable[[], Awaitable[KnownValues]] | None = None, parent: QObject | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._known_values = known_values
+        self._known: KnownValues | None = None
+        self._tasks = TaskOwner(lambda _error: None)
+        self.text = ""
+        #: What the text means, also while it is not in force. None: nothing was typed yet.
+        self.typed: EventFilter | None = None
+        #: What is in force; None: nothing is left out.
+        self.in_force: EventFilter | None = None
+        self._rest = QTimer(self, singleShot=True, interval=TYPING_REST)
+        self._rest.timeout.connect(self.apply)
+
+    @property
+    @abstractmethod
+    def status(self) -> FilterStatus:
+        """How far it is."""
+
+    @abstractmethod
+    def _put_in_force(self) -> None:
+        """Show what passes `in_force`; if that is None, everything."""
+
+    @property
+    def problems(self) -> tuple[FilterProblem, ...]:
+        """What is wrong with the text."""
+        return self.typed.problems if self.typed is not None else ()
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether the text is a filter."""
+        return not self.problems
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether what is shown is of a previous filter, because the text is none."""
+        return not self.is_valid and self.in_force is not None
+
+    @property
+    def known(self) -> KnownValues | None:
+        """What the document's events are known to have, for completion; None until it was looked up."""
+        return self._known
+
+    def look_up_known(self) -> None:
+        """Find out, once, what could be completed."""
+        if self._known_values is not None:
+            look_up, self._known_values = self._known_values, None
+            self._tasks.start(self._look_up(look_up), "known values")
+
+    async def _look_up(self, look_up: Callable[[], Awaitable[KnownValues]]) -> None:
+        self._known = await look_up()
+        self.changed.emit()
+
+    def set_text(self, text: str, *, at_once: bool = False) -> None:
+        """The user typed `text`; it comes into force after a rest, or at once."""
+        from aether_engine.query import parse_filter
+
+        is_new = text != self.text
+        if is_new or at_once:
+            # Asked for again, "since:2d" counts back from now.
+            self.text, self.typed = text, parse_filter(text)
+        if is_new:
+            self._rest.start()
+            self.changed.emit()
+        if at_once or self.typed is None or self.typed.is_empty:
+            self.apply()
+
+    def apply(self) -> None:
+        """Put what is typed in force, if it is valid and not in force already."""
+        self._rest.stop()
+        typed = self.typed
+        if typed is None or typed.problems:
+            return
+        wanted = None if typed.is_empty else typed
+        if wanted == self.in_force:
+            return
+        self.in_force = wanted
+        self._put_in_force()
+        self.applied.emit(wanted)
+        self.changed.emit()
+
+    def clear(self) -> None:
+        """Leave nothing out."""
+        self.set_text("", at_once=True)
+
+    def cancel(self) -> None:
+        """Stop looking; what was found stays."""
+
+    def go_on(self) -> None:
+        """Look at what was not looked at because it was cancelled or failed."""
+
+    async def close(self) -> None:
+        """Stop whatever is going on."""
+        self._rest.stop()
+        await self._tasks.cancel_all()

@@ -1,0 +1,158 @@
+"""The filter of a log or a stream: a search that fills the table while it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from dataclasses import replace
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject
+
+from aether_desktop.jobs import Job, Jobs
+from aether_desktop.models.document_filter import DocumentFilter, FilterState, FilterStatus
+from aether_desktop.models.filterable_table import FilterableTable
+from aether_desktop.numbers import number_text
+
+if TYPE_CHECKING:
+    from aether_engine.query import KnownValues
+
+#: The rows from before stay so long while nothing is found, in seconds: most filters find something at once.
+_KEEP_SHOWING = 0.15
+#: Time after which the time left can be told, in seconds.
+_ENOUGH = 0.5
+_LONGEST_NAME = 40
+
+
+class TableFilter(DocumentFilter):
+    """Searches as one job at a time; what is stored later is searched as it comes."""
+
+    def __init__(
+        self,
+        table: FilterableTable,
+        jobs: Jobs,
+        known_values: Callable[[], Awaitable[KnownValues]] | None = None,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(known_values, parent)
+        self._table = table
+        self._jobs = jobs
+        self._job: Job | None = None
+        # Every job that may not have ended yet.
+        self._started: list[Job] = []
+        self._status = FilterStatus()
+        # The table shows rows from before, because nothing was found yet.
+        self._is_fresh = False
+        table.more_to_search.connect(self._search_more)
+
+    @property
+    def status(self) -> FilterStatus:
+        return self._status
+
+    @property
+    def busy(self) -> bool:
+        """Whether a search is running."""
+        return self._job is not None
+
+    def cancel(self) -> None:
+        if self._job is not None:
+            self._stop()
+            self._show_own()
+            self._tell(replace(self._status, state=FilterState.CANCELLED, seconds_left=None))
+
+    def go_on(self) -> None:
+        if self._job is None and self.in_force is not None and self._status.state is not FilterState.DONE:
+            self._search()
+
+    async def close(self) -> None:
+        self._stop()
+        for job in [job for job in self._jobs.running if job in self._started]:
+            await self._jobs.wait(job)
+        await super().close()
+
+    def _put_in_force(self) -> None:
+        self._stop()
+        if self.in_force is None:
+            self._table.end_filter()
+            self._tell(FilterStatus())
+        else:
+            self._status = FilterStatus(FilterState.SEARCHING, total=self._table.last_number)
+            self._is_fresh = True
+            self._search()
+
+    def _search_more(self) -> None:
+        if self._job is None and self._status.state is FilterState.DONE:
+            self._search()
+
+    def _show_own(self) -> None:
+        """Show nothing any more but what passes this filter."""
+        if self._is_fresh:
+            self._is_fresh = False
+            self._table.start_filter()
+
+    def _search(self) -> None:
+        assert self.in_force is not None
+        text = self.in_force.text
+        shown = text if len(text) <= _LONGEST_NAME else f"{text[: _LONGEST_NAME - 1]}…"
+        self._job = self._jobs.start(f"Filter {shown}", self._run)
+        self._started = [job for job in self._started if job in self._jobs.running]
+        self._started.append(self._job)
+        # It is told in the filter bar how far it was.
+        self._job.tells_cancelling = False
+
+    def _stop(self) -> None:
+        if self._job is not None:
+            self._job.cancel()
+            self._job = None
+
+    async def _run(self, job: Job) -> None:
+        try:
+            # What is stored meanwhile is looked at too.
+            while self._is_fresh or self._status.searched < self._table.last_number:
+                await self._search_range(job, self._status.searched, self._table.last_number)
+                if self._job is not job:
+                    return
+        except Exception as error:
+            self._ended(job, FilterState.FAILED, str(error) or type(error).__name__)
+            raise
+        except BaseException:
+            # Cancelled from elsewhere, such as the status bar; a search that was replaced is nobody's any more.
+            self._ended(job, FilterState.CANCELLED)
+            raise
+        self._ended(job, FilterState.DONE)
+
+    async def _search_range(self, job: Job, before: int, last: int) -> None:
+        event_filter, began = self.in_force, monotonic()
+        assert event_filter is not None
+        async with aclosing(self._table.search(event_filter, before + 1, last)) as searching:
+            async for hits in searching:
+                if self._job is not job:
+                    return
+                took = monotonic() - began
+                if hits.sequences or hits.searched >= hits.total or took > _KEEP_SHOWING:
+                    self._show_own()
+                    self._table.add_hits(hits)
+                left = None
+                if took > _ENOUGH and hits.searched:
+                    left = took / hits.searched * (hits.total - hits.searched)
+                searched = before + hits.searched
+                job.report(searched, last)
+                found = 0 if self._is_fresh else self._table.total
+                self._tell(FilterStatus(FilterState.SEARCHING, found, searched, last, left))
+
+    def _ended(self, job: Job, state: FilterState, reason: str = "") -> None:
+        if self._job is job:
+            self._job = None
+            self._show_own()
+            self._tell(replace(self._status, state=state, seconds_left=None, reason=reason))
+
+    def _tell(self, status: FilterStatus) -> None:
+        if status != self._status:
+            self._status = status
+            self.changed.emit()
+
+
+def progress_text(status: FilterStatus) -> str:
+    """How much was looked at, in numbers."""
+    return f"{number_text(status.searched)} of {number_text(status.total)} searched"
