@@ -380,6 +380,15 @@ class InvalidFilterError(AetherError):
         super().__init__(f"The filter {excerpt(text)} is not understood: {reason}")
 
 
+class PatchError(AetherError):
+    """An operation of a JSON Patch that cannot be done on the document at hand; `operation` counts from 0."""
+
+    def __init__(self, operation: int, reason: str) -> None:
+        self.operation = operation
+        self.reason = reason
+        super().__init__(f"Operation {operation} of the JSON Patch cannot be done: {reason}.")
+
+
 class ImportLineError(AetherError):
     """A line of an import that is refused; nothing of the import was stored. `line` counts from 1."""
 
