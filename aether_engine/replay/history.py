@@ -37,8 +37,8 @@ class StateHistory:
         memory: int = CHECKPOINT_BYTES,
     ) -> None:
         """`quarantine` are events that the states are to know nothing of; `snapshot` is where they begin instead
-        of with the first event: only what is behind it may be added. `stream` is a stream to share with others. With
-        `blame`, which is going to be asked for, no event is decoded twice for it.
+        of with the first event: only what is behind it may be added. `stream` is a stream to share with others.
+        With `blame`, which is going to be asked for, no event is decoded twice for it.
 
         Between two checkpoints are `stride` events; it grows when the checkpoints take more than `memory` bytes.
         """
@@ -116,11 +116,11 @@ class StateHistory:
 
         Raises `ReducerError`, for this and every later version, where the reducer fails; `BeforeSnapshotError`.
         """
-        return self._states.at(self._position(version))
+        return self._states.at(self.position_of(version))
 
     def step_to(self, version: int) -> tuple[Any, Any]:
         """The states before and after the last event up to `version`; both the first where there is no event."""
-        position = self._position(version)
+        position = self.position_of(version)
         before = self._states.at(max(position - 1, 0))
         return before, self._states.at(position)
 
@@ -131,7 +131,7 @@ class StateHistory:
         """
         if self._blames is None:
             self._blames = self._start_blames()
-        return self._blames.at(self._position(version))
+        return self._blames.at(self.position_of(version))
 
     def event_at(self, version: int) -> StoredEvent | None:
         """The event that led to `state_at(version)`: the last one up to `version`, None before the first."""
@@ -143,8 +143,8 @@ class StateHistory:
 
         A state is good until the next one is asked for: it may be changed in place. Raises as `state_at` does.
         """
-        end = len(self.stream) if to_version is None else self.stream.position_of(to_version)
-        begin = self._position(max(after_version, self.first_version))
+        end = len(self.stream) if to_version is None else self.position_of(to_version)
+        begin = self.position_of(max(after_version, self.first_version))
         for position, state in self._states.walk(begin, end):
             yield self.stream.versions[position - 1], state
 
@@ -180,7 +180,8 @@ class StateHistory:
             memory=self._memory,
         )
 
-    def _position(self, version: int) -> int:
+    def position_of(self, version: int) -> int:
+        """How many events have a version up to `version`. Raises `BeforeSnapshotError`."""
         if version < self.first_version:
             raise BeforeSnapshotError(version, self.first_version)
         return self.stream.position_of(version)

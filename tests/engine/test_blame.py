@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aether_engine.codec import dumps
@@ -79,7 +79,8 @@ def wrote(reducer: Reducer, state: Any, event: Event, path: Path) -> bool:
     return bool(path) or bool(data)
 
 
-@given(streams(max_size=12), all_reducers, st.integers(1, 5), st.data())
+@settings(max_examples=50)
+@given(streams(max_size=10), all_reducers, st.integers(1, 5), st.data())
 def test_it_agrees_with_a_naive_recomputation(
     events: list[StoredEvent], reducer: Reducer, stride: int, data: st.DataObject
 ) -> None:
