@@ -38,7 +38,10 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
         prog="aether-desktop", description="See into event-sourced systems: browse, replay, append and tail."
     )
     parser.add_argument(
-        "url", nargs="?", metavar="URL", help="a file, sqlite:///file.aether, memory:// or nats://host:4222"
+        "url",
+        nargs="?",
+        metavar="URL",
+        help="a file, sqlite:///file.aether, memory://, nats://host:4222 or an aether:// link",
     )
     parser.add_argument("--namespace", metavar="NS", help="the namespace to show first")
     parser.add_argument("--actor", metavar="ID", help="the actor whose stream to open")
@@ -197,6 +200,9 @@ async def open_asked(window: MainWindow, arguments: argparse.Namespace) -> None:
     workspace = window.workspace
     if arguments.demo:
         await window.panels.commands.start_demo(simulate=arguments.screenshot is None)
+    elif arguments.url is not None and arguments.url.lower().startswith("aether:"):
+        await window.panels.commands.links.follow_text(arguments.url, server_options(arguments))
+        return
     elif arguments.url is not None:
         if "://" in arguments.url:
             await workspace.open(arguments.url, read_only=arguments.read_only, options=server_options(arguments))

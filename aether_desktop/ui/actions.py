@@ -33,6 +33,7 @@ COMMANDS = (
         "open_file", "Open file…", "File", "folder-open", ("Ctrl+O",), "Open an .aether store or NDJSON events"
     ),
     Command("open_file_read_only", "Open file read-only…", "File", "padlock"),
+    Command("open_link", "Open link…", "File", "link", (), "Go where an aether:// link leads"),
     Command("connect", "Connect to a server…", "File", "server", ("Ctrl+Shift+O",), "Connect to a NATS server"),
     Command("new_file", "New file…", "File", "file"),
     Command("open_demo", "Explore the demo", "File", "bag"),
@@ -44,6 +45,11 @@ COMMANDS = (
     Command("copy_event", "Copy event JSON", "Edit", "copy", ("Ctrl+C",), "Copy it exactly as stored", True),
     Command("filter", "Filter…", "Edit", "filter", ("Ctrl+F",), "Filter the document in front"),
     Command("clear_filter", "Clear filter", "Edit", "", ("Ctrl+Shift+F",), "Show everything again"),
+    Command(
+        "copy_link", "Copy link to the event", "Edit", "link", ("Ctrl+Shift+C",), "Copy an aether:// link to it"
+    ),
+    Command("toggle_mark", "Mark or unmark", "Edit", "mark", ("Ctrl+M",), "Mark the selected events"),
+    Command("clear_marks", "Clear marks", "Edit", "", (), "Take away every mark of this namespace"),
     Command("theme_system", "Theme of the system", "View"),
     Command("theme_light", "Light theme", "View"),
     Command("theme_dark", "Dark theme", "View"),
@@ -53,6 +59,8 @@ COMMANDS = (
     Command("next_event", "Next event", "Go", "chevron-down", ("F8", "Ctrl+Down")),
     Command("previous_related", "Previous event of the correlation", "Go", "", ("Ctrl+,",)),
     Command("next_related", "Next event of the correlation", "Go", "", ("Ctrl+.",)),
+    Command("next_mark", "Next mark", "Go", "", ("Ctrl+Shift+N",), "Go to the next marked event"),
+    Command("previous_mark", "Previous mark", "Go", "", ("Ctrl+Shift+B",), "Go to the marked event before"),
     Command("back", "Back", "Go", "", ("Alt+Left",)),
     Command("forward", "Forward", "Go", "", ("Alt+Right",)),
     Command("next_pane", "Next pane", "Go", "", ("F6",), "Take the keyboard to the next pane"),

@@ -7,14 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Qt
-from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QFileDialog, QMainWindow
 
 from aether_desktop.demo import DRIFTED_ACTOR, TENANT_A
 from aether_desktop.demo_session import DemoSession
 from aether_desktop.models.append_controller import AppendController
 from aether_desktop.models.go_to import Target
-from aether_desktop.models.tree_roles import written
 from aether_desktop.numbers import number_text
 from aether_desktop.server_login import ServerLogin
 from aether_desktop.ui.about import about_box
@@ -22,7 +20,7 @@ from aether_desktop.ui.append_dialog import AppendDialog
 from aether_desktop.ui.command_palette import CommandPalette
 from aether_desktop.ui.connect_dialog import ConnectDialog
 from aether_desktop.ui.go_to_dialog import GoToDialog
-from aether_desktop.ui.mime import mime_data
+from aether_desktop.ui.link_opening import LinkOpening
 from aether_desktop.ui.theme import Scheme, apply_theme
 from aether_desktop.workspace import Place, Workspace
 from aether_engine.event import Event
@@ -34,8 +32,6 @@ STORE_FILES = "Aether stores (*.aether)"
 EVENT_FILES = "Events as lines of JSON (*.ndjson *.jsonl *.json *.gz)"
 OPENABLE_FILES = "Stores and events (*.aether *.ndjson *.jsonl *.json *.gz)"
 ANY_FILES = "All files (*)"
-#: Under this type the clipboard has an event's bytes, which need not be text.
-JSON_TYPE = "application/json"
 
 
 class Commands(QObject):
@@ -48,6 +44,7 @@ class Commands(QObject):
         self._panels = panels
         self._desk = panels.desk
         self._demo = DemoSession()
+        self.links = LinkOpening(window, workspace, panels)
         desk = self._desk
         self._commands: dict[str, Callable[[], object]] = {
             "open_file": self.open_file,
@@ -60,7 +57,6 @@ class Commands(QObject):
             "export_actor": self.export_actor,
             "close_tab": desk.close_current,
             "quit": window.close,
-            "copy_event": self.copy_event,
             "filter": panels.focus_filter,
             "clear_filter": panels.clear_filter,
             "theme_system": lambda: self.set_theme("system"),
@@ -81,6 +77,7 @@ class Commands(QObject):
             "command_palette": self.show_palette,
             "about": lambda: about_box(window).open(),
             **panels.inspection.commands(),
+            **self.links.commands(),
         }
 
     def run(self, name: str) -> None:
@@ -232,30 +229,6 @@ class Commands(QObject):
             self._workspace.told.emit(missing)
 
     # -- window
-
-    def copy_event(self) -> None:
-        """Put the selected event on the clipboard exactly as stored: as text, and its bytes as JSON."""
-        stored, others = self._desk.chosen()
-        if stored is None or not stored.raw:
-            self._workspace.told.emit("Nothing was copied: the selected row has no event's bytes.")
-            return
-        data = mime_data()
-        data.setData(JSON_TYPE, stored.raw)
-        said = []
-        try:
-            data.setText(stored.raw.decode("utf-8"))
-        except UnicodeDecodeError as error:
-            data.setText(written(stored.raw))
-            said.append(
-                f"#{number_text(stored.sequence)} is not UTF-8 at byte {number_text(error.start)}: the copied "
-                f"text shows such bytes as ⟨0x…⟩; exactly as stored they are on the clipboard as {JSON_TYPE}."
-            )
-        QGuiApplication.clipboard().setMimeData(data)
-        if others:
-            rows = number_text(others + 1)
-            said.append(f"1 of {rows} selected rows was copied, #{number_text(stored.sequence)}.")
-        if said:
-            self._workspace.told.emit(" ".join(said))
 
     def set_theme(self, scheme: Scheme) -> None:
         """Use a theme from now on."""

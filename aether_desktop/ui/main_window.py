@@ -32,6 +32,8 @@ from aether_desktop.ui.welcome import WelcomePage
 from aether_desktop.workspace import Failure, Place, Workspace
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from PySide6.QtGui import QAction
     from PySide6.QtWidgets import QComboBox
 
@@ -50,7 +52,15 @@ _NEED_PLACE = (
     *("filter", "clear_filter"),
 )
 _NEED_WRITABLE = ("append", "import_events")
-_NEED_SELECTION = ("copy_event", "open_stream", "export_actor", "next_related", "previous_related")
+_NEED_SELECTION = (
+    "copy_event",
+    "copy_link",
+    "open_stream",
+    "export_actor",
+    "next_related",
+    "previous_related",
+    "toggle_mark",
+)
 
 
 class MainWindow(QMainWindow):
@@ -227,6 +237,7 @@ class MainWindow(QMainWindow):
         workspace.failed.connect(self._show_failure)
         workspace.solved.connect(self._hide_failure)
         workspace.told.connect(lambda text: self.tell("info", text))
+        workspace.offered.connect(self._offer)
         workspace.jobs.finished.connect(self._job_finished)
         self.welcome.open_file.connect(lambda: self.panels.commands.run("open_file"))
         self.welcome.connect_to_server.connect(lambda: self.panels.commands.run("connect"))
@@ -349,6 +360,14 @@ class MainWindow(QMainWindow):
         self.banner.clear_actions()
         self.banner.set_message(kind, fact, text)
         self.banner.show()
+
+    def _offer(self, text: str, action: str, work: Callable[[], object]) -> None:
+        def do_it() -> None:
+            self.banner.hide()
+            work()
+
+        self.tell("info", text)
+        self.banner.add_action(action, do_it)
 
     def _show_failure(self, failure: Failure) -> None:
         log.info("%s: %s", failure.what, type(failure.error).__name__)
