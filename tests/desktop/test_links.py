@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aether_desktop.links import MAX_LENGTH, Link, LinkError, is_link, parse_link, portable_url
@@ -17,6 +17,7 @@ texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=2
 numbers = st.integers(1, 2**63 - 1)
 
 
+@settings(deadline=None)
 @given(texts, numbers, numbers)
 def test_what_is_written_is_read_again(text: str, sequence: int, version: int) -> None:
     for link in (
@@ -31,6 +32,7 @@ def test_what_is_written_is_read_again(text: str, sequence: int, version: int) -
         assert is_link(str(link))
 
 
+@settings(deadline=None)
 @given(st.text(max_size=300))
 def test_no_text_does_harm(text: str) -> None:
     for candidate in (text, f"aether://open?{text}", f"aether://open?url={STORE}&{text}"):
