@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from typing import NamedTuple
 
 from PySide6.QtCore import QObject, Signal
-from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QWidget
 
 from aether_desktop.ui.by_name import set_by_name
@@ -27,6 +28,7 @@ class Command(NamedTuple):
     for_tables: bool = False
 
 
+_APPLE: bool = sys.platform == "darwin"
 MENUS = ("File", "Edit", "View", "Go", "Stream", "Tail", "Window", "Help")
 COMMANDS = (
     Command(
@@ -74,30 +76,53 @@ COMMANDS = (
 )
 
 
+def keys_text(keys: str) -> str:
+    """How a shortcut such as "Ctrl+O" is written on this system."""
+    # Qt's translations of "Ctrl" are not loaded; only Apple's systems have signs of their own.
+    if not _APPLE:
+        return keys
+    from PySide6.QtGui import QKeySequence
+
+    return QKeySequence(keys).toString(QKeySequence.SequenceFormat.NativeText)
+
+
 class Actions(QObject):
-    """The window's `QAction`s by name; `triggered` says the name of the one that was chosen."""
+    """The window's `QAction`s by name; `triggered` says the name of the one that was chosen.
+
+    Texts and icons are there at once; shortcuts and tooltips come with `complete`, after the first paint, which
+    shows neither.
+    """
 
     triggered = Signal(str)
 
     def __init__(self, window: QWidget) -> None:
         super().__init__(window)
         self._actions: dict[str, QAction] = {}
+        self._are_complete = False
         for command in COMMANDS:
             action = QAction(command.text, window)
             action.setObjectName(command.name)
             if command.icon:
                 action.setIcon(icon(command.icon))
-            if command.for_tables:
-                set_by_name(action, shortcutContext="WidgetShortcut")
-            action.setShortcuts([QKeySequence(keys) for keys in command.shortcuts])
-            keys = ", ".join(
-                QKeySequence(keys).toString(QKeySequence.SequenceFormat.NativeText) for keys in command.shortcuts
-            )
-            tip = command.tip or command.text.removesuffix("…")
-            action.setToolTip(f"{tip} ({keys})" if keys else tip)
             action.triggered.connect(lambda _checked=False, name=command.name: self.triggered.emit(name))
             window.addAction(action)
             self._actions[command.name] = action
+
+    def complete(self) -> None:
+        """Give the actions their shortcuts and tooltips; does nothing the second time."""
+        if self._are_complete:
+            return
+        self._are_complete = True
+        from PySide6.QtGui import QKeySequence
+
+        for command in COMMANDS:
+            action = self._actions[command.name]
+            if command.for_tables:
+                set_by_name(action, shortcutContext="WidgetShortcut")
+            action.setShortcuts([QKeySequence(keys) for keys in command.shortcuts])
+            keys = ", ".join(map(keys_text, command.shortcuts))
+            tip = command.tip or command.text.removesuffix("…")
+            action.setToolTip(f"{tip} ({keys})" if keys else tip)
 
     def __getitem__(self, name: str) -> QAction:
         return self._actions[name]

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QByteArray, QSize, QTimer, Signal
-from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplication, QPaintEvent, QShowEvent
 from PySide6.QtWidgets import (
+    QApplication,
     QMainWindow,
     QSizePolicy,
     QStackedWidget,
@@ -34,7 +34,7 @@ from aether_desktop.workspace import Failure, Place, Workspace
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from PySide6.QtGui import QAction
+    from PySide6.QtGui import QAction, QCloseEvent, QDragEnterEvent, QDropEvent, QPaintEvent, QShowEvent
     from PySide6.QtWidgets import QComboBox
 
     from aether_desktop.connection import Connection
@@ -105,6 +105,7 @@ class MainWindow(QMainWindow):
         if self._panels is None:
             from aether_desktop.ui.panels import Panels
 
+            self.actions_by_name.complete()
             self._panels = Panels(self)
         return self._panels
 
@@ -374,7 +375,7 @@ class MainWindow(QMainWindow):
         self.tell("corrupted", f"{failure.what}.", failure.why)
         self._failure = failure.what
         details = f"{failure.what}: {failure.why}"
-        self.banner.add_action("Copy details", lambda: QGuiApplication.clipboard().setText(details))
+        self.banner.add_action("Copy details", lambda: QApplication.clipboard().setText(details))
 
     def _hide_failure(self, what: str) -> None:
         if self._failure == what:
@@ -412,6 +413,10 @@ class MainWindow(QMainWindow):
 
     def _note_painted(self) -> None:
         self.painted = True
+        QTimer.singleShot(0, self, self._complete)
+
+    def _complete(self) -> None:
+        self.actions_by_name.complete()
         # Drawn in every size a window manager may want: not before the window itself.
         self.setWindowIcon(app_icon())
 
