@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from aether_desktop.ui.banner import Banner
     from aether_desktop.ui.documents import Documents
     from aether_desktop.ui.panels import Panels
+    from aether_desktop.ui.preparation import Preparation
 
 log = logging.getLogger(__name__)
 
@@ -87,6 +88,7 @@ class MainWindow(QMainWindow):
         self.close_was_asked = False
         self._prepare = QTimer(self, singleShot=True, interval=_PREPARE_AFTER)
         self._prepare.timeout.connect(self._prepare_rest)
+        self._preparation: Preparation | None = None
         self._build_centre()
         self._build_tool_bar()
         for name in MENUS:
@@ -110,8 +112,9 @@ class MainWindow(QMainWindow):
         return self._panels
 
     def _prepare_rest(self) -> None:
-        """Make what the first connection needs, while nobody waits for it."""
-        _ = (self.panels, self.status.facts, self.namespace_combo)
+        from aether_desktop.ui.preparation import Preparation
+
+        self._preparation = Preparation(self)
 
     async def settle(self) -> None:
         """Wait until everything asked for is loaded and painted; for screenshots and tests."""
@@ -131,6 +134,8 @@ class MainWindow(QMainWindow):
     async def close_documents(self) -> None:
         """End what tabs, panels and the demo still do, before the workspace closes."""
         self._prepare.stop()
+        if self._preparation is not None:
+            self._preparation.stop()
         if self._panels is not None:
             await self._panels.close()
 

@@ -18,6 +18,7 @@ from pytestqt.qtbot import QtBot
 from aether_desktop.app import NOTHING_ASKED, parse_arguments
 from aether_desktop.settings import Settings
 from aether_desktop.ui.main_window import MainWindow
+from aether_desktop.ui.preparation import _FOR_A_CONNECTION, _FOR_COMMANDS
 from aether_desktop.workspace import Workspace
 from aether_engine.urls import sqlite_url
 
@@ -173,7 +174,11 @@ def test_what_comes_after_the_first_paint_changes_nothing_in_sight(qtbot: QtBot,
     before = window.grab().toImage()
 
     window._prepare_rest()
+    assert window._preparation is not None
+    with qtbot.waitSignal(window._preparation.done, timeout=20_000):
+        pass
     qtbot.waitUntil(lambda: window.status.facts.isVisible())
+    assert set(_FOR_A_CONNECTION + _FOR_COMMANDS) <= set(sys.modules)
 
     assert window.grab().toImage() == before
     window._prepare.stop()
