@@ -22,6 +22,7 @@ from msgspec.json import Decoder
 from aether_engine import lossless
 from aether_engine.errors import InvalidEventError, excerpt
 from aether_engine.event import MAX_VERSION, ActorSnapshot, Event
+from aether_engine.large_events import LARGE, decode_large
 
 # Types that the library would turn into strings silently are refused instead: what is stored must be what
 # the caller handed over.
@@ -151,6 +152,8 @@ def decode_event(raw: bytes) -> Event:
 
     Raises `InvalidEventError` naming the field and what was found.
     """
+    if len(raw) > LARGE and type(raw) is bytes and (large := decode_large(raw, parse_timestamp)) is not None:
+        return large
     try:
         wire = _decode_wire(raw)
         # The decoder rounds times to microseconds and reads some that RFC 3339 does not know. It did neither if

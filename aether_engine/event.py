@@ -54,9 +54,8 @@ class Event(Struct, frozen=True, eq=False, gc=False):
     _raw: bytes | None = None
 
     def __eq__(self, other: object) -> bool:
-        if self.__class__ is not other.__class__:
+        if not isinstance(other, Event):
             return NotImplemented
-        assert isinstance(other, Event)
         return _content(self) == _content(other)
 
     def __hash__(self) -> int:

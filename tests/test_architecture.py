@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("event", "errors"),
-    ("codec", "patterns", "lossless", "moments", "urls"),
+    ("codec", "large_events", "patterns", "lossless", "moments", "urls"),
     ("store", "bus", "nats_bus"),
     ("replay", "audit", "query", "trace", "trace_memory", "time_bars", "timeline", "transfer"),
     ("engine",),
@@ -61,6 +61,7 @@ BANS: tuple[tuple[str, str, tuple[str, ...], tuple[str, ...]], ...] = (
 # Imports inside functions that are meant, by importing module: what may be imported so.
 LATE: dict[str, tuple[str, ...]] = {
     "aether_engine.event": ("aether_engine.codec",),  # closes the cycle event ← codec on purpose
+    "aether_engine.large_events": ("aether_engine.codec",),  # for the one case that only the other decoder can do
     "aether_engine.engine": ("aether_engine.store.jetstream", "aether_engine.nats_bus"),  # nats only where used
 }
 
