@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from aether_engine.event import StoredEvent
-from aether_engine.query.conditions import Condition
+from aether_engine.query.conditions import Condition, CorruptedIs, Facts, Stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,15 @@ class FilterTerm:
     is_negated: bool
     condition: Condition
 
+    def accepts(self, stored: Stored, event: Facts) -> bool:
+        """Whether the term holds of a readable event."""
+        return self.condition.accepts(stored, event) is not self.is_negated
+
+    def accepts_corrupted(self, sequence: int) -> bool:
+        """Whether the term lets a corrupted event at this place pass: any that speaks of content does."""
+        verdict = self.condition.accepts_corrupted(sequence)
+        return verdict is None or verdict is not self.is_negated
+
 
 @dataclass(frozen=True, slots=True)
 class EventFilter:
@@ -53,13 +62,27 @@ class EventFilter:
         """Whether all of the text was understood."""
         return not self.problems
 
+    @property
+    def takes_corrupted(self) -> bool:
+        """Whether corrupted events can pass: they do unless a term says `corrupted:no`."""
+        return all(term.accepts_corrupted(0) for term in self.terms if isinstance(term.condition, CorruptedIs))
+
+    @property
+    def takes_readable(self) -> bool:
+        """Whether other events than corrupted ones can pass."""
+        return all(
+            (False in term.condition.answers) is not term.is_negated
+            for term in self.terms
+            if isinstance(term.condition, CorruptedIs)
+        )
+
     def matches(self, stored: StoredEvent) -> bool:
         """Whether an event passes. Of a corrupted one only its sequence and that it is corrupted are judged."""
         event = stored.event
         if event is None:
             return self.accepts_corrupted(stored.sequence)
-        return all(term.condition.accepts(stored, event) for term in self.terms)
+        return all(term.accepts(stored, event) for term in self.terms)
 
     def accepts_corrupted(self, sequence: int) -> bool:
         """Whether a corrupted event at this place passes: any but where a term speaks of that very thing."""
-        return all(term.condition.accepts_corrupted(sequence) for term in self.terms)
+        return all(term.accepts_corrupted(sequence) for term in self.terms)

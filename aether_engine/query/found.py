@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Sequence
 from typing import overload
 
@@ -28,7 +28,7 @@ class FoundSequences(Sequence[int]):
         if not length or new[0] > self._sequences[-1]:
             self._sequences.extend(new)
             return length
-        first = bisect_right(self._sequences, new[0])
+        first = bisect_left(self._sequences, new[0])
         merged = sorted({*self._sequences[first:], *new})
         del self._sequences[first:]
         self._sequences.extend(merged)

@@ -8,21 +8,19 @@ from difflib import get_close_matches
 from typing import Final
 
 from aether_engine.errors import excerpt
+from aether_engine.event import CAUSATION_ID, CORRELATION_ID
 from aether_engine.query.conditions import (
     ANY_STEP,
     Condition,
     CorruptedIs,
     DataIs,
     MetadataIs,
-    Not,
     RecordedIs,
     SequenceIs,
     TextIs,
     TextOccurs,
     TimestampIs,
     VersionIs,
-    causation_is,
-    correlation_is,
 )
 from aether_engine.query.event_filter import EventFilter, FilterProblem, FilterTerm
 from aether_engine.query.lexing import Piece, RawTerm, terms_of
@@ -45,8 +43,8 @@ KEYS: Final[dict[str, _Build]] = {
     "actor": lambda values, now: TextIs("actor_id", _patterns(values)),
     "id": lambda values, now: TextIs("id", _patterns(values)),
     "command": lambda values, now: TextIs("command_id", _patterns(values)),
-    "correlation": lambda values, now: correlation_is(_patterns(values)),
-    "causation": lambda values, now: causation_is(_patterns(values)),
+    "correlation": lambda values, now: MetadataIs(CORRELATION_ID, _patterns(values)),
+    "causation": lambda values, now: MetadataIs(CAUSATION_ID, _patterns(values)),
     "version": lambda values, now: VersionIs(tuple(integer_range(value) for value in values)),
     "sequence": lambda values, now: SequenceIs(tuple(integer_range(value) for value in values)),
     "since": lambda values, now: TimestampIs(tuple(TimeRange(moment(value, now), None) for value in values)),
@@ -73,11 +71,7 @@ def parse_filter(text: str, *, now: datetime | None = None) -> EventFilter:
         except OperandError as error:
             problems.append(FilterProblem(error.start, error.end, error.reason))
         else:
-            terms.append(
-                FilterTerm(
-                    raw.start, raw.end, key, raw.is_negated, Not(condition) if raw.is_negated else condition
-                )
-            )
+            terms.append(FilterTerm(raw.start, raw.end, key, raw.is_negated, condition))
     return EventFilter(text, tuple(terms), tuple(problems))
 
 

@@ -8,9 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
+from functools import cached_property
 from typing import Final, Protocol
+
+from aether_engine import lossless
 
 _NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 # Python refuses to read longer integers, and every comparison with one goes the exact way anyway.
@@ -18,8 +21,8 @@ _LONGEST_INTEGER: Final = 40
 # The exponents that the decimal library takes; nothing sensible comes near.
 _LARGEST_EXPONENT: Final = 10**15
 
-#: The exact value of a number that a decoder may have rounded; asked for only where that matters.
-Exact = Callable[[], Decimal]
+#: Where a value stands in a document: keys and indexes that lead to it.
+Place = tuple[str | int, ...]
 
 
 class Number:
@@ -111,29 +114,23 @@ class NumberRange:
             return False
         return high is None or value < high.exact or (value == high.exact and self.high_included)
 
-    def accepts_rounded(self, value: float, exact: Exact) -> bool:
-        """Whether a number lies in the range that was rounded to the double `value`.
+    def accepts_rounded(self, value: float, raw: bytes, place: Place) -> bool:
+        """Whether the number at `place` of `raw` lies in the range, which was rounded to the double `value`.
 
-        Rounding keeps the order: only where it meets the rounded bound itself the exact value must be looked up.
+        Rounding keeps the order: only where it meets a rounded bound itself the bytes must be asked.
         """
         low, high = self.low, self.high
-        if low is not None:
-            if value < low.approximate:
-                return False
-            if value == low.approximate:
-                return self.accepts(exact())
-        if high is not None:
-            if value > high.approximate:
-                return False
-            if value == high.approximate:
-                return self.accepts(exact())
+        if (low is not None and value < low.approximate) or (high is not None and value > high.approximate):
+            return False
+        if (low is not None and value == low.approximate) or (high is not None and value == high.approximate):
+            return self.accepts(_exact_number(raw, place))
         return True
 
 
 class ValueTest(Protocol):
-    """What one alternative says about a JSON value."""
+    """What one alternative says about the JSON value at `place` of `raw`, as it was decoded."""
 
-    def accepts_value(self, value: object, exact: Exact) -> bool: ...
+    def accepts_value(self, value: object, raw: bytes, place: Place) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +139,7 @@ class IsText:
 
     pattern: TextPattern
 
-    def accepts_value(self, value: object, exact: Exact) -> bool:
+    def accepts_value(self, value: object, raw: bytes, place: Place) -> bool:
         return type(value) is str and self.pattern.accepts(value)
 
 
@@ -155,7 +152,7 @@ class IsInTextRange:
     low_included: bool = True
     high_included: bool = True
 
-    def accepts_value(self, value: object, exact: Exact) -> bool:
+    def accepts_value(self, value: object, raw: bytes, place: Place) -> bool:
         if type(value) is not str:
             return False
         if self.low is not None and (value < self.low or (value == self.low and not self.low_included)):
@@ -169,11 +166,11 @@ class IsInNumberRange:
 
     numbers: NumberRange
 
-    def accepts_value(self, value: object, exact: Exact) -> bool:
+    def accepts_value(self, value: object, raw: bytes, place: Place) -> bool:
         if type(value) is int:
             return self.numbers.accepts(value)
         if type(value) is float:
-            return self.numbers.accepts_rounded(value, exact)
+            return self.numbers.accepts_rounded(value, raw, place)
         if type(value) is str:
             number = read_number(value)
             return number is not None and self.numbers.accepts(number)
@@ -186,7 +183,7 @@ class IsLiteral:
 
     literal: bool | None
 
-    def accepts_value(self, value: object, exact: Exact) -> bool:
+    def accepts_value(self, value: object, raw: bytes, place: Place) -> bool:
         return value is self.literal
 
 
@@ -194,16 +191,21 @@ class IsLiteral:
 class IsThere:
     """There is a value, whatever it is."""
 
-    def accepts_value(self, value: object, exact: Exact) -> bool:
+    def accepts_value(self, value: object, raw: bytes, place: Place) -> bool:
         return True
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Moment:
     """A point in time: microseconds in `time`, and what a nanosecond clock shows below them."""
 
     time: datetime
     nanoseconds: int = 0
+
+    @cached_property
+    def second(self) -> str:
+        """Its second in UTC as RFC 3339 writes it, without the `Z`: such texts compare as what they mean."""
+        return self.time.astimezone(UTC).isoformat(timespec="seconds")[:19]
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,3 +232,31 @@ class TimeRange:
             cut = nanoseconds()
             return cut < high.nanoseconds or (cut == high.nanoseconds and self.high_included)
         return True
+
+    def judge(self, second: str) -> bool | None:
+        """Whether a second in UTC, as text, lies in the range; None if a bound lies in that very second."""
+        verdict: bool | None = True
+        if self.low is not None and second <= self.low.second:
+            if second < self.low.second:
+                return False
+            verdict = None
+        if self.high is not None and second >= self.high.second:
+            if second > self.high.second:
+                return False
+            verdict = None
+        return verdict
+
+
+def _exact_number(raw: bytes, place: Place) -> Decimal:
+    """The number at a place of the document exactly as written; of duplicate keys the last counts."""
+    span = lossless.scan_value(raw)
+    for step in place:
+        members = lossless.scan_members(raw, span)
+        if isinstance(step, int):
+            span = members[step].value
+        else:
+            span = [member.value for member in members if member.key == step][-1]
+    text = raw[span.start : span.end]
+    number = read_number(text.decode())
+    # Beyond what the decimal library takes, the double (an infinity or nothing) is the better answer.
+    return Decimal(number) if number is not None else Decimal(float(text))

@@ -16,8 +16,8 @@ from typing import Final
 from aether_engine.event import ActorInfo, StoredEvent
 from aether_engine.store.jetstream_api import Api, ApiError, Message
 from aether_engine.store.jetstream_layout import JetStreamLayout
+from aether_engine.store.jetstream_link import NobodyThereError
 from aether_engine.store.jetstream_reader import StreamReader
-from aether_engine.store.jetstream_reasons import NobodyThereError
 
 # Most subjects the server answers for in one question.
 _MOST_SUBJECTS: Final = 1000

@@ -6,9 +6,10 @@ contract suite in `aether_engine.testing` is the arbiter.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Sequence
+from array import array
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import Enum, StrEnum
 from typing import Final, Protocol, runtime_checkable
 
 from aether_engine.event import (
@@ -191,6 +192,60 @@ class CountsByTime(Protocol):
 
     async def sample_times(self, sequences: Sequence[int], width: int) -> list[TimeCount]:
         """The events at `sequences`, each as a count of one; what cannot be read is left out."""
+        ...
+
+
+class SieveDepth(Enum):
+    """How closely a scan looks at what it finds."""
+
+    #: Events are judged by their bytes; whether these can be trusted is not looked at.
+    BYTES = "bytes"
+    #: What is selected by its bytes is then read with every check, and judged again.
+    SELECTED = "selected"
+    #: Every event is read with every check.
+    ALL = "all"
+
+
+class Sieve(Protocol):
+    """What a scan looks for. It goes to other processes, and so it pickles."""
+
+    @property
+    def depth(self) -> SieveDepth: ...
+
+    @property
+    def needs_times(self) -> bool:
+        """Whether `select` wants to know when events were recorded."""
+        ...
+
+    def select(self, raws: Sequence[bytes], first_sequence: int, times: Sequence[int]) -> list[int]:
+        """The indexes of the events to take, which are stored at `first_sequence` and behind it.
+
+        `times` are microseconds since 1970, or nothing if they are not needed. Not asked at depth `ALL`.
+        """
+        ...
+
+    def matches(self, stored: StoredEvent) -> bool:
+        """Whether to take an event that was read with every check, or that cannot be read."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Sifted:
+    """What a scan found on its way to sequence `searched_to`, since it last said how far it is."""
+
+    sequences: array[int]
+    searched_to: int
+
+
+@runtime_checkable
+class Scannable(Protocol):
+    """Stores that search their log faster than it can be read: elsewhere, and only as far as is needed."""
+
+    def scan(self, sieve: Sieve, *, from_sequence: int, to_sequence: int) -> AsyncGenerator[Sifted, None]:
+        """The sequences in the range that pass, in their order; the last `searched_to` is `to_sequence`.
+
+        What is handed over rests with whoever asks: the scan waits for him, and ends when it is closed.
+        """
         ...
 
 

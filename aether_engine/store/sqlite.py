@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -25,7 +26,7 @@ from aether_engine.event import (
 )
 from aether_engine.moments import TimeCount
 from aether_engine.patterns import check_namespace
-from aether_engine.store.protocols import MAX_BATCH, Publish
+from aether_engine.store.protocols import MAX_BATCH, Publish, Sieve, Sifted
 from aether_engine.store.sqlite_append import Appender
 from aether_engine.store.sqlite_batches import Batches, Shielded, WatchedChanges
 from aether_engine.store.sqlite_bulk import BulkSave
@@ -34,7 +35,9 @@ from aether_engine.store.sqlite_cursors import LogCursor, PlaceCursor, PointCurs
 from aether_engine.store.sqlite_directory import Directory
 from aether_engine.store.sqlite_file import FileState, RawFile
 from aether_engine.store.sqlite_reader import Reader
-from aether_engine.store.sqlite_saved import encode_all, encode_checked
+from aether_engine.store.sqlite_saved import encode_checked
+from aether_engine.store.sqlite_scan import Scanner
+from aether_engine.store.sqlite_sifting import Sifter
 from aether_engine.store.sqlite_times import TimeCounter
 from aether_engine.store.sqlite_writer import Writer
 from aether_engine.store.tailing import LogTail
@@ -55,6 +58,7 @@ class SQLiteBackend:
         self.reader = Reader(self.connections, raw, url)
         self.directory = Directory(self.reader)
         self.times = TimeCounter(self.reader)
+        self.scanner = Scanner(raw.path, url, partial(Sifter, self.reader), self.run)
         self.changes = WatchedChanges(self.connections.change_token, self.connections.executor)
         self.writer = None if read_only else Writer(appender, url, publish, self.changes.notify)
         self._stores: dict[str, SQLiteEventStore] = {}
@@ -182,6 +186,7 @@ class SQLiteBackend:
         for load in self._loads:
             load.abort()
         await self.changes.stop()
+        await self.scanner.close(StoreUnavailableError(self.url, "it was closed"))
         while self._jobs:
             await asyncio.wait(self._jobs)
         executor = self.connections.executor
@@ -221,7 +226,7 @@ class SQLiteEventStore:
             raise InvalidEventError(
                 "", f"{len(batch):,} events came in one batch; {MAX_BATCH:,} are allowed", kind="batch"
             )
-        raws = encode_all(batch)
+        raws = [encode_checked(event) for event in batch]
         writer = self._backend.check_writable()
         if not batch:
             return []
@@ -276,6 +281,11 @@ class SQLiteEventStore:
         """See `SequenceReader.read_sequences`."""
         cursor = PointCursor(self._backend.reader, self._namespace, sequences, max(batch_size, 1))
         return Batches(cursor, self._backend.run)
+
+    def scan(self, sieve: Sieve, *, from_sequence: int, to_sequence: int) -> AsyncGenerator[Sifted, None]:
+        """See `Scannable.scan`."""
+        self._backend.check_open()
+        return self._backend.scanner.scan(self._namespace, sieve, from_sequence, to_sequence)
 
     def places(
         self, actor_id: str, *, from_version: int = 0, batch_size: int = 10_000

@@ -1,0 +1,340 @@
+"""Searching a log: the same hits on every store, told as they come, and an end whenever it is wanted."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import sqlite3
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from aether_engine.codec import decode_event
+from aether_engine.engine import open_engine
+from aether_engine.errors import InvalidFilterError, StoreUnavailableError
+from aether_engine.event import Event, StoredEvent
+from aether_engine.query import FoundSequences, Hits, parse_filter, search
+from aether_engine.store.protocols import SieveDepth, Store
+from aether_engine.store.sqlite import SQLiteBackend
+from tests.engine.sqlite_support import NAMESPACE, opened
+from tests.nats_servers import NatsServer, nats_server, wipe
+from tests.waiting import until
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+COUNT = 3_000
+FILTERS = [
+    "",
+    "type:OrderPaid",
+    "type:Order*,Note",
+    "-type:OrderPaid -type:Note",
+    "actor:order-7",
+    "actor:order-7,order-8 version:>200",
+    "actor:order-1* -data.number:<1500",
+    "actor:order-*",
+    "actor:nobody",
+    "data.number:>2900",
+    "data.number:100..110 sequence:105..",
+    "data.price:19.9 data.nested.list.*:7",
+    "data.nested.list.1:>5",
+    "meta.UserID:u3 since:2026-02-28T23:50 before:2026-02-28T23:55",
+    "correlation:c-9",
+    "id:e-17,e-18",
+    '"<b>old</b>" data.number:..500',
+    '-"<b>" sequence:2000..2100',
+    "Größe corrupted:no",
+    "corrupted:yes",
+    "nothing-at-all",
+    "sequence:5..7,100 -sequence:6",
+    "sequence:4000..",
+]
+
+
+TEXTS = ("\\u003cb\\u003eold\\u003c/b\\u003e", "Größe", "plain")
+
+
+def event_at(number: int) -> Event:
+    return decode_event(
+        (
+            f'{{"id":"e-{number}","eventType":"{("OrderPlaced", "OrderPaid", "Note")[number % 3]}",'
+            f'"actorId":"order-{number % 10}","version":{number},'
+            f'"data":{{"number":{number},"price":{number % 20}.90,'
+            f'"text":"{TEXTS[number % 3]}",'
+            f'"nested":{{"list":[{number % 5},{number % 11}]}}}},'
+            f'"metadata":{{"UserID":"u{number % 7}","CorrelationID":"c-{number // 10}"}},'
+            f'"timestamp":"{(NOW - timedelta(seconds=number)).isoformat()}"}}'
+        ).encode()
+    )
+
+
+EVENTS = [event_at(number) for number in range(1, COUNT + 1)]
+
+
+def expected(text: str) -> list[int]:
+    event_filter = parse_filter(text, now=NOW)
+    return [
+        number
+        for number, event in enumerate(EVENTS, 1)
+        if event_filter.matches(StoredEvent(number, NOW, event.to_json(), event, None))
+    ]
+
+
+async def find(store: Store, text: str, **bounds: int) -> list[int]:
+    """All hits; on the way, what a search promises about how it tells them is checked."""
+    found = FoundSequences()
+    last = Hits()
+    async with aclosing(search(store, parse_filter(text, now=NOW), **bounds)) as searching:
+        async for hits in searching:
+            assert last.searched <= hits.searched <= hits.total
+            assert last.checked <= hits.checked <= hits.total
+            assert list(hits.sequences) == sorted(set(hits.sequences))
+            if hits.sequences and not hits.late:
+                assert not found or hits.sequences[0] > found[-1]
+            found.add(hits)
+            last = hits
+    assert last.searched == last.total
+    assert last.checked == last.total or "corrupted:no" in text
+    return list(found)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[NatsServer]:
+    with nats_server() as running:
+        yield running
+
+
+@pytest.fixture(params=["memory", "sqlite", "sqlite workers", "jetstream"])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+    if request.param.startswith("sqlite"):
+        async with opened(tmp_path / "log.aether", synchronous="OFF") as backend:
+            if "workers" in request.param:
+                backend.scanner.workers_from = 0
+            yield await filled(await backend.store(NAMESPACE))
+        return
+    url = "memory://"
+    if request.param == "jetstream":
+        server = request.getfixturevalue("server")
+        await wipe(server)
+        url = server.url
+    async with open_engine(url) as engine:
+        yield await filled(await engine.store(NAMESPACE))
+
+
+async def filled(store: Store) -> Store:
+    for start in range(0, COUNT, 1000):
+        await store.save_events(EVENTS[start : start + 1000])
+    return store
+
+
+async def test_a_search_finds_what_matches(store: Store) -> None:
+    for text in FILTERS:
+        assert await find(store, text) == expected(text), text
+    assert await find(store, "type:Note", from_sequence=10, to_sequence=40) == [
+        number for number in expected("type:Note") if 10 <= number <= 40
+    ]
+    assert await find(store, "type:Note", from_sequence=COUNT + 1) == []
+
+
+async def test_what_is_saved_meanwhile_is_found_by_the_next_search(store: Store) -> None:
+    assert await find(store, "actor:order-7 data.number:>2990") == [2997]
+    await store.save_event(event_at(COUNT + 7))
+    assert await find(store, "actor:order-7 data.number:>2990") == [2997, 3001]
+    assert await find(store, "data.number:>2990 type:Order*") == [*expected("data.number:>2990 type:Order*"), 3001]
+
+
+async def test_a_search_can_be_closed_at_any_point(store: Store) -> None:
+    for steps in range(1, 4):
+        searching = search(store, parse_filter("type:Note"))
+        for _ in range(steps):
+            await anext(searching, None)
+        await searching.aclose()
+    task = asyncio.create_task(find(store, "type:Note"))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert await find(store, "id:e-17") == [17]
+
+
+async def test_a_filter_with_problems_is_refused(store: Store) -> None:
+    with pytest.raises(InvalidFilterError, match="no whole number"):
+        await find(store, "version:x")
+
+
+# --- Files ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def whole_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("search") / "log.aether"
+
+    async def make() -> None:
+        async with opened(path, synchronous="OFF") as backend:
+            await filled(await backend.store(NAMESPACE))
+
+    asyncio.run(make())
+    return path
+
+
+@pytest.fixture(scope="module")
+def damaged_file(whole_file: Path) -> Path:
+    path = whole_file.with_name("damaged.aether")
+    shutil.copy(whole_file, path)
+    damage(path)
+    return path
+
+
+@pytest.fixture(params=[1_000_000, 0], ids=["alone", "workers"])
+async def backend(request: pytest.FixtureRequest, damaged_file: Path) -> AsyncIterator[SQLiteBackend]:
+    async with opened(damaged_file, read_only=True) as backend:
+        backend.scanner.workers_from = request.param
+        yield backend
+
+
+#: Sequences that `damage` makes unreadable.
+DAMAGED = [100, 1500, 2999]
+
+
+def damage(path: Path) -> None:
+    connection = sqlite3.connect(path)
+    for sequence in DAMAGED:
+        connection.execute(
+            "UPDATE events SET raw = CAST(replace(CAST(raw AS TEXT), 'order-', 'Order-') AS BLOB) "
+            "WHERE position & 0xffffffff = ?",
+            (sequence,),
+        )
+    connection.commit()
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
+
+
+@pytest.mark.parametrize("text", FILTERS)
+async def test_corrupted_events_are_among_the_hits(damaged_file: Path, text: str) -> None:
+    async with opened(damaged_file, read_only=True) as backend:
+        await check_hits(backend, text)
+
+
+@pytest.mark.parametrize("text", ["type:Note", "actor:order-7", "corrupted:yes", "Größe corrupted:no"])
+async def test_workers_find_corrupted_events_too(damaged_file: Path, text: str) -> None:
+    async with opened(damaged_file, read_only=True) as backend:
+        backend.scanner.workers_from = 0
+        await check_hits(backend, text)
+
+
+async def check_hits(backend: SQLiteBackend, text: str) -> None:
+    store = await backend.store(NAMESPACE)
+    event_filter = parse_filter(text, now=NOW)
+    agreed = [stored.sequence async for batch in store.read() for stored in batch if event_filter.matches(stored)]
+    if "corrupted:no" not in text and "sequence" not in text:
+        assert set(DAMAGED) <= set(agreed)
+    assert await find(store, text) == agreed
+    assert await find(store, text) == agreed  # now with what is known of the damage
+
+
+async def test_what_is_known_of_damage_is_told_in_its_place(backend: SQLiteBackend) -> None:
+    store = await backend.store(NAMESPACE)
+    first = [hits async for hits in search(store, parse_filter("actor:order-7"))]
+    assert [sequence for hits in first if hits.late for sequence in hits.sequences] == DAMAGED
+    second = [hits async for hits in search(store, parse_filter("actor:order-7"))]
+    assert not any(hits.late for hits in second)
+    assert second[0].checked == COUNT
+
+
+async def test_a_page_that_cannot_be_read_costs_no_other_hit(whole_file: Path, tmp_path: Path) -> None:
+    path = tmp_path / "log.aether"
+    content = bytearray(whole_file.read_bytes())
+    middle = content.find(b'"id":"e-1700"') // 8192 * 8192
+    content[middle : middle + 100] = b"\xff" * 100
+    path.write_bytes(content)
+    for workers_from in (0, 1_000_000):
+        async with opened(path, read_only=True) as backend:
+            backend.scanner.workers_from = workers_from
+            store = await backend.store(NAMESPACE)
+            event_filter = parse_filter("type:Note", now=NOW)
+            agreed = [
+                stored.sequence async for batch in store.read() for stored in batch if event_filter.matches(stored)
+            ]
+            assert await find(store, "type:Note") == agreed
+            assert len(agreed) > len(expected("type:Note"))
+
+
+async def test_large_events_are_found(tmp_path: Path) -> None:
+    async with opened(tmp_path / "log.aether", synchronous="OFF") as backend:
+        store = await backend.store(NAMESPACE)
+        await store.save_events(
+            [
+                Event(
+                    f"e-{n}",
+                    "Large" if n % 3 else "Small",
+                    "a-1",
+                    n,
+                    {"n": n, "text": "x" * (200_000 if n % 3 else 10)},
+                )
+                for n in range(1, 61)
+            ]
+        )
+        assert await find(store, "data.n:>50") == list(range(51, 61))
+        assert await find(store, "type:Small xxx") == list(range(3, 61, 3))
+        assert await find(store, "data.n:>50 corrupted:no") == list(range(51, 61))
+        assert backend.scanner.process_ids
+
+
+async def test_workers_that_die_are_done_without(whole_file: Path) -> None:
+    async with opened(whole_file, read_only=True) as backend:
+        store = await backend.store(NAMESPACE)
+        backend.scanner.workers_from = 0
+        for _ in range(4):
+            await find(store, "type:Note")
+            for process_id in backend.scanner.process_ids:
+                os.kill(process_id, signal.SIGKILL)
+            assert await find(store, "type:Note") == expected("type:Note")
+        assert backend.scanner.process_ids == []
+
+
+async def test_closing_the_store_ends_its_searches_and_processes(whole_file: Path) -> None:
+    async with opened(whole_file, read_only=True) as backend:
+        store = await backend.store(NAMESPACE)
+        backend.scanner.workers_from = 0
+        await find(store, "type:Note")
+        await until(lambda: backend.scanner.process_ids)
+        process_ids = backend.scanner.process_ids
+        searching = search(store, parse_filter("type:Note"))
+        await anext(searching)
+        waiting = asyncio.create_task(anext(backend.scanner.scan(NAMESPACE, Endless(), 1, COUNT)))
+        await asyncio.sleep(0)
+    for ended in (waiting, anext(searching)):
+        with pytest.raises(StoreUnavailableError, match="closed"):
+            await ended
+    for process_id in process_ids:
+        with pytest.raises(ProcessLookupError):
+            os.kill(process_id, 0)
+
+
+class Endless:
+    """A sieve that comes to no end."""
+
+    depth = SieveDepth.BYTES
+    needs_times = False
+
+    def select(self, raws: object, first_sequence: int, times: object) -> list[int]:
+        while True:
+            time.sleep(0.01)
+
+    def matches(self, stored: StoredEvent) -> bool:
+        raise NotImplementedError
+
+
+async def test_looking_for_something_leaves_no_trace(whole_file: Path, tmp_path: Path) -> None:
+    path = tmp_path / "log.aether"
+    shutil.copy(whole_file, path)
+    before = path.read_bytes()
+    async with opened(path, read_only=True) as backend:
+        backend.scanner.workers_from = 0
+        await find(await backend.store(NAMESPACE), "type:Note")
+        assert [each.name for each in tmp_path.iterdir()] == ["log.aether"]
+    assert path.read_bytes() == before
