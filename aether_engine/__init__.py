@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     )
     from aether_engine.event import (
         ActorInfo,
+        ActorOrder,
         ActorSnapshot,
         Event,
         Gap,
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ActorInfo",
+    "ActorOrder",
     "ActorSnapshot",
     "AetherError",
     "BulkWriter",
@@ -113,6 +115,7 @@ __all__ = [
 
 _MODULES = {
     "ActorInfo": "aether_engine.event",
+    "ActorOrder": "aether_engine.event",
     "ActorSnapshot": "aether_engine.event",
     "AetherError": "aether_engine.errors",
     "BulkWriter": "aether_engine.store.protocols",

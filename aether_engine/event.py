@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from datetime import UTC, datetime
+from enum import Enum
 from typing import Any
 
 from msgspec import Struct, field
@@ -231,8 +232,7 @@ class NamespaceInfo:
     last_recorded_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class ActorInfo:
+class ActorInfo(Struct, frozen=True):
     """An actor at a glance."""
 
     actor_id: str
@@ -240,6 +240,18 @@ class ActorInfo:
     latest_version: int
     last_event_type: str
     last_recorded_at: datetime | None
+
+
+_dataclass(ActorInfo)
+
+
+class ActorOrder(Enum):
+    """What a list of actors is sorted by; of equal ones that with the lower id comes first."""
+
+    NAME = "name"
+    EVENTS = "events"
+    ACTIVITY = "activity"
+    """When the last event was recorded."""
 
 
 @dataclass(frozen=True, slots=True)

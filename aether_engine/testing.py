@@ -42,6 +42,7 @@ from aether_engine.errors import (
 )
 from aether_engine.event import (
     MAX_VERSION,
+    ActorOrder,
     ActorSnapshot,
     Event,
     Gap,
@@ -50,8 +51,10 @@ from aether_engine.event import (
     SubscriptionFilter,
     Tailed,
 )
+from aether_engine.patterns import match_actor_pattern
 from aether_engine.store.protocols import (
     MAX_BATCH,
+    ActorDirectory,
     BulkWriter,
     EventLog,
     EventStore,
@@ -653,6 +656,67 @@ class StoreContract(_Contract):
         assert (b.actor_id, b.event_count, b.latest_version, b.last_event_type) == ("b", 2, 4, "Last")
         recorded = [stored.recorded_at for stored in await collect(store.read())]
         assert b.last_recorded_at == recorded[1]
+
+    async def test_actors_can_be_counted_and_entered_anywhere(self, store: Store) -> None:
+        """A store with a directory counts its actors and gives any page of them, forwards and backwards."""
+        if not isinstance(store, ActorDirectory):
+            pytest.skip("this store lists actors from the first on")
+        assert await store.actor_count() == 0
+        assert await store.actors(order=ActorOrder.EVENTS, descending=True) == []
+        await store.save_events([make_event(1, actor_id) for actor_id in ODD_ACTOR_IDS])
+        ids = list(ODD_ACTOR_IDS)
+        for prefix in ("", "a", "cafe", "order-1", "nobody", "\U0010ffff"):
+            expected = [actor_id for actor_id in ids if actor_id.startswith(prefix)]
+            assert await store.actor_count(prefix=prefix) == len(expected)
+            for offset in (0, 1, len(expected) - 1, len(expected), 2**70):
+                page = await store.actors(prefix=prefix, offset=max(offset, 0), limit=3)
+                assert [info.actor_id for info in page] == expected[max(offset, 0) :][:3]
+                page = await store.actors(prefix=prefix, offset=max(offset, 0), limit=3, descending=True)
+                assert [info.actor_id for info in page] == expected[::-1][max(offset, 0) :][:3]
+        page = await store.actors(after=ids[5], descending=True, limit=2)
+        assert [info.actor_id for info in page] == [ids[4], ids[3]]
+        page = await store.actors(after=ids[5], offset=1, limit=2)
+        assert [info.actor_id for info in page] == ids[7:9]
+
+    @pytest.mark.parametrize(
+        "pattern", ["*", "a*", "*1", "o*-1*", "*.*", "a.>", ">", "*[*", "*?*", "*%*", "a*a*", "café*", "order-1"]
+    )
+    async def test_actors_by_pattern(self, store: Store, pattern: str) -> None:
+        """A pattern means what it means everywhere; signs that databases know are signs like others."""
+        if not isinstance(store, ActorDirectory):
+            pytest.skip("this store lists actors by prefix")
+        odd = [*ODD_ACTOR_IDS, "a[1]", "a?b", "a.b.c"]
+        await store.save_events([make_event(1, actor_id) for actor_id in dict.fromkeys(odd)])
+        expected = sorted(actor_id for actor_id in set(odd) if match_actor_pattern(pattern, actor_id))
+        assert [info.actor_id for info in await store.actors(pattern=pattern)] == expected
+        assert await store.actor_count(pattern=pattern) == len(expected)
+        page = await store.actors(pattern=pattern, offset=1, limit=2, descending=True)
+        assert [info.actor_id for info in page] == expected[::-1][1:3]
+        with_prefix = [actor_id for actor_id in expected if actor_id.startswith("o")]
+        assert [info.actor_id for info in await store.actors(pattern=pattern, prefix="o")] == with_prefix
+        assert await store.actor_count(pattern=pattern, prefix="o") == len(with_prefix)
+
+    async def test_actors_by_events_and_activity(self, store: Store) -> None:
+        """Sorted by a number, equal ones by id; the infos are those of every other list."""
+        if not isinstance(store, ActorDirectory):
+            pytest.skip("this store lists actors by id")
+        for version, names in ((1, "cab_"), (2, "ba_"), (3, "b")):
+            for name in names:
+                await store.save_event(make_event(version, name))
+        infos = {info.actor_id: info for info in await store.actors()}
+        for descending, expected in ((True, "b_ac"), (False, "c_ab")):
+            found = await store.actors(order=ActorOrder.EVENTS, descending=descending)
+            assert found == [infos[name] for name in expected]
+            page = await store.actors(order=ActorOrder.EVENTS, descending=descending, offset=1, limit=2)
+            assert page == found[1:3]
+        found = await store.actors(order=ActorOrder.ACTIVITY, descending=True)
+        moments = [info.last_recorded_at for info in found]
+        assert sorted(infos) == sorted(info.actor_id for info in found)
+        assert moments == sorted((moment for moment in moments if moment is not None), reverse=True)
+        assert await store.actors(order=ActorOrder.ACTIVITY, descending=True, offset=1, limit=2) == found[1:3]
+        assert [
+            info.actor_id for info in await store.actors(order=ActorOrder.EVENTS, prefix="a", pattern="*")
+        ] == ["a"]
 
     async def test_very_long_actor_id(self, store: Store) -> None:
         """The longest id the store has to take works like any other."""

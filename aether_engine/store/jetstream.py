@@ -17,6 +17,7 @@ from aether_engine.codec import decode_event, decode_snapshot, encode_event, enc
 from aether_engine.errors import InvalidEventError, ReadOnlyError, StoreUnavailableError
 from aether_engine.event import (
     ActorInfo,
+    ActorOrder,
     ActorSnapshot,
     Event,
     ReplayError,
@@ -220,9 +221,27 @@ class JetStreamEventStore:
             async for batch in _in_batches(opened.reader.at(sequences), batch_size):
                 yield batch
 
-    async def actors(self, *, prefix: str = "", after: str | None = None, limit: int = 1000) -> list[ActorInfo]:
+    async def actors(
+        self,
+        *,
+        prefix: str = "",
+        after: str | None = None,
+        limit: int = 1000,
+        pattern: str = "",
+        order: ActorOrder = ActorOrder.NAME,
+        descending: bool = False,
+        offset: int = 0,
+    ) -> list[ActorInfo]:
+        """See `ActorDirectory.actors`."""
         opened = await self._open()
-        return [] if opened is None else await opened.index.page(prefix, after, limit)
+        if opened is None:
+            return []
+        return await opened.index.page(prefix, after, limit, pattern, order, descending, offset)
+
+    async def actor_count(self, *, prefix: str = "", pattern: str = "") -> int:
+        """See `ActorDirectory.actor_count`."""
+        opened = await self._open()
+        return 0 if opened is None else await opened.index.count(prefix, pattern)
 
     def tail(self, *, after_sequence: int | None = None) -> AsyncIterator[list[StoredEvent]]:
         born = asyncio.Event()

@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from bisect import bisect_left, bisect_right
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from aether_engine.event import ActorInfo, StoredEvent
+from aether_engine.event import ActorInfo, ActorOrder, StoredEvent
 from aether_engine.store.jetstream_api import Api, ApiError, Message
 from aether_engine.store.jetstream_layout import JetStreamLayout
 from aether_engine.store.jetstream_link import NobodyThereError
 from aether_engine.store.jetstream_reader import StreamReader
+from aether_engine.store.listing import first_of, least, matching, order_key, span
 
 # Most subjects the server answers for in one question.
 _MOST_SUBJECTS: Final = 1000
+# Infos kept from one question to the next.
+_MOST_REMEMBERED: Final = 50_000
 # Where each subject takes a question of its own, so many are on their way together.
 _ASKED_AT_ONCE: Final = 32
 # Up to so many new sequences are read to bring the list up to date; beyond, the server is asked for all subjects.
@@ -64,36 +67,80 @@ class ActorIndex:
         # By id: the count its info was made at.
         self._infos: dict[str, tuple[int, ActorInfo]] = {}
 
-    async def page(self, prefix: str, after: str | None, limit: int) -> list[ActorInfo]:
-        """Actors by id; see `EventLog.actors`."""
+    async def page(
+        self,
+        prefix: str,
+        after: str | None,
+        limit: int,
+        pattern: str = "",
+        order: ActorOrder = ActorOrder.NAME,
+        descending: bool = False,
+        offset: int = 0,
+    ) -> list[ActorInfo]:
+        """Actors in an order; see `ActorDirectory.actors`."""
         await self._refresh()
-        names = self._sorted
-        position = bisect_left(names, prefix)
-        if after is not None:
-            position = max(position, bisect_right(names, after))
-        chosen: list[str] = []
-        while position < len(names) and len(chosen) < limit and names[position].startswith(prefix):
-            chosen.append(names[position])
-            position += 1
-        unknown = [name for name in chosen if name not in self._tallies and not self._is_known(name)]
+        names, by_name = self._sorted, order is ActorOrder.NAME
+        places = span(names, prefix, after, backwards=descending and by_name)
+        if by_name and not pattern:
+            chosen = [names[place] for place in places[offset : offset + limit]]
+        elif by_name:
+            chosen = await first_of(matching(names, places, pattern), offset, limit)
+        elif order is ActorOrder.EVENTS:
+            sign = -1 if descending else 1
+            key = lambda name: sign * self._event_count(name)  # noqa: E731
+            chosen = await least(matching(names, places, pattern), key, offset, limit)
+        else:
+            of_info, looked_at = order_key(order, descending=descending), dict[str, ActorInfo]()
+            parts = self._looked_at(matching(names, places, pattern), looked_at)
+            chosen = await least(parts, lambda name: of_info(looked_at[name]), offset, limit)
+        infos = await self._infos_of(chosen)
+        if len(self._infos) > _MOST_REMEMBERED:
+            self._infos.clear()
+        self._infos.update((name, (infos[name].event_count, infos[name])) for name in chosen)
+        return [infos[name] for name in chosen]
+
+    async def count(self, prefix: str, pattern: str) -> int:
+        """How many actors there are; see `ActorDirectory.actor_count`."""
+        await self._refresh()
+        places = span(self._sorted, prefix, None, backwards=False)
+        if not pattern:
+            return len(places)
+        return sum([len(part) async for part in matching(self._sorted, places, pattern)])
+
+    async def _looked_at(
+        self, parts: AsyncIterator[list[str]], infos: dict[str, ActorInfo]
+    ) -> AsyncIterator[list[str]]:
+        """`parts`, with the infos of each in `infos` while it is looked at: those of all would be many."""
+        async for part in parts:
+            infos.clear()
+            infos.update(await self._infos_of(part))
+            yield part
+
+    async def _infos_of(self, actor_ids: list[str]) -> dict[str, ActorInfo]:
+        """The infos of actors, from what is known or from the server."""
+        infos: dict[str, ActorInfo] = {}
+        unknown: list[str] = []
+        for name in actor_ids:
+            tally, known = self._tallies.get(name), self._infos.get(name)
+            if tally is not None:
+                infos[name] = ActorInfo(name, tally.count, tally.version, tally.event_type, tally.recorded_at)
+            elif known is not None and known[0] == self._counts.get(name):
+                infos[name] = known[1]
+            else:
+                unknown.append(name)
         for start in range(0, len(unknown), _MOST_SUBJECTS):
-            await self._look(unknown[start : start + _MOST_SUBJECTS])
-        return [self._info(name) for name in chosen]
+            infos |= await self._look(unknown[start : start + _MOST_SUBJECTS])
+        return infos
 
-    def _is_known(self, actor_id: str) -> bool:
-        known = self._infos.get(actor_id)
-        return known is not None and known[0] == self._counts[actor_id]
-
-    def _info(self, actor_id: str) -> ActorInfo:
+    def _event_count(self, actor_id: str) -> int:
         tally = self._tallies.get(actor_id)
-        if tally is not None:
-            return ActorInfo(actor_id, tally.count, tally.version, tally.event_type, tally.recorded_at)
-        return self._infos[actor_id][1]
+        return self._counts.get(actor_id, 0) if tally is None else tally.count
 
-    async def _look(self, actor_ids: list[str]) -> None:
-        """Make the infos of actors that have their subject for themselves, from its last message."""
+    async def _look(self, actor_ids: list[str]) -> dict[str, ActorInfo]:
+        """The infos of actors that have their subject for themselves, from its last message."""
         subjects = {self._reader.rows.subject(actor_id): actor_id for actor_id in actor_ids}
         heads = await self._heads(list(subjects))
+        infos: dict[str, ActorInfo] = {}
         for subject, actor_id in subjects.items():
             head = heads.get(subject)
             tally = _Tally()
@@ -108,9 +155,9 @@ class ActorIndex:
                             if each.event is not None:
                                 tally.add(each)
                     tally.recorded_at = head.recorded_at
-            count = self._counts[actor_id]
-            info = ActorInfo(actor_id, count, tally.version, tally.event_type, tally.recorded_at)
-            self._infos[actor_id] = (count, info)
+            count = self._counts.get(actor_id, 0)
+            infos[actor_id] = ActorInfo(actor_id, count, tally.version, tally.event_type, tally.recorded_at)
+        return infos
 
     async def _heads(self, subjects: list[str]) -> dict[str, Message]:
         """The last message of each subject: all at once where the server and the stream allow it."""

@@ -7,7 +7,7 @@ change what is stored.
 from __future__ import annotations
 
 import asyncio
-from bisect import bisect_left, bisect_right, insort
+from bisect import bisect_left, insort
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -23,6 +23,7 @@ from aether_engine.errors import (
 )
 from aether_engine.event import (
     ActorInfo,
+    ActorOrder,
     ActorSnapshot,
     Event,
     NamespaceInfo,
@@ -32,6 +33,7 @@ from aether_engine.event import (
     StoreWarning,
 )
 from aether_engine.patterns import check_namespace
+from aether_engine.store.listing import first_of, least, matching, span
 from aether_engine.store.protocols import MAX_BATCH, Publish
 from aether_engine.store.tailing import Changes, LogTail
 
@@ -255,17 +257,44 @@ class InMemoryEventStore:
             yield await self._batch(actor.sequences[position:behind])
             position = behind
 
-    async def actors(self, *, prefix: str = "", after: str | None = None, limit: int = 1000) -> list[ActorInfo]:
+    async def actors(
+        self,
+        *,
+        prefix: str = "",
+        after: str | None = None,
+        limit: int = 1000,
+        pattern: str = "",
+        order: ActorOrder = ActorOrder.NAME,
+        descending: bool = False,
+        offset: int = 0,
+    ) -> list[ActorInfo]:
+        """See `ActorDirectory.actors`."""
+        self._check_open()
+        names, by_name = self._actors_in_order(), order is ActorOrder.NAME
+        places = span(names, prefix, after, backwards=descending and by_name)
+        if by_name and not pattern:
+            chosen = [names[place] for place in places[offset : offset + limit]]
+        elif by_name:
+            chosen = await first_of(matching(names, places, pattern), offset, limit)
+        else:
+            actors, sign = self._actors, -1 if descending else 1
+
+            def key(name: str) -> int:
+                actor = actors[name]
+                return sign * (len(actor.versions) if order is ActorOrder.EVENTS else actor.sequences[-1])
+
+            chosen = await least(matching(names, places, pattern), key, offset, limit)
+        self._check_open()
+        return [self._actor_info(name) for name in chosen]
+
+    async def actor_count(self, *, prefix: str = "", pattern: str = "") -> int:
+        """See `ActorDirectory.actor_count`."""
         self._check_open()
         names = self._actors_in_order()
-        position = bisect_left(names, prefix)
-        if after is not None:
-            position = max(position, bisect_right(names, after))
-        found: list[ActorInfo] = []
-        while position < len(names) and len(found) < limit and names[position].startswith(prefix):
-            found.append(self._actor_info(names[position]))
-            position += 1
-        return found
+        places = span(names, prefix, None, backwards=False)
+        if not pattern:
+            return len(places)
+        return sum([len(part) async for part in matching(names, places, pattern)])
 
     def tail(self, *, after_sequence: int | None = None) -> AsyncIterator[list[StoredEvent]]:
         start = len(self._records) if after_sequence is None else max(after_sequence, 0)

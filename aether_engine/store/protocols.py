@@ -14,6 +14,7 @@ from typing import Final, Protocol, runtime_checkable
 
 from aether_engine.event import (
     ActorInfo,
+    ActorOrder,
     ActorSnapshot,
     Event,
     NamespaceInfo,
@@ -108,6 +109,34 @@ class EventLog(Protocol):
 
     async def snapshots(self, actor_id: str) -> list[ActorSnapshot]:
         """All readable snapshots of the actor, by version."""
+        ...
+
+
+@runtime_checkable
+class ActorDirectory(Protocol):
+    """Stores whose list of actors can be counted, ordered and entered anywhere."""
+
+    async def actor_count(self, *, prefix: str = "", pattern: str = "") -> int:
+        """How many actors there are whose id starts with `prefix` and matches `pattern`, if one is given."""
+        ...
+
+    async def actors(
+        self,
+        *,
+        prefix: str = "",
+        after: str | None = None,
+        limit: int = 1000,
+        pattern: str = "",
+        order: ActorOrder = ActorOrder.NAME,
+        descending: bool = False,
+        offset: int = 0,
+    ) -> list[ActorInfo]:
+        """As `EventLog.actors`: those that also match `pattern` (`match_actor_pattern`), in `order`, without the
+        first `offset`.
+
+        `after` is a place in the order of names, in its direction; in other orders only ids above it are taken.
+        Orders other than that of names look at every actor.
+        """
         ...
 
 

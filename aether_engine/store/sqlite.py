@@ -17,6 +17,7 @@ from aether_engine import codec
 from aether_engine.errors import InvalidEventError, ReadOnlyError, StoreUnavailableError
 from aether_engine.event import (
     ActorInfo,
+    ActorOrder,
     ActorSnapshot,
     Event,
     NamespaceInfo,
@@ -24,7 +25,6 @@ from aether_engine.event import (
     StoredEvent,
     StoreWarning,
 )
-from aether_engine.moments import TimeCount
 from aether_engine.patterns import check_namespace
 from aether_engine.store.protocols import MAX_BATCH, Publish, Sieve, Sifted
 from aether_engine.store.sqlite_append import Appender
@@ -32,7 +32,7 @@ from aether_engine.store.sqlite_batches import Batches, Shielded, WatchedChanges
 from aether_engine.store.sqlite_bulk import BulkSave
 from aether_engine.store.sqlite_connections import ReadConnections
 from aether_engine.store.sqlite_cursors import LogCursor, PlaceCursor, PointCursor, StreamCursor
-from aether_engine.store.sqlite_directory import Directory
+from aether_engine.store.sqlite_directory import ActorRange, Directory
 from aether_engine.store.sqlite_file import FileState, RawFile
 from aether_engine.store.sqlite_reader import Reader
 from aether_engine.store.sqlite_saved import encode_checked
@@ -294,19 +294,27 @@ class SQLiteEventStore:
         cursor = PlaceCursor(self._backend.reader, self._namespace, actor_id, from_version, max(batch_size, 1))
         return Batches(cursor, self._backend.run)
 
-    async def actors(self, *, prefix: str = "", after: str | None = None, limit: int = 1000) -> list[ActorInfo]:
-        """See `EventLog.actors`."""
+    async def actors(
+        self,
+        *,
+        prefix: str = "",
+        after: str | None = None,
+        limit: int = 1000,
+        pattern: str = "",
+        order: ActorOrder = ActorOrder.NAME,
+        descending: bool = False,
+        offset: int = 0,
+    ) -> list[ActorInfo]:
+        """See `ActorDirectory.actors`."""
+        wanted = ActorRange(prefix, after, pattern, order, descending)
         return await self._backend.run(
-            lambda: self._backend.directory.actors(self._namespace, prefix, after, limit)
+            lambda: self._backend.directory.actors(self._namespace, wanted, limit, offset)
         )
 
-    async def count_by_time(self, first: int, last: int, width: int) -> list[TimeCount]:
-        """See `CountsByTime.count_by_time`."""
-        return await self._backend.run(lambda: self._backend.times.counts(self._namespace, first, last, width))
-
-    async def sample_times(self, sequences: Sequence[int], width: int) -> list[TimeCount]:
-        """See `CountsByTime.sample_times`."""
-        return await self._backend.run(lambda: self._backend.times.sample(self._namespace, sequences, width))
+    async def actor_count(self, *, prefix: str = "", pattern: str = "") -> int:
+        """See `ActorDirectory.actor_count`."""
+        wanted = ActorRange(prefix, pattern=pattern)
+        return await self._backend.run(lambda: self._backend.directory.actor_count(self._namespace, wanted))
 
     def tail(self, *, after_sequence: int | None = None) -> AsyncIterator[list[StoredEvent]]:
         """See `EventLog.tail`."""

@@ -3,22 +3,100 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import Final
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
 
-from aether_engine.event import ActorInfo, NamespaceInfo
+from aether_engine.event import ActorInfo, ActorOrder, NamespaceInfo
+from aether_engine.patterns import match_actor_pattern
+from aether_engine.store.listing import order_key
 from aether_engine.store.sqlite_cursors import LogCursor, StreamCursor
 from aether_engine.store.sqlite_file import is_corruption
 from aether_engine.store.sqlite_reader import Reader, is_text
 from aether_engine.store.sqlite_rows import moment_of
 from aether_engine.store.sqlite_schema import first_position
 
-_ACTORS: Final = (
-    "SELECT a.actor_id, a.event_count, a.latest_version, t.name, e.recorded_at "
-    "FROM actors AS a INDEXED BY actors_by_name LEFT JOIN events AS e ON e.position = ? + a.last_sequence "
-    "LEFT JOIN event_types AS t ON t.id = e.event_type "
-    "WHERE a.namespace = ? AND a.actor_id >= ? AND a.actor_id > ? AND (? IS NULL OR a.actor_id < ?) "
-    "ORDER BY a.actor_id LIMIT ?"
+_COLUMNS: Final = "a.actor_id, a.event_count, a.latest_version, t.name, e.recorded_at"
+_LAST_EVENT: Final = (
+    "LEFT JOIN events AS e ON e.position = ? + a.last_sequence LEFT JOIN event_types AS t ON t.id = e.event_type"
 )
+_IN_RANGE: Final = "namespace = ? AND actor_id >= ? AND actor_id < ?"
+_ORDERS: Final = {
+    ActorOrder.NAME: "actor_id",
+    ActorOrder.EVENTS: "event_count",
+    ActorOrder.ACTIVITY: "last_sequence",
+}
+#: No text comes behind it: to SQLite every text is less than any BLOB.
+_NO_END: Final = b""
+_NAMES_AT_ONCE: Final = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class ActorRange:
+    """Which actors are asked for, and in what order; see `ActorDirectory.actors`."""
+
+    prefix: str = ""
+    after: str | None = None
+    pattern: str = ""
+    order: ActorOrder = ActorOrder.NAME
+    descending: bool = False
+
+    @property
+    def is_text(self) -> bool:
+        """Whether a file can hold what is asked for at all."""
+        return is_text(self.prefix) and is_text(self.after or "") and is_text(self.pattern)
+
+    @property
+    def bounds(self) -> tuple[str, str | bytes]:
+        """The first id that is asked for, and the first behind those."""
+        start, end = self.prefix, _behind_prefix(self.prefix)
+        if self.after is not None and self._is_backwards:
+            end = self.after if end is None else min(end, self.after)
+        elif self.after is not None:
+            # No text lies between one and the same with NUL at its end.
+            start = max(start, self.after + "\0")
+        if self.pattern:
+            literal = self.pattern.partition("*")[0].removesuffix(">")
+            start, behind = max(start, literal), _behind_prefix(literal)
+            if behind is not None:
+                end = behind if end is None else min(end, behind)
+        return start, _NO_END if end is None else end
+
+    @property
+    def _is_backwards(self) -> bool:
+        return self.descending and self.order is ActorOrder.NAME
+
+    @property
+    def source(self) -> str:
+        """The table and `WHERE` of a query for them; takes the namespace and the bounds."""
+        is_all = self.order is not ActorOrder.NAME and self.bounds == ("", _NO_END)
+        # Every actor is looked at: in the order of the table, not by way of the index to each row.
+        index = "NOT INDEXED" if is_all else "INDEXED BY actors_by_name"
+        return f"actors {index} WHERE {_IN_RANGE}"
+
+    @property
+    def order_by(self) -> str:
+        """`ORDER BY` of a query for them."""
+        direction = "DESC" if self.descending else "ASC"
+        by_name = "" if self.order is ActorOrder.NAME else ", actor_id"
+        return f"ORDER BY {_ORDERS[self.order]} {direction}{by_name}"
+
+    def accepts(self, actor_id: str) -> bool:
+        """Whether this id is asked for."""
+        if not actor_id.startswith(self.prefix) or (
+            self.pattern and not match_actor_pattern(self.pattern, actor_id)
+        ):
+            return False
+        if self.after is None:
+            return True
+        return actor_id < self.after if self._is_backwards else actor_id > self.after
+
+    def sorted(self, infos: Iterable[ActorInfo]) -> list[ActorInfo]:
+        """`infos` in the order asked for."""
+        found = sorted(infos, key=lambda info: info.actor_id, reverse=self._is_backwards)
+        if self.order is ActorOrder.NAME:
+            return found
+        return sorted(found, key=order_key(self.order, descending=self.descending))
 
 
 class Directory:
@@ -83,33 +161,89 @@ class Directory:
                     version = max(version, stored.event.version if stored.event else 0)
         return version
 
-    def actors(self, name: str, prefix: str, after: str | None, limit: int) -> list[ActorInfo]:
-        """A page of a namespace's actors in the order of their ids."""
+    def actors(self, name: str, wanted: ActorRange, limit: int, offset: int) -> list[ActorInfo]:
+        """A page of a namespace's actors."""
         namespace = self._reader.namespace_id(name)
-        if namespace is None or limit <= 0 or not is_text(prefix) or not is_text(after or ""):
+        if namespace is None or limit <= 0 or not wanted.is_text:
             return []
-        end = _behind_prefix(prefix)
 
         def job(connection: sqlite3.Connection) -> list[ActorInfo] | None:
             try:
-                rows = connection.execute(
-                    _ACTORS,
-                    (first_position(namespace), namespace, prefix, after or "", end, end, min(limit, 2**63 - 1)),
-                ).fetchall()
+                if wanted.pattern:
+                    return self._matching_page(connection, namespace, wanted, limit, offset)
+                base, page = first_position(namespace), (min(limit, _MOST), min(offset, _MOST))
+                if wanted.order is ActorOrder.NAME and not offset:
+                    rows = connection.execute(
+                        f"SELECT {_COLUMNS} FROM actors AS a INDEXED BY actors_by_name {_LAST_EVENT} "  # noqa: S608 (constants)
+                        f"WHERE {_IN_RANGE} {wanted.order_by} LIMIT ? OFFSET ?",
+                        (base, namespace, *wanted.bounds, *page),
+                    )
+                else:
+                    # What is passed over or not chosen is so before the last event of each is looked up.
+                    chosen = f"SELECT * FROM {wanted.source} {wanted.order_by} LIMIT ? OFFSET ?"  # noqa: S608 (constants)
+                    rows = connection.execute(
+                        f"SELECT {_COLUMNS} FROM ({chosen}) AS a {_LAST_EVENT}",  # noqa: S608 (constants)
+                        (namespace, *wanted.bounds, *page, base),
+                    )
+                return _infos(rows)
             except sqlite3.Error as error:
                 if not is_corruption(error):
                     raise
                 return None
-            return [
-                ActorInfo(
-                    str(actor_id), _number(count), _number(version), str(event_type or ""),
-                    None if recorded_at is None else moment_of(recorded_at),
-                )
-                for actor_id, count, version, event_type, recorded_at in rows
-            ]  # fmt: skip
 
         found = self._reader.run(job, [])
-        return self._collect_actors(name, prefix, after, limit) if found is None else found
+        return self._collect_actors(name, wanted, limit, offset) if found is None else found
+
+    def actor_count(self, name: str, wanted: ActorRange) -> int:
+        """How many actors there are."""
+        namespace = self._reader.namespace_id(name)
+        if namespace is None or not wanted.is_text:
+            return 0
+
+        def job(connection: sqlite3.Connection) -> int | None:
+            try:
+                if wanted.pattern:
+                    return sum(len(part) for part in self._matching(connection, namespace, wanted))
+                row = connection.execute(
+                    f"SELECT count(*) FROM {wanted.source}",  # noqa: S608 (constants)
+                    (namespace, *wanted.bounds),
+                ).fetchone()
+                return _number(row[0])
+            except sqlite3.Error as error:
+                if not is_corruption(error):
+                    raise
+                return None
+
+        count = self._reader.run(job, 0)
+        return len(self._collect_actors(name, wanted, _MOST, 0)) if count is None else count
+
+    def _matching(
+        self, connection: sqlite3.Connection, namespace: int, wanted: ActorRange
+    ) -> Iterator[list[tuple[int, str]]]:
+        """Number and id of the actors whose id matches, in parts.
+
+        SQLite leaves out most of the others; it cannot judge ids with a NUL, for it looks no further than that.
+        """
+        matches = "(actor_id GLOB ? OR instr(actor_id, ?))"
+        cursor = connection.execute(
+            f"SELECT id, actor_id FROM {wanted.source} AND {matches} {wanted.order_by}",  # noqa: S608 (constants)
+            (namespace, *wanted.bounds, _glob(wanted.pattern), "\0"),
+        )
+        while rows := cursor.fetchmany(_NAMES_AT_ONCE):
+            yield [row for row in rows if match_actor_pattern(wanted.pattern, str(row[1]))]
+
+    def _matching_page(
+        self, connection: sqlite3.Connection, namespace: int, wanted: ActorRange, limit: int, offset: int
+    ) -> list[ActorInfo]:
+        found: list[tuple[int, str]] = []
+        for part in self._matching(connection, namespace, wanted):
+            found += part
+            if len(found) >= offset + limit:
+                break
+        base = first_position(namespace)
+        return _infos(
+            connection.execute(_ONE, (base, number)).fetchone() for number, _ in found[offset : offset + limit]
+        )
 
     def _recount(self) -> list[NamespaceInfo]:
         """`namespaces` from the log itself, where its counters cannot be read."""
@@ -125,14 +259,15 @@ class Directory:
             infos.append(NamespaceInfo(name, self._reader.last_sequence(name), size, first, last))
         return infos
 
-    def _collect_actors(self, name: str, prefix: str, after: str | None, limit: int) -> list[ActorInfo]:
+    def _collect_actors(self, name: str, wanted: ActorRange, limit: int, offset: int) -> list[ActorInfo]:
         """`actors` from the log itself, where their table cannot be read."""
         found: dict[str, ActorInfo] = {}
         cursor = LogCursor(self._reader, name, 1, None, 1000)
+        first_by_name = wanted.order is ActorOrder.NAME and not wanted.descending
         while not cursor.done:
             for stored in cursor.next_batch():
                 event = stored.event
-                if event is None or not event.actor_id.startswith(prefix) or event.actor_id <= (after or ""):
+                if event is None or not wanted.accepts(event.actor_id):
                     continue
                 before = found.get(event.actor_id)
                 found[event.actor_id] = ActorInfo(
@@ -142,10 +277,35 @@ class Directory:
                     event.event_type,
                     stored.recorded_at,
                 )
-            if len(found) > 4 * limit + 1000:
-                # The first `limit` names only move forward: what is behind them now never comes back.
-                found = dict(sorted(found.items())[:limit])
-        return [info for _, info in sorted(found.items())[:limit]]
+            if first_by_name and len(found) > 4 * (offset + limit) + 1000:
+                # The first names only move forward: what is behind them now never comes back.
+                found = dict(sorted(found.items())[: offset + limit])
+        return wanted.sorted(found.values())[offset : offset + limit]
+
+
+#: More than any file holds, and within SQLite's integers.
+_MOST: Final = 2**62
+_ONE: Final = f"SELECT {_COLUMNS} FROM actors AS a {_LAST_EVENT} WHERE a.id = ?"  # noqa: S608 (constants)
+
+
+def _infos(rows: Iterable[tuple[Any, ...]]) -> list[ActorInfo]:
+    """The infos of rows of `_COLUMNS`. Somebody types and waits for the first thousand of them."""
+    infos: list[ActorInfo] = []
+    recorded_before: object = None
+    moment = None
+    for actor_id, count, version, event_type, recorded_at in rows:
+        # Events of one commit share their time.
+        if recorded_at != recorded_before:
+            moment = None if recorded_at is None else moment_of(recorded_at)
+            recorded_before = recorded_at
+        infos.append(ActorInfo(str(actor_id), _number(count), _number(version), str(event_type or ""), moment))
+    return infos
+
+
+def _glob(pattern: str) -> str:
+    """A GLOB that passes all that `pattern` matches, and little else: its stars also take dots."""
+    escaped = pattern.replace("[", "[[]").replace("?", "[?]")
+    return f"{escaped[:-1]}*" if pattern == ">" or pattern.endswith(".>") else escaped
 
 
 def _number(value: object) -> int:
