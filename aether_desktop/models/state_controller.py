@@ -24,7 +24,18 @@ Loader = Callable[[str], AsyncIterator[list[StoredEvent]]]
 _AT_ONCE: Final = 1 << 15
 #: Bytes of events folded in the thread before the window hears of it.
 _CHUNK: Final = 1 << 20
+#: Bytes of one event from which on it is folded only when asked for: a state of megabytes takes seconds to make
+#: and to compare, parts of which stop everything else.
+HEAVY: Final = 4 << 20
 _REDUCER_NAMES: Final = {"json-merge": "JSON merge"}
+
+
+@dataclass(frozen=True, slots=True)
+class HeldState:
+    """A state that is not folded unasked: its version, and the bytes of the events that lead to it."""
+
+    version: int
+    size: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,6 +61,8 @@ class StateController(QObject):
     """The stream is there to its end, for the first time or again."""
     state_changed = Signal(object)
     """Another state is shown: a `StateView`."""
+    held = Signal(object)
+    """The state that was asked for is not folded unasked: a `HeldState`."""
     failed = Signal(object)
     """What went wrong (an exception); `error` keeps it."""
 
@@ -73,6 +86,10 @@ class StateController(QObject):
         self._events: list[StoredEvent] = []
         self._sizes: list[int] = []
         self._event_types: set[str] = set()
+        # The place of the first event that is not folded unasked; -1 once that was asked for.
+        self._first_heavy: int | None = None
+        self._handed = 0
+        self._held: HeldState | None = None
         self._forget()
 
     # What there is
@@ -106,6 +123,11 @@ class StateController(QObject):
     def view(self) -> StateView | None:
         """The state that is shown."""
         return self._view
+
+    @property
+    def held_state(self) -> HeldState | None:
+        """The state that was asked for and is not folded before `fold_anyway`, None if it is another."""
+        return self._held
 
     @property
     def versions(self) -> Sequence[int]:
@@ -207,7 +229,7 @@ class StateController(QObject):
             # What is being read comes first; then all that is new is read in one go.
             self._again = True
             return
-        new = self._take(events)
+        new = self._hand(self._take(events))
         if new:
             self._tasks.start(self._fold(self._history, new), "fold appended events")
 
@@ -230,6 +252,9 @@ class StateController(QObject):
         target = self.versions[-1] if version is None else max(self.neighbour(version, 0), self.versions[0])
         if version is not None and target < version and self.is_loading:
             return
+        if self._is_heavy(target):
+            self._hold(target)
+            return
         if self._view is not None and self._view.version == target and self._compute is None:
             return
         self._target = target
@@ -242,6 +267,17 @@ class StateController(QObject):
                 self._fail(error)
         else:
             self._compute = self._tasks.start(self._look_in_thread(self._timeline), f"state at v{target}")
+
+    def fold_anyway(self) -> None:
+        """Fold what is held back for its size, from now on for this actor."""
+        if self._held is None:
+            return
+        version = self._held.version
+        self._held, self._first_heavy = None, -1
+        rest = self._events[self._handed :]
+        self._handed = len(self._events)
+        self.show_version(version)
+        self._tasks.start(self._fold_chunks(self._history, rest), "fold large events")
 
     async def close(self) -> None:
         """End everything that is running."""
@@ -260,9 +296,7 @@ class StateController(QObject):
             history = self._history
             # A refresh is given from the beginning again; what is known is skipped.
             async for batch in loader(self._actor_id):
-                new = self._take(batch)
-                for chunk in _chunks(new):
-                    await self._fold(history, chunk)
+                await self._fold_chunks(history, self._hand(self._take(batch)))
                 await asyncio.sleep(0)
         finally:
             if self._key == key and self._load is asyncio.current_task():
@@ -281,11 +315,25 @@ class StateController(QObject):
             assert stored.event is not None
             self._sizes.append((self._sizes[-1] if self._sizes else 0) + len(stored.raw))
             self._event_types.add(stored.event.event_type)
+            if len(stored.raw) > HEAVY and self._first_heavy is None:
+                self._first_heavy = len(self._sizes) - 1
         self._events += new
         heard = bool(new) or len(self.troubles) > troubles
         if heard:
             self.versions_changed.emit()
         return new
+
+    def _hand(self, events: list[StoredEvent]) -> list[StoredEvent]:
+        """Of events that were taken those to be folded unasked."""
+        known = len(self._events) - len(events)
+        if self._first_heavy is not None and self._first_heavy >= 0:
+            events = events[: max(0, self._first_heavy - known)]
+        self._handed += len(events)
+        return events
+
+    async def _fold_chunks(self, history: ValueHistory, events: Sequence[StoredEvent]) -> None:
+        for chunk in _chunks(events):
+            await self._fold(history, chunk)
 
     async def _fold(self, history: ValueHistory, events: Sequence[StoredEvent]) -> None:
         async with self._turn:
@@ -305,10 +353,10 @@ class StateController(QObject):
     async def _look_in_thread(self, timeline: StateHistory) -> None:
         # Never two at once on one timeline: who asks meanwhile changes the target.
         try:
-            while timeline is self._timeline:
+            while timeline is self._timeline and self._held is None:
                 target = self._target
                 view = await asyncio.to_thread(_look, timeline, self._actor_id, target)
-                if timeline is self._timeline and target == self._target:
+                if timeline is self._timeline and target == self._target and self._held is None:
                     self._compute = None
                     self._shown(view)
                     return
@@ -318,7 +366,18 @@ class StateController(QObject):
 
     # Small things
 
+    def _is_heavy(self, version: int) -> bool:
+        first = self._first_heavy
+        return first is not None and 0 <= first < len(self.versions) and self.versions[first] <= version
+
+    def _hold(self, version: int) -> None:
+        place = bisect_left(self.versions, version)
+        self._view = None
+        self._held = HeldState(version, self._sizes[min(place, len(self._sizes) - 1)])
+        self.held.emit(self._held)
+
     def _shown(self, view: StateView) -> None:
+        self._held = None
         self._view = view
         self.state_changed.emit(view)
 
@@ -346,6 +405,7 @@ class StateController(QObject):
         self._events = []
         self._sizes = []
         self._event_types = set()
+        self._first_heavy, self._handed, self._held = None, 0, None
         self._view = None
         self._error = None
         self._complete = False

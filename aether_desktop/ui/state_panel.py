@@ -9,7 +9,7 @@ from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QHBoxLayout, QHeaderView, QStackedWidget, QTabWidget, QVBoxLayout, QWidget
 
-from aether_desktop.models.state_controller import StateController, StateView
+from aether_desktop.models.state_controller import HeldState, StateController, StateView
 from aether_desktop.models.state_diff import StateDiffModel
 from aether_desktop.models.state_tree import StateTreeModel
 from aether_desktop.ui.banner import Banner, BannerKind
@@ -70,8 +70,8 @@ class StatePanel(QWidget):
     @property
     def version(self) -> int:
         """The version that is shown, 0 for none."""
-        view = self._controller.view
-        return view.version if view is not None else 0
+        shown = self._controller.view or self._controller.held_state
+        return shown.version if shown is not None else 0
 
     def show_version(self, version: int) -> None:
         """Show a version, or the nearest one below; does not tell `version_changed`."""
@@ -161,6 +161,7 @@ class StatePanel(QWidget):
         controller.versions_changed.connect(self._versions_changed)
         controller.loaded.connect(self._show_versions)
         controller.state_changed.connect(self._show_view)
+        controller.held.connect(self._show_held)
         controller.failed.connect(self._show_error)
         self.controls.reducer_chosen.connect(controller.set_reducer)
         self.controls.first_requested.connect(lambda: self._go_to(self._first()))
@@ -234,8 +235,32 @@ class StatePanel(QWidget):
         self._show_footer()
         self._tell_title()
 
+    def _show_held(self, held: object) -> None:
+        if not isinstance(held, HeldState):
+            return
+        self._tree_model.clear()
+        self._diff_model.clear()
+        self._diff_is_stale = True
+        self.tabs.setTabText(1, "Diff")
+        self.banner.clear_actions()
+        self.banner.set_message(
+            BannerKind.INFO,
+            f"The state at v{held.version} is not folded yet.",
+            f"The events up to there have {held.size:,} bytes: folding them takes seconds and much memory.",
+        )
+        self.banner.add_action("Fold it", self._fold_anyway)
+        self.banner.show()
+        self._show_versions()
+        self._tell_title()
+
+    def _fold_anyway(self) -> None:
+        self.banner.hide()
+        self._controller.fold_anyway()
+        self._show_footer()
+
     def _show_error(self, error: object) -> None:
         self._set_playing(False)
+        self.banner.clear_actions()
         self.banner.set_message(BannerKind.CORRUPTED, "The state is not known.", str(error))
         self.banner.show()
         self._show_versions()
@@ -284,7 +309,7 @@ class StatePanel(QWidget):
         if view is not None:
             events = "1 event" if view.events_applied == 1 else f"{view.events_applied:,} events"
             parts.append(f"From the beginning, {events}.")
-        elif controller.error is not None:
+        elif controller.error is not None or controller.held_state is not None:
             parts.append("Nothing is shown.")
         elif not controller.is_loading and controller.actor_id:
             parts.append("There is no event to fold.")

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from pytestqt.qtbot import QtBot
 
-from aether_desktop.models.state_controller import Loader, StateController, StateView
+from aether_desktop.models import state_controller
+from aether_desktop.models.state_controller import HeldState, Loader, StateController, StateView
 from aether_engine.errors import StoreUnavailableError
 from aether_engine.event import Event, ReplayError, StoredEvent
 from aether_engine.replay import VersionGap
@@ -230,3 +231,37 @@ async def test_clearing_ends_what_is_running(controller: StateController) -> Non
     await until(lambda: not controller.busy)
     assert controller.actor_id == ""
     assert controller.view is None
+
+
+async def test_large_events_are_folded_only_when_asked(
+    controller: StateController, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(state_controller, "HEAVY", 1000)
+    events = [stored(1, {"a": 1}), stored(2, {"b": "x" * 2000}), stored(3, {"c": 3})]
+    held: list[HeldState] = []
+    controller.held.connect(held.append)
+    controller.show("s", "a", loader(events))
+    await until(lambda: bool(held) and not controller.busy, what="the state is held back")
+    sizes = [len(event.raw) for event in events]
+    assert held[-1] == controller.held_state == HeldState(3, sum(sizes))
+    assert not controller.view
+    previous = controller.previous_of(3)
+    assert previous is not None
+    assert previous.sequence == 2, "the events are known all the same"
+    controller.show_version(1)
+    assert (await shown(controller, 1)).state == {"a": 1}
+    assert not controller.held_state
+    controller.show_version(2)
+    assert controller.held_state == HeldState(2, sum(sizes[:2]))
+    controller.fold_anyway()
+    view = await shown(controller, 2)
+    assert view.state == {"a": 1, "b": "x" * 2000}
+    controller.show_version(3)
+    assert (await shown(controller, 3)).state["c"] == 3
+    assert controller.set_by(("b",), 3) == 2
+    controller.append([stored(4, {"d": "y" * 2000})])
+    controller.show_version(4)
+    assert (await shown(controller, 4)).state["d"] == "y" * 2000
+    # Another actor is another matter.
+    controller.show("t", "a", loader(events[:2]))
+    await until(lambda: controller.held_state is not None and not controller.busy)

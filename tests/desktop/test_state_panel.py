@@ -11,6 +11,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QAbstractSpinBox, QComboBox, QSlider, QTreeView, QWidget
 from pytestqt.qtbot import QtBot
 
+from aether_desktop.models import state_controller
 from aether_desktop.models.state_controller import StateController
 from aether_desktop.models.tree_roles import Mark, TreeRole
 from aether_desktop.ui.state_panel import StatePanel
@@ -230,3 +231,26 @@ async def test_every_control_has_a_name_and_a_hint(panel: StatePanel) -> None:
         if control.isVisibleTo(panel):
             assert control.accessibleName() or control.text(), control
             assert control.text() or control.toolTip(), control
+
+
+async def test_a_state_of_megabytes_is_folded_when_asked(
+    panel: StatePanel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(state_controller, "HEAVY", 1000)
+    events = [stored(1, {"a": 1}), stored(2, {"b": "x" * 2000})]
+    panel._controller.show("k", "a", loader(events))
+    await until(lambda: panel.banner.isVisible(), what="it is said that nothing is folded")
+    size = sum(len(event.raw) for event in events)
+    assert "The state at v2 is not folded yet." in panel.banner.plain_text()
+    assert f"{size:,} bytes" in panel.banner.plain_text()
+    assert panel.version == 2
+    assert values(panel) == []
+    QTest.keyClick(panel.tree, Qt.Key.Key_Left)
+    await until(lambda: values(panel) == [("a", "1", "v1")])
+    assert not panel.banner.isVisible()
+    QTest.keyClick(panel.tree, Qt.Key.Key_Right)
+    await until(lambda: panel.banner.isVisible())
+    fold = next(each for each in panel.banner.findChildren(QAbstractButton) if each.text() == "Fold it")
+    QTest.mouseClick(fold, Qt.MouseButton.LeftButton)
+    await until(lambda: len(values(panel)) == 2)
+    assert not panel.banner.isVisible()
