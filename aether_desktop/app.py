@@ -30,6 +30,18 @@ log = logging.getLogger("aether_desktop")
 CLOSE_TIMEOUT = 5.0
 #: Longest wait for the first paint, in seconds; a window that starts minimised is never painted.
 PAINT_TIMEOUT = 0.5
+#: What `parse_arguments` returns for an empty command line; making the parser takes as long as making the bars.
+NOTHING_ASKED: dict[str, object] = {
+    "url": None,
+    "namespace": None,
+    "actor": None,
+    "version": None,
+    "tail": None,
+    "read_only": False,
+    "demo": False,
+    "screenshot": None,
+    "theme": None,
+}
 
 
 def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -38,7 +50,10 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
         prog="aether-desktop", description="See into event-sourced systems: browse, replay, append and tail."
     )
     parser.add_argument(
-        "url", nargs="?", metavar="URL", help="a file, sqlite:///file.aether, memory:// or nats://host:4222"
+        "url",
+        nargs="?",
+        metavar="URL",
+        help="a file, sqlite:///file.aether, memory://, nats://host:4222 or an aether:// link",
     )
     parser.add_argument("--namespace", metavar="NS", help="the namespace to show first")
     parser.add_argument("--actor", metavar="ID", help="the actor whose stream to open")
@@ -64,7 +79,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the application; returns the exit status: 0 done, 3 when what was asked for could not be shown."""
     # Start-up makes much that stays; looking through it for garbage again and again only takes time.
     gc.disable()
-    arguments = parse_arguments(argv)
+    asked = sys.argv[1:] if argv is None else argv
+    arguments = parse_arguments(asked) if asked else argparse.Namespace(**NOTHING_ASKED)
     _import_unread()
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     _check_display()
@@ -129,13 +145,15 @@ def _tame_garbage_collector() -> None:
 def _make_window(app: QApplication, theme: str | None) -> MainWindow:
     from aether_desktop.settings import Settings
     from aether_desktop.ui.main_window import MainWindow
-    from aether_desktop.ui.theme import Scheme, apply_theme
+    from aether_desktop.ui.theme import Scheme, begin_theme, finish_theme
     from aether_desktop.workspace import Workspace
 
     settings = Settings()
     schemes: dict[object, Scheme] = {"light": "light", "dark": "dark"}
-    apply_theme(app, schemes.get(theme or settings.get("theme"), "system"))
-    return MainWindow(Workspace(settings))
+    begin_theme(app, schemes.get(theme or settings.get("theme"), "system"))
+    window = MainWindow(Workspace(settings))
+    finish_theme(app)
+    return window
 
 
 async def _run(window: MainWindow, arguments: argparse.Namespace) -> int:
@@ -197,6 +215,9 @@ async def open_asked(window: MainWindow, arguments: argparse.Namespace) -> None:
     workspace = window.workspace
     if arguments.demo:
         await window.panels.commands.start_demo(simulate=arguments.screenshot is None)
+    elif arguments.url is not None and arguments.url.lower().startswith("aether:"):
+        await window.panels.commands.links.follow_text(arguments.url, server_options(arguments))
+        return
     elif arguments.url is not None:
         if "://" in arguments.url:
             await workspace.open(arguments.url, read_only=arguments.read_only, options=server_options(arguments))

@@ -40,6 +40,8 @@ class Connection(QObject):
         self.link_lost_at: datetime | None = None
         self._leave_link: Callable[[], None] | None = None
         self._warned: set[StoreWarning] = set()
+        #: Whether what is known of it outlives it: not of a store in memory, nor of one made anew each time.
+        self.is_remembered = not engine.url.startswith("memory:")
 
     @property
     def is_server(self) -> bool:

@@ -21,7 +21,7 @@ from aether_engine.store.sqlite_schema import SEQUENCE_BITS, checksum_seed
 #: How long after its own time an event is recorded, in microseconds.
 _DELAY: Final = 1700
 _ROWS: Final = (
-    "SELECT position, recorded_at, checksum, raw FROM events "
+    "SELECT position, version, recorded_at, checksum, raw FROM events "
     "WHERE position >> ? = (SELECT id FROM namespaces WHERE name = ?) ORDER BY position"
 )
 
@@ -45,9 +45,9 @@ def _rows(connection: sqlite3.Connection, namespace: str) -> list[tuple[Any, ...
 
 def _date_back(connection: sqlite3.Connection, namespace: str, events: list[Event]) -> None:
     changes: list[tuple[int, int, int]] = []
-    for (position, _, _, raw), event in zip(_rows(connection, namespace), events, strict=True):
+    for (position, version, _, _, raw), event in zip(_rows(connection, namespace), events, strict=True):
         recorded_at = microseconds_from_utc(event.timestamp) + _DELAY
-        changes.append((recorded_at, zlib.crc32(raw, checksum_seed(position, recorded_at)), position))
+        changes.append((recorded_at, zlib.crc32(raw, checksum_seed(position, version, recorded_at)), position))
     connection.executemany("UPDATE events SET recorded_at = ?, checksum = ? WHERE position = ?", changes)
     connection.execute(
         "UPDATE namespaces SET first_recorded_at = ?, last_recorded_at = ? WHERE name = ?",
@@ -110,10 +110,10 @@ def _apply(
     connection: sqlite3.Connection, damage: _Damage, stored: Iterable[tuple[tuple[Any, ...], Event]]
 ) -> None:
     rows = [row for row, event in stored if event.event_type == damage.event_type]
-    for position, recorded_at, checksum, raw in reversed(rows[: -damage.nth]):
+    for position, version, recorded_at, checksum, raw in reversed(rows[: -damage.nth]):
         changed = damage.change(raw)
         if changed is not None:
-            fitting = zlib.crc32(changed, checksum_seed(position, recorded_at))
+            fitting = zlib.crc32(changed, checksum_seed(position, version, recorded_at))
             connection.execute(
                 "UPDATE events SET raw = ?, checksum = ? WHERE position = ?",
                 (changed, fitting if damage.fits_checksum else checksum, position),

@@ -5,11 +5,15 @@ from __future__ import annotations
 import shutil
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from aether_desktop.connection import Connection
-from aether_desktop.demo import DemoSimulator, build_demo
-from aether_desktop.jobs import Job
 from aether_desktop.workspace import Workspace
+
+# The shop is loaded when it is opened.
+if TYPE_CHECKING:
+    from aether_desktop.connection import Connection
+    from aether_desktop.demo import DemoSimulator
+    from aether_desktop.jobs import Job
 
 TITLE = "Demo shop"
 
@@ -23,6 +27,8 @@ class DemoSession:
 
     async def open(self, workspace: Workspace, *, simulate: bool) -> Connection | None:
         """Build the shop if need be, open it, and let its customers go on."""
+        from aether_desktop.demo import DemoSimulator, build_demo
+
         if self._folder is None:
             folder = Path(tempfile.mkdtemp(prefix="aether-demo-"))
             self._folder = folder

@@ -47,6 +47,6 @@ def check_server_options(url: str | None, arguments: argparse.Namespace) -> str:
     given = [
         name for name in vars(arguments) if name.startswith("server_") and getattr(arguments, name) is not None
     ]
-    if given and (url is None or url.partition("://")[0].lower() not in ("nats", "tls")):
+    if given and (url is None or url.partition("://")[0].lower() not in ("nats", "tls", "aether")):
         return "the flags for logging in go with the URL of a server (nats:// or tls://)"
     return ""

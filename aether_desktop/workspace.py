@@ -88,6 +88,8 @@ class Workspace(QObject):
     solved = Signal(str)
     """The failure whose `what` this is has passed."""
     told = Signal(str)
+    offered = Signal(str, str, object)
+    """As `told`, with something to do about it: its name, and what does it."""
 
     def __init__(self, settings: Settings, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -148,6 +150,7 @@ class Workspace(QObject):
         connection.failed.connect(lambda error: self.fail(f"{connection.title} could not be read", error))
         connection.namespaces_changed.connect(self.connections_changed)
         connection.link_changed.connect(lambda: self.link_changed.emit(connection))
+        connection.is_remembered &= remember
         self.connections.append(connection)
         self.solved.emit(what)
         if connection.is_file and remember:

@@ -380,6 +380,26 @@ class InvalidFilterError(AetherError):
         super().__init__(f"The filter {excerpt(text)} is not understood: {reason}")
 
 
+class ExpressionError(AetherError):
+    """An expression over a state that is not understood; `position` counts its characters from 0."""
+
+    def __init__(self, text: str, position: int, problem: str) -> None:
+        self.text = text
+        self.position = position
+        self.problem = problem
+        where = f"at character {position + 1}" if position < len(text) else "at its end"
+        super().__init__(f"The expression {excerpt(text)} is not understood {where}: {problem}.")
+
+
+class PatchError(AetherError):
+    """An operation of a JSON Patch that cannot be done on the document at hand; `operation` counts from 0."""
+
+    def __init__(self, operation: int, reason: str) -> None:
+        self.operation = operation
+        self.reason = reason
+        super().__init__(f"Operation {operation} of the JSON Patch cannot be done: {reason}.")
+
+
 class ImportLineError(AetherError):
     """A line of an import that is refused; nothing of the import was stored. `line` counts from 1."""
 

@@ -13,18 +13,18 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
-from nats.aio.msg import Msg
-
 from aether_engine.bus import MAX_PENDING, EventBus, Subscription, _Slice
 from aether_engine.codec import decode_event, encode_event
 from aether_engine.errors import InvalidEventError, NamespaceNameError, ReadOnlyError, StoreUnavailableError
 from aether_engine.event import Event, Gap, SubscriptionFilter
 from aether_engine.patterns import check_namespace, is_wildcard_pattern
-from aether_engine.store.jetstream_link import Link, LinkState, SharedSubscription, bounded, frame, heard
+from aether_engine.store.jetstream_frames import Frame, frame, header
+from aether_engine.store.jetstream_link import Link, LinkState, SharedSubscription, bounded, heard
 
 SUBJECT_PREFIX: Final = "aether.events."
 #: Header with the event's sequence in its namespace's log, where the publisher knows it.
 SEQUENCE_HEADER: Final = "Aether-Sequence"
+_SEQUENCE: Final = SEQUENCE_HEADER.encode()
 # Events waiting to be sent beyond which the oldest are let go: a bus never holds up a writer.
 _MOST_OUTGOING: Final = 100_000
 # Bytes waiting for the socket beyond which the bus waits, so that saving has the connection to itself.
@@ -178,25 +178,27 @@ class NATSEventBus(EventBus):
         if subscription.pattern in self._listening and not self._group(subscription.pattern):
             self._enqueue((subscription.pattern, False))
 
-    def _hear(self, pattern: str, message: Msg) -> None:
+    def _hear(self, pattern: str, frames: list[Frame]) -> None:
         group = self._group(pattern)
         if not group:
             return
-        namespace = message.subject[len(SUBJECT_PREFIX) :]
-        try:
-            check_namespace(namespace)
-            event = decode_event(message.data)
-        except NamespaceNameError:
-            return
-        except InvalidEventError as error:
-            for subscription in group:
-                self._leave_gap(subscription, Gap(namespace, None, 1, f"what was published is no event: {error}"))
-            return
-        number = (message.headers or {}).get(SEQUENCE_HEADER, "")
-        sequence = int(number) if number.isdecimal() else None
-        items = _Slice(namespace, ((sequence, event),), 0, 1)
-        for subscription in list(group):
-            subscription._offer(items)
+        for subject, _, head, data in frames:
+            namespace = subject[len(SUBJECT_PREFIX) :].decode("utf-8", "replace")
+            try:
+                check_namespace(namespace)
+                event = decode_event(data)
+            except NamespaceNameError:
+                continue
+            except InvalidEventError as error:
+                gap = Gap(namespace, None, 1, f"what was published is no event: {error}")
+                for subscription in list(group):
+                    self._leave_gap(subscription, gap)
+                continue
+            number = header(head, _SEQUENCE)
+            sequence = int(number) if number.isdigit() else None
+            items = _Slice(namespace, ((sequence, event),), 0, 1)
+            for subscription in list(group):
+                subscription._offer(items)
 
     def _link_changed(self, link: Link) -> None:
         was_down, self._was_down = self._was_down, link.state is not LinkState.UP

@@ -114,7 +114,9 @@ class NatsServer:
         self.start()
 
     def freeze(self) -> None:
+        """Stop it where it is; it has stopped when this returns."""
         os.kill(self.pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, self.pid, os.WSTOPPED)
 
     def thaw(self) -> None:
         os.kill(self.pid, signal.SIGCONT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -59,6 +60,7 @@ class EventTable(QAbstractTableModel):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
+        self._is_marked: Callable[[int], bool] | None = None
         # Texts of the rows painted lately; a scrolled-over million must not stay here.
         self._cells: dict[int, EventCells] = {}
 
@@ -84,6 +86,21 @@ class EventTable(QAbstractTableModel):
     def bring(self, position: int) -> int:
         """The row that shows `position`, which is brought among the rows if need be; -1 if there is no such."""
         return position if 0 <= position < self.rowCount() else -1
+
+    def sequence_at(self, row: int) -> int | None:
+        """The sequence of the event in `row`, None where there is none or it is not known yet."""
+        stored = self.stored_at(row)
+        return stored.sequence if stored is not None else None
+
+    def set_marks(self, is_marked: Callable[[int], bool] | None) -> None:
+        """Let `is_marked(sequence)` say which events carry the user's mark."""
+        self._is_marked = is_marked
+        self.marks_changed()
+
+    def marks_changed(self) -> None:
+        """Marks were set or removed somewhere."""
+        if self.rowCount():
+            self.dataChanged.emit(self.index(0, 0), self.index(self.rowCount() - 1, 0), [int(Role.MARKED)])
 
     def stored_at(self, row: int) -> StoredEvent | None:
         """The stored event in `row`, None for banners and rows not loaded yet."""
@@ -117,6 +134,10 @@ class EventTable(QAbstractTableModel):
         if role == Role.KIND:
             return RowKind.CORRUPTED if entry.error is not None else RowKind.EVENT
         column = self.columns[index.column()]
+        if role == Role.MARKED:
+            return self._is_marked is not None and self._is_marked(entry.sequence)
+        if role == Qt.ItemDataRole.AccessibleTextRole and column is Column.GUTTER:
+            return self._signs(entry)
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
             return self._text(entry, row, column)
         if role == Role.SAME_DATE and column is Column.TIMESTAMP:
@@ -153,6 +174,13 @@ class EventTable(QAbstractTableModel):
                 return cells.data
             case Column.GUTTER:
                 return ""
+
+    def _signs(self, stored: StoredEvent) -> str:
+        """What the signs in the gutter mean."""
+        said = ["corrupted"] if stored.error is not None else []
+        if self._is_marked is not None and self._is_marked(stored.sequence):
+            said.append("marked")
+        return ", ".join(said)
 
     def _full_text(self, stored: StoredEvent, row: int, column: Column) -> str:
         event = stored.event

@@ -12,6 +12,7 @@ from PySide6.QtCore import QObject, Signal
 from aether_desktop.models.event_table import Row
 from aether_desktop.models.paged_table import MAX_ROWS, PagedTable
 from aether_desktop.models.rows_by_sequence import Place, read_rows
+from aether_engine.event import StoredEvent
 from aether_engine.store.protocols import EventLog
 
 # Loaded with the first filter.
@@ -94,6 +95,17 @@ class FilterableTable(PagedTable):
             return number - 1
         position = self._found.position_of(number)
         return position if position < len(self._found) and self._found[position] == number else -1
+
+    def sequence_at(self, row: int) -> int | None:
+        """The sequence of the event in `row`, known before the event is."""
+        position = self.first_position + row
+        if not 0 <= position < self.total:
+            return None
+        entry = self.entry(row)
+        if entry is None:
+            place = self._place_of(self.numbers(position, position + 1)[0])
+            return place if isinstance(place, int) else None
+        return entry.sequence if isinstance(entry, StoredEvent) else None
 
     def row_of_sequence(self, sequence: int) -> int:
         """The row that shows `sequence`, brought among the rows if need be; -1 if there is none."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from typing import NamedTuple
 
 from PySide6.QtCore import QObject, Signal
-from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QWidget
 
 from aether_desktop.ui.by_name import set_by_name
@@ -27,12 +28,14 @@ class Command(NamedTuple):
     for_tables: bool = False
 
 
+_APPLE: bool = sys.platform == "darwin"
 MENUS = ("File", "Edit", "View", "Go", "Stream", "Tail", "Window", "Help")
 COMMANDS = (
     Command(
         "open_file", "Open file…", "File", "folder-open", ("Ctrl+O",), "Open an .aether store or NDJSON events"
     ),
     Command("open_file_read_only", "Open file read-only…", "File", "padlock"),
+    Command("open_link", "Open link…", "File", "link", (), "Go where an aether:// link leads"),
     Command("connect", "Connect to a server…", "File", "server", ("Ctrl+Shift+O",), "Connect to a NATS server"),
     Command("new_file", "New file…", "File", "file"),
     Command("open_demo", "Explore the demo", "File", "bag"),
@@ -44,6 +47,11 @@ COMMANDS = (
     Command("copy_event", "Copy event JSON", "Edit", "copy", ("Ctrl+C",), "Copy it exactly as stored", True),
     Command("filter", "Filter…", "Edit", "filter", ("Ctrl+F",), "Filter the document in front"),
     Command("clear_filter", "Clear filter", "Edit", "", ("Ctrl+Shift+F",), "Show everything again"),
+    Command(
+        "copy_link", "Copy link to the event", "Edit", "link", ("Ctrl+Shift+C",), "Copy an aether:// link to it"
+    ),
+    Command("toggle_mark", "Mark or unmark", "Edit", "mark", ("Ctrl+M",), "Mark the selected events"),
+    Command("clear_marks", "Clear marks", "Edit", "", (), "Take away every mark of this namespace"),
     Command("theme_system", "Theme of the system", "View"),
     Command("theme_light", "Light theme", "View"),
     Command("theme_dark", "Dark theme", "View"),
@@ -53,6 +61,8 @@ COMMANDS = (
     Command("next_event", "Next event", "Go", "chevron-down", ("F8", "Ctrl+Down")),
     Command("previous_related", "Previous event of the correlation", "Go", "", ("Ctrl+,",)),
     Command("next_related", "Next event of the correlation", "Go", "", ("Ctrl+.",)),
+    Command("next_mark", "Next mark", "Go", "", ("Ctrl+Shift+N",), "Go to the next marked event"),
+    Command("previous_mark", "Previous mark", "Go", "", ("Ctrl+Shift+B",), "Go to the marked event before"),
     Command("back", "Back", "Go", "", ("Alt+Left",)),
     Command("forward", "Forward", "Go", "", ("Alt+Right",)),
     Command("next_pane", "Next pane", "Go", "", ("F6",), "Take the keyboard to the next pane"),
@@ -66,30 +76,53 @@ COMMANDS = (
 )
 
 
+def keys_text(keys: str) -> str:
+    """How a shortcut such as "Ctrl+O" is written on this system."""
+    # Qt's translations of "Ctrl" are not loaded; only Apple's systems have signs of their own.
+    if not _APPLE:
+        return keys
+    from PySide6.QtGui import QKeySequence
+
+    return QKeySequence(keys).toString(QKeySequence.SequenceFormat.NativeText)
+
+
 class Actions(QObject):
-    """The window's `QAction`s by name; `triggered` says the name of the one that was chosen."""
+    """The window's `QAction`s by name; `triggered` says the name of the one that was chosen.
+
+    Texts and icons are there at once; shortcuts and tooltips come with `complete`, after the first paint, which
+    shows neither.
+    """
 
     triggered = Signal(str)
 
     def __init__(self, window: QWidget) -> None:
         super().__init__(window)
         self._actions: dict[str, QAction] = {}
+        self._are_complete = False
         for command in COMMANDS:
             action = QAction(command.text, window)
             action.setObjectName(command.name)
             if command.icon:
                 action.setIcon(icon(command.icon))
-            if command.for_tables:
-                set_by_name(action, shortcutContext="WidgetShortcut")
-            action.setShortcuts([QKeySequence(keys) for keys in command.shortcuts])
-            keys = ", ".join(
-                QKeySequence(keys).toString(QKeySequence.SequenceFormat.NativeText) for keys in command.shortcuts
-            )
-            tip = command.tip or command.text.removesuffix("…")
-            action.setToolTip(f"{tip} ({keys})" if keys else tip)
             action.triggered.connect(lambda _checked=False, name=command.name: self.triggered.emit(name))
             window.addAction(action)
             self._actions[command.name] = action
+
+    def complete(self) -> None:
+        """Give the actions their shortcuts and tooltips; does nothing the second time."""
+        if self._are_complete:
+            return
+        self._are_complete = True
+        from PySide6.QtGui import QKeySequence
+
+        for command in COMMANDS:
+            action = self._actions[command.name]
+            if command.for_tables:
+                set_by_name(action, shortcutContext="WidgetShortcut")
+            action.setShortcuts([QKeySequence(keys) for keys in command.shortcuts])
+            keys = ", ".join(map(keys_text, command.shortcuts))
+            tip = command.tip or command.text.removesuffix("…")
+            action.setToolTip(f"{tip} ({keys})" if keys else tip)
 
     def __getitem__(self, name: str) -> QAction:
         return self._actions[name]

@@ -7,35 +7,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Qt
-from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QFileDialog, QMainWindow
 
-from aether_desktop.demo import DRIFTED_ACTOR, TENANT_A
 from aether_desktop.demo_session import DemoSession
-from aether_desktop.models.append_controller import AppendController
-from aether_desktop.models.go_to import Target
-from aether_desktop.models.tree_roles import written
 from aether_desktop.numbers import number_text
-from aether_desktop.server_login import ServerLogin
-from aether_desktop.ui.about import about_box
-from aether_desktop.ui.append_dialog import AppendDialog
-from aether_desktop.ui.command_palette import CommandPalette
-from aether_desktop.ui.connect_dialog import ConnectDialog
-from aether_desktop.ui.go_to_dialog import GoToDialog
-from aether_desktop.ui.mime import mime_data
+from aether_desktop.ui.link_opening import LinkOpening
 from aether_desktop.ui.theme import Scheme, apply_theme
 from aether_desktop.workspace import Place, Workspace
 from aether_engine.event import Event
 
+# Dialogs are loaded where they are opened, or before by `preparation`: a first table does not wait for them.
 if TYPE_CHECKING:
+    from aether_desktop.models.go_to import Target
+    from aether_desktop.server_login import ServerLogin
     from aether_desktop.ui.panels import Panels
 
 STORE_FILES = "Aether stores (*.aether)"
 EVENT_FILES = "Events as lines of JSON (*.ndjson *.jsonl *.json *.gz)"
 OPENABLE_FILES = "Stores and events (*.aether *.ndjson *.jsonl *.json *.gz)"
 ANY_FILES = "All files (*)"
-#: Under this type the clipboard has an event's bytes, which need not be text.
-JSON_TYPE = "application/json"
 
 
 class Commands(QObject):
@@ -48,6 +38,7 @@ class Commands(QObject):
         self._panels = panels
         self._desk = panels.desk
         self._demo = DemoSession()
+        self.links = LinkOpening(window, workspace, panels)
         desk = self._desk
         self._commands: dict[str, Callable[[], object]] = {
             "open_file": self.open_file,
@@ -60,7 +51,6 @@ class Commands(QObject):
             "export_actor": self.export_actor,
             "close_tab": desk.close_current,
             "quit": window.close,
-            "copy_event": self.copy_event,
             "filter": panels.focus_filter,
             "clear_filter": panels.clear_filter,
             "theme_system": lambda: self.set_theme("system"),
@@ -79,8 +69,9 @@ class Commands(QObject):
             "new_tail": self.new_tail,
             "reset_layout": panels.reset_layout,
             "command_palette": self.show_palette,
-            "about": lambda: about_box(window).open(),
+            "about": self.show_about,
             **panels.inspection.commands(),
+            **self.links.commands(),
         }
 
     def run(self, name: str) -> None:
@@ -95,6 +86,8 @@ class Commands(QObject):
 
     def connect_to_server(self) -> None:
         """Ask for a server and connect to it."""
+        from aether_desktop.ui.connect_dialog import ConnectDialog
+
         dialog = ConnectDialog(self._window)
         dialog.chosen.connect(self._connect_with)
         dialog.open()
@@ -166,6 +159,8 @@ class Commands(QObject):
 
     async def start_demo(self, *, simulate: bool = True) -> None:
         """As `open_demo`, and wait until a stream with snapshots is in front."""
+        from aether_desktop.demo import DRIFTED_ACTOR, TENANT_A
+
         connection = await self._demo.open(self._workspace, simulate=simulate)
         if connection is not None:
             place = Place(connection, TENANT_A)
@@ -185,6 +180,9 @@ class Commands(QObject):
             self._workspace.start(self._append(place, like_selected=like_selected), "append")
 
     async def _append(self, place: Place, *, like_selected: bool) -> None:
+        from aether_desktop.models.append_controller import AppendController
+        from aether_desktop.ui.append_dialog import AppendDialog
+
         selection = self._workspace.selection
         event = selection.event if selection is not None and selection.place == place else None
         types = {info.last_event_type for info in self._panels.actors.loaded()} | self._panels.state.event_types
@@ -222,6 +220,8 @@ class Commands(QObject):
 
     def go_to(self) -> None:
         """Ask for a version, sequence or time and go there."""
+        from aether_desktop.ui.go_to_dialog import GoToDialog
+
         dialog = GoToDialog(in_stream=self._desk.shows_stream, parent=self._window)
         dialog.chosen.connect(lambda target: self._workspace.start(self._go_to(target), "go to"))
         dialog.open()
@@ -233,30 +233,6 @@ class Commands(QObject):
 
     # -- window
 
-    def copy_event(self) -> None:
-        """Put the selected event on the clipboard exactly as stored: as text, and its bytes as JSON."""
-        stored, others = self._desk.chosen()
-        if stored is None or not stored.raw:
-            self._workspace.told.emit("Nothing was copied: the selected row has no event's bytes.")
-            return
-        data = mime_data()
-        data.setData(JSON_TYPE, stored.raw)
-        said = []
-        try:
-            data.setText(stored.raw.decode("utf-8"))
-        except UnicodeDecodeError as error:
-            data.setText(written(stored.raw))
-            said.append(
-                f"#{number_text(stored.sequence)} is not UTF-8 at byte {number_text(error.start)}: the copied "
-                f"text shows such bytes as ⟨0x…⟩; exactly as stored they are on the clipboard as {JSON_TYPE}."
-            )
-        QGuiApplication.clipboard().setMimeData(data)
-        if others:
-            rows = number_text(others + 1)
-            said.append(f"1 of {rows} selected rows was copied, #{number_text(stored.sequence)}.")
-        if said:
-            self._workspace.told.emit(" ".join(said))
-
     def set_theme(self, scheme: Scheme) -> None:
         """Use a theme from now on."""
         app = QApplication.instance()
@@ -264,8 +240,16 @@ class Commands(QObject):
         apply_theme(app, scheme)
         self._workspace.settings.set("theme", scheme)
 
+    def show_about(self) -> None:
+        """Say what this is, and in which version."""
+        from aether_desktop.ui.about import about_box
+
+        about_box(self._window).open()
+
     def show_palette(self) -> None:
         """Show every command by name."""
+        from aether_desktop.ui.command_palette import CommandPalette
+
         palette = CommandPalette(self._window.actions(), self._window)
         palette.move(self._window.mapToGlobal(self._window.rect().center()) - palette.rect().center())
         palette.show()

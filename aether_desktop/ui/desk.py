@@ -38,6 +38,8 @@ class Desk(QObject):
 
     counts_changed = Signal()
     state_requested = Signal(object, str, object)
+    view_added = Signal(object, object)
+    """A table of events has a tab now: its `Document`, and the view."""
 
     def __init__(
         self,
@@ -128,6 +130,7 @@ class Desk(QObject):
         self._documents.add(
             document, view, icon_name="tail", title=f"Tail {pattern}", tooltip=f"Live tail of {pattern}"
         )
+        self.view_added.emit(document, view)
         view.start(pattern)
         return view
 
@@ -221,22 +224,6 @@ class Desk(QObject):
         if isinstance(view, (EventView, TailView)):
             view.step(by)
 
-    def chosen(self) -> tuple[StoredEvent | None, int]:
-        """The event to copy, and how many rows are selected beside it.
-
-        Of the table that has the keyboard it is the selected row's, which in a tail need not be the selection.
-        """
-        view = self._documents.currentWidget()
-        if isinstance(view, (EventView, TailView)) and view.table.hasFocus():
-            # Counted by ranges: somebody may have selected ten million rows.
-            ranges = view.table.selectionModel().selection()
-            rows = sum(ranges.at(number).height() for number in range(ranges.count()))
-            if rows:
-                selected = view.selected
-                return (selected[1] if isinstance(selected, tuple) else selected), rows - 1
-        selection = self._workspace.selection
-        return (selection.stored if selection is not None else None), 0
-
     # -- keeping fresh
 
     async def refresh(self) -> None:
@@ -319,6 +306,7 @@ class Desk(QObject):
         view.event_selected.connect(lambda stored: self._select(document.place, stored))
         view.event_opened.connect(lambda stored: self._open_stream_of(document.place, stored))
         self._documents.add(document, view, icon_name=icon_name, title=title, tooltip=title)
+        self.view_added.emit(document, view)
         return view
 
     def _select(self, place: Place, stored: StoredEvent) -> None:

@@ -5,6 +5,7 @@ actions and buttons need no telling when the theme changes. Pixmaps are cached p
 ratio.
 """
 
+import os
 from functools import lru_cache
 
 from PySide6.QtCore import QByteArray, QRect, QRectF, QSize
@@ -20,6 +21,11 @@ _TRANSPARENT = QColor(0, 0, 0, 0)
 _CACHE_LIMIT = 2048
 _pixmaps: dict[tuple[str, int, int, float], QPixmap] = {}
 _icons: dict[tuple[str, str], QIcon] = {}
+
+
+@lru_cache(maxsize=1)
+def _files() -> frozenset[str]:
+    return frozenset(os.listdir(asset("icons/app.svg").parent))  # noqa: PTH208 (names are enough)
 
 
 @lru_cache(maxsize=256)
@@ -89,7 +95,7 @@ class ThemedIconEngine(QIconEngine):
     def scaledPixmap(self, size: QSize, mode: QIcon.Mode, state: QIcon.State, scale: float) -> QPixmap:
         """Return the icon in `size` device-independent pixels for the pixel ratio `scale`."""
         side = min(size.width(), size.height())
-        return QPixmap(pixmap(self._name, side, self._color(mode, state), scale))
+        return pixmap(self._name, side, self._color(mode, state), scale)
 
     def actualSize(self, size: QSize, mode: QIcon.Mode, state: QIcon.State) -> QSize:
         """Return the largest square that fits: the icons scale freely."""
@@ -122,7 +128,9 @@ def icon(name: str, role: str = "text2") -> QIcon:
     key = (name, role)
     found = _icons.get(key)
     if found is None:
-        _source(name)
+        if f"{name}.svg" not in _files():
+            # Says which file is missing, and where.
+            asset(f"icons/{name}.svg")
         current_theme().color(role)
         found = QIcon(ThemedIconEngine(name, role))
         _icons[key] = found

@@ -1,4 +1,4 @@
-"""What goes on around one event: its relatives are looked for, shown, and gone to."""
+"""What goes on around one event: its relatives are looked for and gone to, it is marked and copied."""
 
 from __future__ import annotations
 
@@ -8,7 +8,11 @@ from PySide6.QtCore import QObject
 
 from aether_desktop.models.related_events import RelatedEvents
 from aether_desktop.numbers import number_text
+from aether_desktop.ui.copying import Copying
+from aether_desktop.ui.desk import Desk
+from aether_desktop.ui.documents import Documents
 from aether_desktop.ui.inspector import Inspector
+from aether_desktop.ui.marking import Marking
 from aether_desktop.workspace import Place, Selection, Workspace
 from aether_engine.trace import RelatedEvent
 
@@ -16,11 +20,15 @@ from aether_engine.trace import RelatedEvent
 class Inspection(QObject):
     """Keeps the inspector's links in step with the selection, and the selection with what is chosen there."""
 
-    def __init__(self, workspace: Workspace, inspector: Inspector, parent: QObject | None = None) -> None:
+    def __init__(
+        self, workspace: Workspace, inspector: Inspector, documents: Documents, desk: Desk, parent: QObject
+    ) -> None:
         super().__init__(parent)
         self._workspace = workspace
         self._inspector = inspector
         self.related = RelatedEvents(workspace, self)
+        self.marking = Marking(workspace, documents, desk, self)
+        self.copying = Copying(workspace, documents, self)
         workspace.selection_changed.connect(self._show)
         workspace.selection_cleared.connect(lambda: self._show(None))
         self.related.changed.connect(inspector.show_relatives)
@@ -32,6 +40,8 @@ class Inspection(QObject):
         return {
             "next_related": lambda: self._workspace.start(self.step_related(1), "next related event"),
             "previous_related": lambda: self._workspace.start(self.step_related(-1), "previous related event"),
+            **self.marking.commands(),
+            **self.copying.commands(),
         }
 
     @property
@@ -44,7 +54,8 @@ class Inspection(QObject):
         self.related.refresh()
 
     async def close(self) -> None:
-        """End the searches."""
+        """End the searches and write what is not written yet."""
+        self.marking.marks.close()
         await self.related.close()
 
     async def step_related(self, by: int) -> None:

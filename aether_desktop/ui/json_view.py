@@ -19,7 +19,15 @@ from PySide6.QtCore import (
     Qt,
     Signal,
 )
-from PySide6.QtGui import QColor, QContextMenuEvent, QHelpEvent, QKeyEvent, QMouseEvent, QPainter
+from PySide6.QtGui import (
+    QColor,
+    QContextMenuEvent,
+    QHelpEvent,
+    QKeyEvent,
+    QKeySequence,
+    QMouseEvent,
+    QPainter,
+)
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QMenu,
@@ -292,7 +300,10 @@ class JsonView(QTreeView):
         return True
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Enter on "load all" loads all."""
+        """Enter on "load all" loads all; Ctrl+C copies the exact JSON of the row, never a shortened text."""
+        if event.matches(QKeySequence.StandardKey.Copy):
+            self._copy(QPersistentModelIndex(self.currentIndex()), TreeRole.EXACT)
+            return
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self._load_all(self.currentIndex()):
             return
         super().keyPressEvent(event)

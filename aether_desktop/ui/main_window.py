@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QByteArray, QSize, QTimer, Signal
-from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplication, QPaintEvent, QShowEvent
 from PySide6.QtWidgets import (
+    QApplication,
     QMainWindow,
     QSizePolicy,
     QStackedWidget,
@@ -32,13 +32,16 @@ from aether_desktop.ui.welcome import WelcomePage
 from aether_desktop.workspace import Failure, Place, Workspace
 
 if TYPE_CHECKING:
-    from PySide6.QtGui import QAction
+    from collections.abc import Callable
+
+    from PySide6.QtGui import QAction, QCloseEvent, QDragEnterEvent, QDropEvent, QPaintEvent, QShowEvent
     from PySide6.QtWidgets import QComboBox
 
     from aether_desktop.connection import Connection
     from aether_desktop.ui.banner import Banner
     from aether_desktop.ui.documents import Documents
     from aether_desktop.ui.panels import Panels
+    from aether_desktop.ui.preparation import Preparation
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +53,15 @@ _NEED_PLACE = (
     *("filter", "clear_filter"),
 )
 _NEED_WRITABLE = ("append", "import_events")
-_NEED_SELECTION = ("copy_event", "open_stream", "export_actor", "next_related", "previous_related")
+_NEED_SELECTION = (
+    "copy_event",
+    "copy_link",
+    "open_stream",
+    "export_actor",
+    "next_related",
+    "previous_related",
+    "toggle_mark",
+)
 
 
 class MainWindow(QMainWindow):
@@ -77,6 +88,7 @@ class MainWindow(QMainWindow):
         self.close_was_asked = False
         self._prepare = QTimer(self, singleShot=True, interval=_PREPARE_AFTER)
         self._prepare.timeout.connect(self._prepare_rest)
+        self._preparation: Preparation | None = None
         self._build_centre()
         self._build_tool_bar()
         for name in MENUS:
@@ -95,12 +107,14 @@ class MainWindow(QMainWindow):
         if self._panels is None:
             from aether_desktop.ui.panels import Panels
 
+            self.actions_by_name.complete()
             self._panels = Panels(self)
         return self._panels
 
     def _prepare_rest(self) -> None:
-        """Make what the first connection needs, while nobody waits for it."""
-        _ = (self.panels, self.status.facts, self.namespace_combo)
+        from aether_desktop.ui.preparation import Preparation
+
+        self._preparation = Preparation(self)
 
     async def settle(self) -> None:
         """Wait until everything asked for is loaded and painted; for screenshots and tests."""
@@ -120,6 +134,8 @@ class MainWindow(QMainWindow):
     async def close_documents(self) -> None:
         """End what tabs, panels and the demo still do, before the workspace closes."""
         self._prepare.stop()
+        if self._preparation is not None:
+            self._preparation.stop()
         if self._panels is not None:
             await self._panels.close()
 
@@ -227,6 +243,7 @@ class MainWindow(QMainWindow):
         workspace.failed.connect(self._show_failure)
         workspace.solved.connect(self._hide_failure)
         workspace.told.connect(lambda text: self.tell("info", text))
+        workspace.offered.connect(self._offer)
         workspace.jobs.finished.connect(self._job_finished)
         self.welcome.open_file.connect(lambda: self.panels.commands.run("open_file"))
         self.welcome.connect_to_server.connect(lambda: self.panels.commands.run("connect"))
@@ -350,12 +367,20 @@ class MainWindow(QMainWindow):
         self.banner.set_message(kind, fact, text)
         self.banner.show()
 
+    def _offer(self, text: str, action: str, work: Callable[[], object]) -> None:
+        def do_it() -> None:
+            self.banner.hide()
+            work()
+
+        self.tell("info", text)
+        self.banner.add_action(action, do_it)
+
     def _show_failure(self, failure: Failure) -> None:
         log.info("%s: %s", failure.what, type(failure.error).__name__)
         self.tell("corrupted", f"{failure.what}.", failure.why)
         self._failure = failure.what
         details = f"{failure.what}: {failure.why}"
-        self.banner.add_action("Copy details", lambda: QGuiApplication.clipboard().setText(details))
+        self.banner.add_action("Copy details", lambda: QApplication.clipboard().setText(details))
 
     def _hide_failure(self, what: str) -> None:
         if self._failure == what:
@@ -393,6 +418,10 @@ class MainWindow(QMainWindow):
 
     def _note_painted(self) -> None:
         self.painted = True
+        QTimer.singleShot(0, self, self._complete)
+
+    def _complete(self) -> None:
+        self.actions_by_name.complete()
         # Drawn in every size a window manager may want: not before the window itself.
         self.setWindowIcon(app_icon())
 

@@ -49,6 +49,7 @@ class NamespaceTree(QTreeView):
         self.setUniformRowHeights(True)
         self.setFrameShape(QTreeView.Shape.NoFrame)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self._following = False
         self._model = QStandardItemModel(0, 2, self)
         self.setModel(self._model)
         header = self.header()
@@ -74,10 +75,12 @@ class NamespaceTree(QTreeView):
             self._show_namespaces(item, connection)
 
     def choose(self, connection: Connection, namespace: str) -> None:
-        """Make a namespace the current one."""
+        """Make a namespace the current one; nobody is told, as it was not the user who chose it."""
         for index in self._namespace_indexes():
             if index.data(_CONNECTION) is connection and index.data(_NAMESPACE) == namespace:
+                self._following = True
                 self.setCurrentIndex(index)
+                self._following = False
 
     def _show_namespaces(self, parent: QStandardItem, connection: Connection) -> None:
         wanted = {info.name: info for info in connection.namespaces}
@@ -115,7 +118,7 @@ class NamespaceTree(QTreeView):
     def _chosen(self, current: QModelIndex) -> None:
         first = current.siblingAtColumn(0)
         namespace = first.data(_NAMESPACE)
-        if namespace is not None:
+        if namespace is not None and not self._following:
             self.namespace_chosen.emit(first.data(_CONNECTION), namespace)
 
     def _show_menu(self, position: QPoint) -> None:

@@ -58,7 +58,7 @@ class Panels(QObject):
         self.navigator.setMinimumWidth(_NAVIGATOR_WIDTH[0])
         self.inspector = Inspector()
         self.inspector.setMinimumWidth(_INSPECTOR_WIDTH[0])
-        self.inspection = Inspection(self._workspace, self.inspector, self)
+        self.inspection = Inspection(self._workspace, self.inspector, self._documents, self.desk, self)
         self.state_panel = StatePanel(self.state)
         self.state_panel.setMinimumWidth(_INSPECTOR_WIDTH[0])
         left, right = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea
@@ -205,6 +205,7 @@ class Panels(QObject):
         self._documents.currentChanged.connect(lambda _index: self._document_changed())
         self.desk.counts_changed.connect(self._show_counts)
         self.filter_bar.left.connect(self._focus_document)
+        self.inspection.marking.marks.changed.connect(self._show_counts)
         self.desk.state_requested.connect(
             lambda place, actor, version: workspace.start(self.desk.open_stream(place, actor, version), "stream")
         )
@@ -224,9 +225,13 @@ class Panels(QObject):
 
     def show_connection(self, connection: Connection) -> None:
         """Begin with a connection that was opened just now, or again: show its first namespace."""
-        connection.changed.connect(self._changed, Qt.ConnectionType.UniqueConnection)
+        self.adopt(connection)
         names = [info.name for info in connection.namespaces]
         self.show_place(Place(connection, names[0] if names else _FIRST_NAMESPACE))
+
+    def adopt(self, connection: Connection) -> None:
+        """Follow a connection, whatever is to be shown of it."""
+        connection.changed.connect(self._changed, Qt.ConnectionType.UniqueConnection)
         self._warn(connection)
 
     def show_place(self, place: Place) -> None:
@@ -347,6 +352,7 @@ class Panels(QObject):
             counts = [info.event_count for info in infos if document and info.name == document.place.namespace]
             displayed = counts[0] if counts else 0
         self._window.show_counts(displayed, self.desk.dropped())
+        self._window.status.facts.show_marked(self.inspection.marking.marks.count(self._workspace.place))
 
 
 def _set_detail(dock: QDockWidget, text: str) -> None:

@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QWidget
 
 from aether_desktop.numbers import number_text
 from aether_desktop.ui.badge import Badge, BadgeKind
+from aether_desktop.ui.flow_layout import group
 from aether_desktop.ui.links import IconLabel
 from aether_desktop.ui.safe_text import plain_tooltip, visible
 
@@ -28,6 +29,8 @@ class StatusFacts(QWidget):
         self.link.setObjectName("statusLink")
         self._events = QLabel()
         self.displayed = QLabel()
+        self.marked = QLabel()
+        self._marked_group = group(self, IconLabel("mark", "accent", 14), self.marked, spacing=4)
         self.dropped = QLabel()
         self.dropped.setObjectName("statusDropped")
         self.dropped.setAccessibleName("Dropped events")
@@ -41,6 +44,7 @@ class StatusFacts(QWidget):
             self.link,
             self._events,
             self.displayed,
+            self._marked_group,
             self.dropped,
         ):
             row.addWidget(widget)
@@ -48,6 +52,7 @@ class StatusFacts(QWidget):
         self.show_connection(None)
         self.show_link(None)
         self.show_counts(None, None)
+        self.show_marked(0)
         self.show_dropped(0)
 
     def show_connection(self, text: str | None, *, icon_name: str = "file", read_only: bool = False) -> None:
@@ -71,6 +76,11 @@ class StatusFacts(QWidget):
         for label, name, count in ((self._events, "Events", events), (self.displayed, "Displayed", displayed)):
             label.setVisible(count is not None)
             label.setText("" if count is None else f"{name} {number_text(count)}")
+
+    def show_marked(self, count: int) -> None:
+        """Show how many events of the namespace are marked; hidden while none."""
+        self._marked_group.setVisible(count > 0)
+        self.marked.setText(f"Marked {number_text(count)}")
 
     def show_dropped(self, count: int) -> None:
         """Show how many events live tails have lost; hidden while none."""

@@ -110,7 +110,7 @@ class TailView(QWidget):
         """Namespace and event of the selected row."""
         selection, current = self.table.selectionModel(), self.table.currentIndex()
         # The table has a current row too that nobody has chosen: Qt makes one when the keyboard comes in.
-        return self._event_in(current.row()) if selection.isSelected(current) else None
+        return self.event_in(current.row()) if selection.isSelected(current) else None
 
     def select_row(self, row: int) -> None:
         """Select `row` and bring it into sight."""
@@ -129,7 +129,7 @@ class TailView(QWidget):
         else:
             row, by = model.rowCount() - 1, -1
         while 0 <= row < model.rowCount():
-            if self._event_in(row) is not None:
+            if self.event_in(row) is not None:
                 self.select_row(row)
                 return
             row += by
@@ -241,11 +241,12 @@ class TailView(QWidget):
         self._tell_row(self.table.currentIndex().row())
 
     def _tell_row(self, row: int) -> None:
-        item = self._event_in(row)
+        item = self.event_in(row)
         if item is not None:
             self.event_selected.emit(item)
 
-    def _event_in(self, row: int) -> tuple[str, StoredEvent] | None:
+    def event_in(self, row: int) -> tuple[str, StoredEvent] | None:
+        """Namespace and event of a row, None for gaps and notes."""
         entry = self.controller.table.row_at(row)
         stored = entry.as_stored() if entry is not None else None
         return (entry.namespace, stored) if entry is not None and stored is not None else None

@@ -10,7 +10,7 @@ from typing import Final, Literal, NamedTuple
 
 from PySide6 import QtCore
 from PySide6.QtCore import QObject, Signal
-from PySide6.QtGui import QColor, QFont, QFontDatabase, QFontInfo, QFontMetrics, QGuiApplication, QPalette
+from PySide6.QtGui import QColor, QFont, QFontInfo, QFontMetrics, QGuiApplication, QPalette
 from PySide6.QtWidgets import QApplication
 
 from aether_desktop.ui.by_name import set_by_name
@@ -260,6 +260,17 @@ def apply_theme(app: QApplication, scheme: Scheme = "system") -> Theme:
 
     "system" follows the system's light or dark setting from then on. May be called at any time.
     """
+    theme = begin_theme(app, scheme)
+    finish_theme(app)
+    return theme
+
+
+def begin_theme(app: QApplication, scheme: Scheme = "system") -> Theme:
+    """Do what `apply_theme` does first; the style sheet comes with `finish_theme`.
+
+    In between the first window is built: Qt matches a style sheet against a widget each time it is put into
+    another one, and against all of them once if it comes when they are there.
+    """
     hints = app.styleHints()
     if _notifier.follows is not app:
         _notifier.follows = app
@@ -280,9 +291,13 @@ def apply_theme(app: QApplication, scheme: Scheme = "system") -> Theme:
     app.setProperty(_THEMED, True)
     app.setFont(_with_features(app.font()))
     app.setPalette(palette_for(theme))
-    app.setStyleSheet(style_sheet(theme, QFontMetrics(app.font()).height()))
-    _notifier.changed.emit()
     return theme
+
+
+def finish_theme(app: QApplication) -> None:
+    """Give the application the style sheet of the theme begun, and tell the painted widgets."""
+    app.setStyleSheet(style_sheet(current_theme(), QFontMetrics(app.font()).height()))
+    _notifier.changed.emit()
 
 
 def make_application(program: str) -> QApplication:
@@ -315,6 +330,8 @@ def _with_features(font: QFont) -> QFont:
 def _fonts(family: Literal["ui", "fixed"], delta: int, semibold: bool) -> QFont:
     size = QFontInfo(QGuiApplication.font()).pixelSize() + delta
     if family == "fixed":
+        from PySide6.QtGui import QFontDatabase
+
         font = _with_features(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
     else:
         font = _with_features(QGuiApplication.font())

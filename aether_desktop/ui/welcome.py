@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSize, Signal
-from PySide6.QtGui import QKeySequence
-from PySide6.QtWidgets import (
-    QHBoxLayout,
-    QLabel,
-    QListWidget,
-    QListWidgetItem,
-    QPushButton,
-    QScrollArea,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtGui import QPalette
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
-from aether_desktop.numbers import number_text
+from aether_desktop.ui.actions import keys_text
 from aether_desktop.ui.by_name import set_by_name
 from aether_desktop.ui.icons import app_pixmap, icon
-from aether_desktop.ui.safe_text import plain_tooltip, visible
+from aether_desktop.ui.safe_text import plain_tooltip
 from aether_desktop.ui.theme import ui_font
-from aether_desktop.urls import file_of, title_of
-from aether_engine.errors import StoreUnavailableError
 
+if TYPE_CHECKING:
+    from aether_desktop.ui.recent_list import RecentList
+
+#: Widths of the columns, and least height of the recent ones, in pixels.
 _COLUMN_WIDTH = 452
-#: Where the items of the recent ones keep their URL: the first role that is not Qt's.
-_URL_ROLE = 0x0100
-_NO_RECENT = "No files yet. What you open is listed here."
+_RECENT_WIDTH = 552
+_RECENT_HEIGHT = 220
 _KEYS = (
     ("Ctrl+Shift+P", "Every command, by name"),
     ("Ctrl+P", "Open an actor by name"),
@@ -48,7 +40,7 @@ class StartButton(QPushButton):
         self.setProperty("start", True)
         self.setIcon(icon(icon_name, "accent"))
         self.setIconSize(QSize(20, 20))
-        shortcut = QKeySequence(keys).toString(QKeySequence.SequenceFormat.NativeText)
+        shortcut = keys_text(keys)
         self.setAccessibleName(title)
         self.setAccessibleDescription(text)
         self.setToolTip(plain_tooltip(f"{title} ({shortcut})" if keys else title))
@@ -69,39 +61,17 @@ class StartButton(QPushButton):
         return QSize(_COLUMN_WIDTH, super().sizeHint().height())
 
 
-class RecentList(QListWidget):
-    """Files opened lately; while there are none it says so."""
-
-    url_chosen = Signal(str)
+class _NoRecent(QFrame):
+    """An empty list that says so. The list itself is made when there is something in it."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.setAccessibleName("Recent files")
-        self.setMinimumHeight(220)
-        self._none = QLabel(_NO_RECENT, self)
-        self._none.move(4, 1)
-        self._none.setEnabled(False)
-        self.itemActivated.connect(self._chosen)
-        self.itemClicked.connect(self._chosen)
-
-    def show_urls(self, urls: list[str]) -> None:
-        """List the files that `urls` name; those that are gone say so."""
-        self.clear()
-        for url in urls:
-            try:
-                path = file_of(url)
-            except StoreUnavailableError:
-                # Settings can be written by hand.
-                continue
-            place = f"{visible(str(path.parent))}, {_detail(path)}"
-            item = QListWidgetItem(icon("file"), f"{visible(title_of(url))}\n{place}")
-            item.setData(_URL_ROLE, url)
-            item.setToolTip(plain_tooltip(str(path)))
-            self.addItem(item)
-        self._none.setVisible(not self.count())
-
-    def _chosen(self, item: QListWidgetItem) -> None:
-        self.url_chosen.emit(item.data(_URL_ROLE))
+        self.setFrameStyle(QFrame.Shape.StyledPanel.value | QFrame.Shadow.Sunken.value)
+        self.setBackgroundRole(QPalette.ColorRole.Base)
+        self.setAutoFillBackground(True)
+        none = QLabel("No files yet. What you open is listed here.", self)
+        none.move(4, 1)
+        none.setEnabled(False)
 
 
 class WelcomePage(QScrollArea):
@@ -126,14 +96,14 @@ class WelcomePage(QScrollArea):
         )
         self._demo.clicked.connect(self.open_demo)
         self._recent_title = _label("", semibold=True)
-        self.recent = RecentList()
-        self.recent.url_chosen.connect(self.recent_chosen)
+        self.recent: RecentList | None = None
+        self._no_recent: _NoRecent | None = None
         page = QWidget()
         row = QHBoxLayout(page)
         row.setSpacing(56)
         row.addStretch(1)
-        row.addLayout(self._left(), 0)
-        row.addLayout(self._right(), 0)
+        row.addLayout(self._build_left(), 0)
+        row.addLayout(self._build_right(), 0)
         row.addStretch(1)
         # A page that scrolls leaves the window free to be small.
         self.setFrameShape(QScrollArea.Shape.NoFrame)
@@ -142,10 +112,30 @@ class WelcomePage(QScrollArea):
 
     def show_recent(self, urls: list[str]) -> None:
         """List files opened lately; those that are gone say so."""
-        self.recent.show_urls(urls)
-        self._recent_title.setText(f"Recent  {self.recent.count()}")
+        if urls and self.recent is None:
+            from aether_desktop.ui.recent_list import RecentList
 
-    def _left(self) -> QVBoxLayout:
+            self.recent = RecentList()
+            self.recent.url_chosen.connect(self.recent_chosen)
+            if self._no_recent is not None:
+                self._right.removeWidget(self._no_recent)
+                self._no_recent.hide()
+                self._no_recent.deleteLater()
+            self._put_recent(self.recent)
+        if self.recent is not None:
+            self.recent.show_urls(urls)
+        elif self._no_recent is None:
+            self._no_recent = _NoRecent()
+            self._put_recent(self._no_recent)
+        self._recent_title.setText(f"Recent  {self.recent.count() if self.recent is not None else 0}")
+
+    def _put_recent(self, widget: QWidget) -> None:
+        widget.setFixedWidth(_RECENT_WIDTH)
+        widget.setMinimumHeight(_RECENT_HEIGHT)
+        # Below the title.
+        self._right.insertWidget(2, widget)
+
+    def _build_left(self) -> QVBoxLayout:
         column = QVBoxLayout()
         column.setSpacing(10)
         column.addStretch(1)
@@ -180,16 +170,14 @@ class WelcomePage(QScrollArea):
         column.addStretch(2)
         return column
 
-    def _right(self) -> QVBoxLayout:
-        column = QVBoxLayout()
+    def _build_right(self) -> QVBoxLayout:
+        self._right = column = QVBoxLayout()
         column.setSpacing(10)
         column.addStretch(1)
         column.addWidget(self._recent_title)
-        self.recent.setFixedWidth(_COLUMN_WIDTH + 100)
-        column.addWidget(self.recent)
         drop = QLabel("Drop an .aether or .ndjson file anywhere here. Looking never changes it.")
         drop.setWordWrap(True)
-        set_by_name(drop, alignment="AlignCenter", textInteractionFlags="TextSelectableByMouse")
+        set_by_name(drop, alignment="AlignCenter")
         column.addWidget(drop)
         column.addStretch(2)
         return column
@@ -202,10 +190,3 @@ def _label(text: str, *, semibold: bool = False, tone: str = "") -> QLabel:
     if tone:
         label.setProperty("tone", tone)
     return label
-
-
-def _detail(path: Path) -> str:
-    try:
-        return f"{number_text(path.stat().st_size)} bytes"
-    except OSError:
-        return "not found"

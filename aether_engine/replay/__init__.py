@@ -10,10 +10,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from aether_engine.replay.bisecting import Bisection, bisect_history, turns
+    from aether_engine.replay.blame import Blame, Origin
     from aether_engine.replay.checkpoints import FoldFailure, Quarantine
     from aether_engine.replay.differences import Change, Path, changes_between, diff
+    from aether_engine.replay.expressions import StateExpression, parse_expression
     from aether_engine.replay.folding import Fold, apply, start_fold
     from aether_engine.replay.history import StateHistory
+    from aether_engine.replay.json_patch import (
+        apply_patch,
+        diff_lines,
+        json_patch,
+        parse_pointer,
+        patch_of,
+        pointer,
+    )
     from aether_engine.replay.reducers import (
         NO_STATE,
         REDUCERS,
@@ -28,10 +39,14 @@ if TYPE_CHECKING:
     from aether_engine.replay.stream import ActorStream, Trouble, VersionGap
 
 _NAMES = {
+    "bisecting": ("Bisection", "bisect_history", "turns"),
+    "blame": ("Blame", "Origin"),
     "checkpoints": ("FoldFailure", "Quarantine"),
     "differences": ("Change", "Path", "changes_between", "diff"),
+    "expressions": ("StateExpression", "parse_expression"),
     "folding": ("Fold", "apply", "start_fold"),
     "history": ("StateHistory",),
+    "json_patch": ("apply_patch", "diff_lines", "json_patch", "parse_pointer", "patch_of", "pointer"),
     "reducers": (
         "NO_STATE",
         "REDUCERS",
@@ -51,28 +66,41 @@ __all__ = [
     "NO_STATE",
     "REDUCERS",
     "ActorStream",
+    "Bisection",
+    "Blame",
     "Change",
     "Fold",
     "FoldFailure",
+    "Origin",
     "Path",
     "Quarantine",
     "Reducer",
     "ReplayableStore",
     "ReplayedState",
+    "StateExpression",
     "StateHistory",
     "Trouble",
     "VersionGap",
     "apply",
+    "apply_patch",
+    "bisect_history",
     "by_event_type",
     "changes_between",
     "diff",
+    "diff_lines",
     "json_merge",
+    "json_patch",
     "last_event",
     "load_history",
     "merge_patch",
+    "parse_expression",
+    "parse_pointer",
+    "patch_of",
+    "pointer",
     "replay",
     "shallow_merge",
     "start_fold",
+    "turns",
 ]
 
 

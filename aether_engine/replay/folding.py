@@ -119,7 +119,8 @@ class _InPlaceFold:
         self._is_own = False
         self.kept_bytes = 0
 
-    def _own_state(self) -> dict[str, Any]:
+    def own_state(self) -> dict[str, Any]:
+        """The state, an object that may be changed until `keep`."""
         if not self._is_own:
             self._state = dict(self._state) if isinstance(self._state, dict) else {}
             self._is_own = True
@@ -152,12 +153,12 @@ class MergeFold(_InPlaceFold):
     def feed(self, events: Sequence[Event]) -> None:
         if not events:
             return
-        state = self._own_state()
+        state = self.own_state()
         for event in events:
             for key, value in event.data.items():
                 kind = type(value)
-                # Nothing is lost in decoding a text or a number that is neither a decimal nor 0.
-                if kind is str or (kind is int and value):
+                # Nothing is lost in decoding texts, truths, and numbers that are neither decimals nor 0.
+                if kind is str or kind is bool or (kind is int and value):
                     state[key] = value
                 elif value is None:
                     state.pop(key, None)
@@ -176,18 +177,19 @@ class MergeFold(_InPlaceFold):
                 state[key] = value
 
     def _merge_below(self, parent: dict[str, Any], name: str, patch: dict[str, Any]) -> None:
-        pending = [(self._own_child(parent, name), patch)]
+        pending = [(self.own_child(parent, name), patch)]
         while pending:
             merged, changes = pending.pop()
             for key, value in changes.items():
                 if value is None:
                     merged.pop(key, None)
                 elif isinstance(value, dict):
-                    pending.append((self._own_child(merged, key), value))
+                    pending.append((self.own_child(merged, key), value))
                 else:
                     merged[key] = value
 
-    def _own_child(self, parent: dict[str, Any], key: str) -> dict[str, Any]:
+    def own_child(self, parent: dict[str, Any], key: str) -> dict[str, Any]:
+        """The object at `key`, made if there is none; it may be changed until `keep`, as `parent` may."""
         old = parent.get(key)
         if id(old) in self._own:
             child: dict[str, Any] = old  # type: ignore[assignment]  # only objects are in there
@@ -208,7 +210,7 @@ class ShallowFold(_InPlaceFold):
 
     def feed(self, events: Sequence[Event]) -> None:
         if events:
-            state = self._own_state()
+            state = self.own_state()
             for event in events:
                 state.update(exact_data(event))
             self.kept_bytes += size_of(events)
@@ -219,7 +221,7 @@ class TypeFold(_InPlaceFold):
 
     def feed(self, events: Sequence[Event]) -> None:
         if events:
-            state = self._own_state()
+            state = self.own_state()
             for event in events:
                 state[event.event_type] = exact_data(event)
             self.kept_bytes += size_of(events)

@@ -8,6 +8,7 @@ from typing import Any
 
 from aether_engine.errors import BeforeSnapshotError
 from aether_engine.event import ActorSnapshot, ReplayError, StoredEvent
+from aether_engine.replay.blame import Blame, blame_memory, no_blame, start_blame
 from aether_engine.replay.checkpoints import CHECKPOINT_BYTES, STRIDE, Checkpoints, FoldFailure, Quarantine
 from aether_engine.replay.exact import exact_state
 from aether_engine.replay.folding import memory_of, start_fold
@@ -31,11 +32,13 @@ class StateHistory:
         quarantine: Quarantine | None = None,
         snapshot: ActorSnapshot | None = None,
         stream: ActorStream | None = None,
+        blame: bool = False,
         stride: int = STRIDE,
         memory: int = CHECKPOINT_BYTES,
     ) -> None:
         """`quarantine` are events that the states are to know nothing of; `snapshot` is where they begin instead
         of with the first event: only what is behind it may be added. `stream` is a stream to share with others.
+        With `blame`, which is going to be asked for, no event is decoded twice for it.
 
         Between two checkpoints are `stride` events; it grows when the checkpoints take more than `memory` bytes.
         """
@@ -54,6 +57,7 @@ class StateHistory:
             stride=stride,
             memory=memory,
         )
+        self._blames = self._start_blames() if blame else None
         self.extend(events)
 
     @property
@@ -99,6 +103,8 @@ class StateHistory:
         position = len(self.stream)
         taken = self.stream.extend(events)
         self._states.add(position, taken)
+        if self._blames is not None:
+            self._blames.add(position, taken)
         return taken
 
     def fold(self, limit: int | None = None) -> bool:
@@ -110,13 +116,22 @@ class StateHistory:
 
         Raises `ReducerError`, for this and every later version, where the reducer fails; `BeforeSnapshotError`.
         """
-        return self._states.at(self._position(version))
+        return self._states.at(self.position_of(version))
 
     def step_to(self, version: int) -> tuple[Any, Any]:
         """The states before and after the last event up to `version`; both the first where there is no event."""
-        position = self._position(version)
+        position = self.position_of(version)
         before = self._states.at(max(position - 1, 0))
         return before, self._states.at(position)
+
+    def blame_at(self, version: int) -> Blame:
+        """The state at `version` with the origin of every value in it; folds anew when it is asked for first.
+
+        Raises as `state_at` does.
+        """
+        if self._blames is None:
+            self._blames = self._start_blames()
+        return self._blames.at(self.position_of(version))
 
     def event_at(self, version: int) -> StoredEvent | None:
         """The event that led to `state_at(version)`: the last one up to `version`, None before the first."""
@@ -128,8 +143,8 @@ class StateHistory:
 
         A state is good until the next one is asked for: it may be changed in place. Raises as `state_at` does.
         """
-        end = len(self.stream) if to_version is None else self.stream.position_of(to_version)
-        begin = self._position(max(after_version, self.first_version))
+        end = len(self.stream) if to_version is None else self.position_of(to_version)
+        begin = self.position_of(max(after_version, self.first_version))
         for position, state in self._states.walk(begin, end):
             yield self.stream.versions[position - 1], state
 
@@ -154,7 +169,19 @@ class StateHistory:
         other._states.inherit(self._states, first)
         return other
 
-    def _position(self, version: int) -> int:
+    def _start_blames(self) -> Checkpoints[Blame]:
+        return Checkpoints(
+            self.stream,
+            partial(start_blame, self.reducer),
+            no_blame(NO_STATE if self.snapshot is None else exact_state(self.snapshot), self.first_version),
+            blame_memory,
+            quarantine=self.quarantine,
+            stride=self._stride,
+            memory=self._memory,
+        )
+
+    def position_of(self, version: int) -> int:
+        """How many events have a version up to `version`. Raises `BeforeSnapshotError`."""
         if version < self.first_version:
             raise BeforeSnapshotError(version, self.first_version)
         return self.stream.position_of(version)

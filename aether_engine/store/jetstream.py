@@ -29,9 +29,9 @@ from aether_engine.store.jetstream_actors import ActorIndex
 from aether_engine.store.jetstream_api import Api, StreamInfo
 from aether_engine.store.jetstream_bulk import Load
 from aether_engine.store.jetstream_heads import Heads
-from aether_engine.store.jetstream_link import NoAnswerError, NotSentError
 from aether_engine.store.jetstream_publish import Publisher
 from aether_engine.store.jetstream_reader import StreamReader
+from aether_engine.store.jetstream_reasons import NoAnswerError, NotSentError
 from aether_engine.store.jetstream_stream import check_owner, create, drift
 from aether_engine.store.jetstream_tail import JetStreamTail
 from aether_engine.store.jetstream_writer import Save, StreamGoneError, StreamWriter, SubjectLocks

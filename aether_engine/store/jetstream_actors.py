@@ -16,8 +16,8 @@ from typing import Final
 from aether_engine.event import ActorInfo, ActorOrder, StoredEvent
 from aether_engine.store.jetstream_api import Api, ApiError, Message
 from aether_engine.store.jetstream_layout import JetStreamLayout
-from aether_engine.store.jetstream_link import NobodyThereError
 from aether_engine.store.jetstream_reader import StreamReader
+from aether_engine.store.jetstream_reasons import NobodyThereError
 from aether_engine.store.listing import first_of, least, matching, order_key, span
 
 # Most subjects the server answers for in one question.

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
-
-from nats.aio.msg import Msg
+from typing import Any, Final, NamedTuple
 
 from aether_engine.codec import dumps, format_timestamp, loads, parse_timestamp
 from aether_engine.errors import StoreUnavailableError
-from aether_engine.store.jetstream_link import Link, NoAnswerError, NobodyThereError, NotSentError
+from aether_engine.store.jetstream_frames import Frame, header, status
+from aether_engine.store.jetstream_link import Link
+from aether_engine.store.jetstream_reasons import NoAnswerError, NobodyThereError, NotSentError
 
 NO_STREAM: Final = 10059
 NO_MESSAGE: Final = 10037
@@ -30,6 +29,8 @@ _REPLICA_TRIES: Final = 20
 # How long the first try of a question is waited for; each further one twice as long.
 _PATIENCE_SECONDS: Final = 1.0
 _NANOSECONDS: Final = 1_000_000_000
+_SEQUENCE: Final = b"Nats-Sequence"
+_PENDING: Final = b"Nats-Num-Pending"
 
 
 class ApiError(StoreUnavailableError):
@@ -42,8 +43,7 @@ class ApiError(StoreUnavailableError):
         super().__init__(url, f"JetStream says: {self.description}")
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """A message of a stream, as stored."""
 
     subject: str
@@ -109,8 +109,9 @@ class Api:
             left = max(deadline - loop.time(), 0.05)
             try:
                 await self.link.ready(left)
-                message = await self.link.request(f"$JS.API.{question}", payload, seconds=min(left, patience))
-                return self._answer(message)
+                return self._answer(
+                    await self.link.request(f"$JS.API.{question}", payload, seconds=min(left, patience))
+                )
             except (NotSentError, NoAnswerError):
                 # Lost with a connection, or asked while there was no leader: nobody will answer it any more.
                 if self.link.closed or loop.time() >= deadline:
@@ -125,8 +126,8 @@ class Api:
                     raise
             await asyncio.sleep(_RETRY_SECONDS)
 
-    def _answer(self, message: Msg) -> dict[str, Any]:
-        answer: dict[str, Any] = loads(message.data)
+    def _answer(self, data: bytes) -> dict[str, Any]:
+        answer: dict[str, Any] = loads(data)
         error = answer.get("error")
         if error is not None:
             raise ApiError(self.url, error)
@@ -215,7 +216,7 @@ class Api:
         """
         body = {"batch": limit, "seq": max(sequence, 1), "next_by_subj": subject}
         messages, end = await self._direct(stream, body)
-        return messages, int(end.get("Nats-Num-Pending", 0)) > 0
+        return messages, int(header(end, b"Nats-Num-Pending") or 0) > 0
 
     async def direct_since(
         self, stream: str, subject: str, start: datetime, limit: int
@@ -223,19 +224,20 @@ class Api:
         """As `direct`, beginning at a moment."""
         body = {"batch": limit, "start_time": format_timestamp(start), "next_by_subj": subject}
         messages, end = await self._direct(stream, body)
-        return messages, int(end.get("Nats-Num-Pending", 0)) > 0
+        return messages, int(header(end, b"Nats-Num-Pending") or 0) > 0
 
     async def last_of_each(self, stream: str, subjects: list[str], at_least: int) -> dict[str, Message]:
         """The newest message of each of at most 1,024 subjects, from a replica that has sequence `at_least`."""
         body = {"multi_last": subjects, "batch": len(subjects)}
         for _ in range(_REPLICA_TRIES):
             messages, end = await self._direct(stream, body)
-            if int(end.get("Nats-UpTo-Sequence", at_least)) >= at_least:
+            if int(header(end, b"Nats-UpTo-Sequence") or at_least) >= at_least:
                 break
             await asyncio.sleep(_RETRY_SECONDS)
         return {message.subject: message for message in messages}
 
-    async def _direct(self, stream: str, body: dict[str, Any]) -> tuple[list[Message], Mapping[str, str]]:
+    async def _direct(self, stream: str, body: dict[str, Any]) -> tuple[list[Message], bytes]:
+        """The messages, and the headers that ended them."""
         payload = dumps(body)
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self.link.options.request_timeout
@@ -250,29 +252,30 @@ class Api:
                     raise
                 patience *= 2
 
-    async def _direct_once(
-        self, stream: str, payload: bytes, seconds: float
-    ) -> tuple[list[Message], Mapping[str, str]]:
+    async def _direct_once(self, stream: str, payload: bytes, seconds: float) -> tuple[list[Message], bytes]:
         loop = asyncio.get_running_loop()
-        received: list[Msg] = []
-        end: asyncio.Future[Msg | None] = loop.create_future()
+        received: list[Frame] = []
+        end: asyncio.Future[bytes | None] = loop.create_future()
         arrived = loop.time()
 
-        def take(message: Msg | None) -> None:
+        def take(frames: list[Frame] | None) -> None:
             nonlocal arrived
-            if message is None:
-                if not end.done():
-                    end.set_result(None)
+            if end.done():
                 return
-            headers = message.headers
-            if headers is not None and "Nats-Sequence" in headers:
-                arrived = loop.time()
-                received.append(message)
-                # A server older than 2.11 knows no batches and sends one message without a count.
-                if "Nats-Num-Pending" not in headers and not end.done():
-                    end.set_result(message)
-            elif not end.done():
-                end.set_result(message)
+            if frames is None:
+                end.set_result(None)
+                return
+            arrived = loop.time()
+            received.extend(frames)
+            head = frames[-1][2]
+            # A message can have any header of its own; only what has no sequence is an answer of the server.
+            if not header(head, _SEQUENCE):
+                received.pop()
+                end.set_result(head)
+            elif not header(head, _PENDING):
+                # A server older than 2.11 knows no batches and sends one message without a count. There may be
+                # another one behind it.
+                end.set_result(b"\r\nNats-Num-Pending: 1\r\n")
 
         with self.link.answers(take) as token:
             await self.link.send(f"$JS.API.DIRECT.GET.{stream}", payload, reply=token)
@@ -284,28 +287,25 @@ class Api:
         last = end.result()
         if last is None:
             raise NoAnswerError(self.url, "the connection was lost before the answer came")
-        headers = last.headers or {}
-        # A message can have any header of its own; only what has no sequence is an answer of the server.
-        status = "" if "Nats-Sequence" in headers else headers.get("Status", "")
-        if status == "503":
+        code, words = status(last)
+        if code == "503":
             raise NobodyThereError(self.url, f"stream {stream} is not there or does not allow direct reading")
-        if status not in ("", "204", "404"):
-            raise ApiError(self.url, {"code": int(status), "description": headers.get("Description", status)})
-        # A single message of an old server: there may be another one behind it.
-        return [_from_direct(message) for message in received], headers if status else {"Nats-Num-Pending": "1"}
+        if code not in ("", "204", "404"):
+            raise ApiError(self.url, {"code": int(code), "description": words or code})
+        return [_from_direct(head, data) for _, _, head, data in received], last
 
     async def delete_consumer(self, stream: str, consumer: str) -> None:
         """Have the server forget an ephemeral consumer now and not after its time."""
         await self.link.send(f"$JS.API.CONSUMER.DELETE.{stream}.{consumer}", b"", reply="0")
 
 
-def _from_direct(message: Msg) -> Message:
-    headers = message.headers or {}
+def _from_direct(head: bytes, data: bytes) -> Message:
+    # Each of these stands behind whatever headers the message itself has.
     return Message(
-        headers["Nats-Subject"],
-        int(headers["Nats-Sequence"]),
-        parse_timestamp(headers["Nats-Time-Stamp"]),
-        message.data,
+        header(head, b"Nats-Subject").decode(),
+        int(header(head, _SEQUENCE)),
+        parse_timestamp(header(head, b"Nats-Time-Stamp").decode()),
+        data,
     )
 
 

@@ -8,12 +8,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Self
 
-from nats.aio.msg import Msg
-
 from aether_engine.errors import NotPermittedError, StoreUnavailableError
 from aether_engine.event import NamespaceInfo, StoreWarning
 from aether_engine.store.jetstream import JetStreamEventStore
 from aether_engine.store.jetstream_api import Api, StreamInfo
+from aether_engine.store.jetstream_frames import Frame
 from aether_engine.store.jetstream_link import Link, SharedSubscription
 from aether_engine.store.jetstream_options import LinkOptions
 from aether_engine.store.jetstream_publish import Publisher
@@ -79,7 +78,7 @@ class JetStreamBackend:
                 await backend._api.check_enabled()
             except NotPermittedError:
                 _log.info("%s: this user may not ask about the account; going on without", link.url)
-            backend._advisories = await link.subscribe(_ADVISORIES, backend._heard_of_stream)
+            backend._advisories = await link.subscribe(_ADVISORIES, backend._heard_of_streams)
         except BaseException:
             await link.close()
             raise
@@ -181,11 +180,11 @@ class JetStreamBackend:
             self._telling = None
         self._changes.notify()
 
-    def _heard_of_stream(self, message: Msg) -> None:
-        """A stream was created, changed or deleted, by whomever."""
-        name = message.subject.rpartition(".")[2]
+    def _heard_of_streams(self, frames: list[Frame]) -> None:
+        """Streams were created, changed or deleted, by whomever."""
+        names = {subject.rpartition(b".")[2].decode() for subject, _, _, _ in frames}
         for namespace, store in self._stores.items():
-            if self._layout.stream(namespace) == name:
+            if self._layout.stream(namespace) in names:
                 store.look_again()
         self._tell_now()
 

@@ -1,7 +1,6 @@
-"""The driver's client with cheaper headers.
+"""The driver's client with subscriptions that take frames.
 
-Reading a message, nats-py 2.16 spends most of its time looking at each character of each header. Most headers
-here are never asked for. Should a later driver not call what is replaced here, only the time is lost.
+Should a later driver not call what is replaced here, messages arrive all the same, one by one: only time is lost.
 """
 
 from __future__ import annotations
@@ -9,53 +8,43 @@ from __future__ import annotations
 from typing import Any
 
 from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
 
-_NAME = b"NATS/1.0"
-
-
-class Headers(dict[str, str]):
-    """The headers of a message, taken apart when first asked for."""
-
-    __slots__ = ("_lines",)
-
-    def __init__(self, lines: bytes) -> None:
-        super().__init__()
-        self._lines: bytes | None = lines
-
-    def __bool__(self) -> bool:
-        return True
-
-    def get(self, name: str, default: Any = None) -> Any:
-        if self._lines is not None:
-            self._parse(self._lines)
-        return super().get(name, default)
-
-    def __getitem__(self, name: str) -> str:
-        if self._lines is not None:
-            self._parse(self._lines)
-        return super().__getitem__(name)
-
-    def __contains__(self, name: object) -> bool:
-        if self._lines is not None:
-            self._parse(self._lines)
-        return super().__contains__(name)
-
-    def _parse(self, lines: bytes) -> None:
-        self._lines = None
-        first, _, rest = lines.decode("utf-8", "replace").partition("\r\n")
-        # An answer of the server itself: `NATS/1.0 404 No Messages`.
-        status, _, description = first[len(_NAME) :].strip().partition(" ")
-        if status.isdigit():
-            self["Status"] = status
-            self["Description"] = description
-        for line in rest.split("\r\n"):
-            name, colon, value = line.partition(":")
-            if colon:
-                self[name.strip()] = value.strip()
+from aether_engine.store.jetstream_frames import FrameParser, Handle
 
 
 class QuickClient(Client):
-    """A `Client` whose messages have `Headers` and whose failed attempts leave no socket open."""
+    """A `Client` that hands out frames, and whose failed attempts leave no socket open."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._frames = FrameParser(self)
+        self._ps = self._frames
+        self._listening: Handle | None = None
+
+    async def listen(self, subject: str, handle: Handle) -> Subscription:
+        """Have `handle` called, in the reading of the socket, with the messages on `subject`."""
+
+        async def single(message: Msg) -> None:
+            handle([(message.subject.encode(), message.reply.encode(), _head(message), message.data)])
+
+        self._listening = handle
+        try:
+            return await self.subscribe(subject, cb=single, pending_msgs_limit=0, pending_bytes_limit=0)
+        finally:
+            self._listening = None
+
+    async def _send_subscribe(self, sub: Any) -> None:
+        # Here its number is known and nothing can have come yet.
+        handle, self._listening = self._listening, None
+        if handle is not None:
+            self._frames.handles[b"%d" % sub._id] = handle
+        await super()._send_subscribe(sub)
+
+    def _remove_sub(self, sid: int, max_msgs: int = 0) -> None:
+        self._frames.handles.pop(b"%d" % sid, None)
+        super()._remove_sub(sid, max_msgs)
 
     async def _connect_to_server(self, s: Any) -> None:
         # After a refused login the driver opens the next connection over the last one.
@@ -63,5 +52,12 @@ class QuickClient(Client):
             self._transport.close()  # type: ignore[no-untyped-call]  # nats-py
         await super()._connect_to_server(s)
 
-    async def _process_headers(self, headers: bytes) -> dict[str, str] | None:
-        return Headers(bytes(headers)) if headers else None
+
+def _head(message: Msg) -> bytes:
+    """The headers of a message that the driver took apart, as they came."""
+    headers = dict(message.headers or {})
+    if not headers:
+        return b""
+    first = f"NATS/1.0 {headers.pop('Status', '')} {headers.pop('Description', '')}".strip()
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    return f"{first}\r\n{lines}\r\n".encode()

@@ -1,38 +1,42 @@
-"""The connection to the servers, its states, and questions asked over it.
+"""The connection to the servers and its states: made, lost, refused, made again.
 
-The driver's callbacks, buffers and exceptions stay in this file: what leaves it is `StoreUnavailableError` or one
-of its kinds below, so that each caller can tell "was never sent" from "was sent and not answered".
+The driver's callbacks and buffers stay in this file and in `jetstream_client`; what leaves it is
+`StoreUnavailableError` or one of its kinds in `jetstream_reasons`, so that each caller can tell "was never sent"
+from "was sent and not answered".
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
 import logging
-import ssl
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from enum import StrEnum
 from typing import Any, Final, Protocol
 
 import nats.errors
-from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from aether_engine.errors import NotPermittedError, StoreUnavailableError
 from aether_engine.store.jetstream_client import QuickClient
+from aether_engine.store.jetstream_frames import Handle, frame
 from aether_engine.store.jetstream_options import LinkOptions
+from aether_engine.store.jetstream_questions import Answers, Questions
+from aether_engine.store.jetstream_reasons import (
+    NoAnswerError,
+    NotSentError,
+    describe,
+    is_refusal,
+    sounds_refused,
+)
 
 _log = logging.getLogger(__name__)
 
 _RETRY_SECONDS: Final = 0.25
 # A server that is frozen is noticed after this many unanswered pings.
 _PING_SECONDS: Final = 4
-# How late a question may be given up.
-_SWEEP_SECONDS: Final = 0.1
 _PINGS_LOST: Final = 2
-# What servers say when a login is refused; the driver hands their words on in lower case or as they were.
-_REFUSALS: Final = ("authorization", "authentication", "credentials", "account", "nonce", "nkey", "jwt")
+_LOST: Final = "the connection was lost before the answer came"
 
 
 class LinkState(StrEnum):
@@ -45,18 +49,6 @@ class LinkState(StrEnum):
     #: As DOWN, and a server was reached that refused the login or the certificate.
     REFUSED = "refused"
     CLOSED = "closed"
-
-
-class NotSentError(StoreUnavailableError):
-    """There is no connection, and nothing has left this process."""
-
-
-class NoAnswerError(StoreUnavailableError):
-    """A question was sent and its answer did not come: what it asked for may have happened or happen yet."""
-
-
-class NobodyThereError(StoreUnavailableError):
-    """The servers say that nobody listens there: no such stream, or no JetStream."""
 
 
 @contextlib.contextmanager
@@ -74,51 +66,20 @@ class SharedSubscription(Protocol):
     async def unsubscribe(self) -> None: ...
 
 
-def frame(subject: str, payload: bytes, headers: Mapping[str, str] | None = None, reply: str = "") -> bytes:
-    """A message as it goes over the wire. Subjects and header values must be free of line ends and spaces around.
-
-    https://docs.nats.io/reference/reference-protocols/nats-protocol#hpub
-    """
-    address = f"{subject} {reply}" if reply else subject
-    if headers is None:
-        return b"PUB %b %d\r\n%b\r\n" % (address.encode(), len(payload), payload)
-    lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
-    head = f"NATS/1.0\r\n{lines}\r\n".encode()
-    size = len(head)
-    return b"HPUB %b %d %d\r\n%b%b\r\n" % (address.encode(), size, size + len(payload), head, payload)
-
-
 class _Standing:
     """A subscription and how to make it again on a new client."""
 
-    def __init__(self, link: Link, subject: str, handle: Callable[[Msg], None]) -> None:
+    def __init__(self, link: Link, subject: str, handle: Handle) -> None:
         self._link = link
         self.subject = subject
         self.handle = handle
         self.subscription: Subscription | None = None
-
-    async def callback(self, message: Msg) -> None:
-        try:
-            self.handle(message)
-        except Exception:  # noqa: BLE001 (as in `heard`, which costs too much for each message)
-            _log.exception("A handler of %s failed", self.subject)
 
     async def unsubscribe(self) -> None:
         self._link._standing.pop(self, None)
         if self.subscription is not None:
             with contextlib.suppress(nats.errors.Error, OSError):
                 await self.subscription.unsubscribe()
-
-
-class _Question:
-    """A request on its way."""
-
-    __slots__ = ("answer", "overdue_at", "subject")
-
-    def __init__(self, subject: str, answer: asyncio.Future[Msg], overdue_at: float) -> None:
-        self.subject = subject
-        self.answer = answer
-        self.overdue_at = overdue_at
 
 
 class Link:
@@ -133,15 +94,11 @@ class Link:
         self.generation = 0
         self._client = QuickClient()
         self._standing: dict[_Standing, None] = {}
-        self._numbers = itertools.count(1)
-        self._inbox = ""
-        self._questions: dict[str, _Question] = {}
-        self._streams_of_answers: dict[str, Callable[[Msg | None], None]] = {}
+        self._questions = Questions(options.url, options.request_timeout)
         self._listeners: dict[object, Callable[[Link], object]] = {}
         self._up: asyncio.Event = asyncio.Event()
         self._refused: asyncio.Future[str] | None = None
         self._redialling: asyncio.Task[None] | None = None
-        self._sweeping: asyncio.TimerHandle | None = None
         self._courtesies: set[asyncio.Task[None]] = set()
         self._closing = False
         self._last_error = ""
@@ -213,7 +170,7 @@ class Link:
         self._closing = True
         self._set_state(LinkState.CLOSED, "the engine was closed")
         self._up.set()
-        self._lose_questions()
+        self._questions.lose("the engine was closed")
         if self._redialling is not None:
             self._redialling.cancel()
             await asyncio.gather(self._redialling, return_exceptions=True)
@@ -280,18 +237,17 @@ class Link:
                 self.url, "logging in with NKeys or a credentials file needs the package nkeys"
             ) from error
         if error is not None:
-            raise NotSentError(self.url, self._last_error or self._describe(error)) from error
+            raise NotSentError(self.url, self._last_error or describe(error)) from error
         if self.options.requires_tls and not client._server_info.get("tls_required"):
             raise StoreUnavailableError(self.url, "the server does not encrypt, which tls:// demands")
 
     async def _take_up(self, client: QuickClient) -> None:
-        if not self._inbox:
-            self._inbox = client.new_inbox()
-        await client.subscribe(f"{self._inbox}.*", cb=self._on_answer, pending_msgs_limit=0, pending_bytes_limit=0)
+        questions = self._questions
+        if not questions.inbox:
+            questions.inbox = client.new_inbox()
+        await client.listen(f"{questions.inbox}.*", questions.take)
         for standing in self._standing:
-            standing.subscription = await client.subscribe(
-                standing.subject, cb=standing.callback, pending_msgs_limit=0, pending_bytes_limit=0
-            )
+            standing.subscription = await client.listen(standing.subject, standing.handle)
         await client.flush()
 
     async def _let_go(self, client: QuickClient) -> None:
@@ -317,15 +273,13 @@ class Link:
             self._hear(error)
 
     def _hear(self, error: Exception) -> None:
-        text = str(error)
-        lowered = text.lower()
+        lowered = str(error).lower()
         if "permissions violation" in lowered:
-            self._not_permitted(lowered)
+            self._questions.refuse(lowered)
+            _log.warning("%s: %s", self.url, lowered)
             return
-        self._last_error = self._describe(error)
-        refused = isinstance(error, ssl.SSLError | nats.errors.AuthorizationError) or (
-            isinstance(error, nats.errors.Error) and any(word in lowered for word in _REFUSALS)
-        )
+        self._last_error = describe(error)
+        refused = is_refusal(error)
         if refused and self._refused is not None and not self._refused.done():
             self._refused.set_result(self._last_error)
         if self._state in (LinkState.DOWN, LinkState.REFUSED) and not self._closing:
@@ -350,8 +304,8 @@ class Link:
             if self._closing or client is not self._client:
                 return
             last = client.last_error
-            reason = self._describe(last) if last is not None else self._last_error or "the server ended it"
-            refused = any(word in reason.lower() for word in _REFUSALS)
+            reason = describe(last) if last is not None else self._last_error or "the server ended it"
+            refused = sounds_refused(reason)
             self._up.clear()
             self._set_state(LinkState.REFUSED if refused else LinkState.DOWN, reason)
             self._lose_questions()
@@ -383,39 +337,25 @@ class Link:
         payload: bytes,
         headers: Mapping[str, str] | None = None,
         seconds: float | None = None,
-        late: Callable[[Msg], None] | None = None,
-    ) -> Msg:
-        """Send once and return the answer; `late` hears an answer that comes after the caller was cancelled.
+        late: Callable[[bytes], None] | None = None,
+    ) -> bytes:
+        """Send once and return the answer's data; `late` hears one that comes after the caller was cancelled.
 
         Raises `NotSentError` where nothing left this process, `NoAnswerError` where no answer came,
         `NobodyThereError` and `NotPermittedError`.
         """
-        token = str(next(self._numbers))
-        loop = asyncio.get_running_loop()
         limit = self.options.request_timeout if seconds is None else seconds
-        question = _Question(subject, loop.create_future(), loop.time() + limit)
-        self._questions[token] = question
-        if self._sweeping is None:
-            self._sweeping = loop.call_later(_SWEEP_SECONDS, self._sweep)
-        try:
+
+        async def send(token: str) -> None:
             await self.send(subject, payload, headers, reply=token)
-            message = await question.answer
-        except asyncio.CancelledError:
-            if late is not None:
-                self._streams_of_answers[token] = lambda answer: None if answer is None else late(answer)
-                loop.call_later(self.options.request_timeout, self._streams_of_answers.pop, token, None)
-            raise
-        finally:
-            del self._questions[token]
-        if not message.data and message.headers and message.headers.get("Status") == "503":
-            raise NobodyThereError(self.url, f"nobody answers on {subject}")
-        return message
+
+        return await self._questions.ask(subject, send, limit, late)
 
     async def send(
         self, subject: str, payload: bytes, headers: Mapping[str, str] | None = None, *, reply: str = ""
     ) -> None:
         """Send without waiting; `reply` is a token of this link. Raises `NotSentError`."""
-        await self.write(frame(subject, payload, headers, f"{self._inbox}.{reply}" if reply else ""))
+        await self.write(frame(subject, payload, headers, f"{self._questions.inbox}.{reply}" if reply else ""))
 
     async def send_for(self, inbox: str, subject: str, payload: bytes) -> None:
         """Send with a reply subject that a `subscribe` listens to. Raises `NotSentError`."""
@@ -431,25 +371,20 @@ class Link:
         if client._flush_queue is not None and client._flush_queue.empty():
             await client._flush_pending()
 
-    @contextlib.contextmanager
-    def answers(self, handle: Callable[[Msg | None], None]) -> Iterator[str]:
-        """Yields a reply token. Its answers, as many as come, go to `handle`; None when the connection is lost."""
-        token = str(next(self._numbers))
-        self._streams_of_answers[token] = handle
-        try:
-            yield token
-        finally:
-            self._streams_of_answers.pop(token, None)
+    def answers(self, handle: Answers) -> contextlib.AbstractContextManager[str]:
+        """Gives a reply token. Its answers, as many as come, go to `handle`; None when the connection is lost."""
+        return self._questions.answers(handle)
 
-    async def subscribe(self, subject: str, handle: Callable[[Msg], None]) -> SharedSubscription:
-        """Listen to a subject from now on, across connections, until it is unsubscribed."""
+    async def subscribe(self, subject: str, handle: Handle) -> SharedSubscription:
+        """Listen to a subject from now on, across connections, until it is unsubscribed.
+
+        `handle` is called while the socket is read, with all that came: it must be quick.
+        """
         standing = _Standing(self, subject, handle)
         self._standing[standing] = None
         if self._state is LinkState.UP:
             try:
-                standing.subscription = await self._client.subscribe(
-                    subject, cb=standing.callback, pending_msgs_limit=0, pending_bytes_limit=0
-                )
+                standing.subscription = await self._client.listen(subject, handle)
             except (nats.errors.Error, OSError) as error:
                 _log.info("%s: subscribing again once connected (%s)", self.url, error)
         return standing
@@ -462,7 +397,7 @@ class Link:
 
     def new_inbox(self) -> str:
         """A subject of one's own to listen to."""
-        return f"{self._inbox}-{next(self._numbers)}"
+        return self._questions.new_inbox()
 
     async def flush(self, seconds: float = 2.0) -> None:
         """Wait until the server has taken everything sent so far. Raises `NoAnswerError`."""
@@ -471,74 +406,15 @@ class Link:
         try:
             await asyncio.wait_for(self._client.flush(max(1, int(seconds))), seconds)
         except (nats.errors.Error, OSError, TimeoutError) as error:
-            raise NoAnswerError(self.url, self._describe(error)) from error
+            raise NoAnswerError(self.url, describe(error)) from error
 
     @property
     def unsent_bytes(self) -> int:
         """What waits in this process to be written to the socket."""
         return self._client.pending_data_size
 
-    async def _on_answer(self, message: Msg) -> None:
-        token = message.subject[len(self._inbox) + 1 :]
-        question = self._questions.get(token)
-        if question is not None:
-            if not question.answer.done():
-                question.answer.set_result(message)
-            return
-        handle = self._streams_of_answers.get(token)
-        if handle is not None:
-            try:
-                handle(message)
-            except Exception:  # noqa: BLE001 (as above)
-                _log.exception("Taking an answer failed")
-
-    def _sweep(self) -> None:
-        """Give up what is overdue. One timer for all questions: one for each would cost as much as asking."""
-        loop = asyncio.get_running_loop()
-        now = loop.time()
-        for question in self._questions.values():
-            if question.overdue_at <= now and not question.answer.done():
-                question.answer.set_exception(NoAnswerError(self.url, "no answer came in time"))
-        self._sweeping = loop.call_later(_SWEEP_SECONDS, self._sweep) if self._questions else None
-
     def _lose_questions(self) -> None:
-        reason = "the engine was closed" if self._closing else "the connection was lost before the answer came"
-        for question in list(self._questions.values()):
-            if not question.answer.done():
-                question.answer.set_exception(NoAnswerError(self.url, reason))
-        for handle in list(self._streams_of_answers.values()):
-            with heard("Losing an answer"):
-                handle(None)
-
-    def _not_permitted(self, sentence: str) -> None:
-        """The server names the subject in its refusal (in the driver's lower case), never the question."""
-        for question in list(self._questions.values()):
-            if not question.answer.done() and f'"{question.subject.lower()}"' in sentence:
-                question.answer.set_exception(
-                    NotPermittedError(self.url, f"the user may not publish to {question.subject}")
-                )
-        _log.warning("%s: %s", self.url, sentence)
-
-    def _describe(self, error: BaseException) -> str:
-        """What went wrong as a clause; the driver's texts hold no secrets but its URLs could."""
-        if isinstance(error, ssl.SSLCertVerificationError):
-            return f"the server's certificate is not trusted ({error.verify_message}); name its CA with tls_ca"
-        if isinstance(error, ssl.SSLError):
-            return f"the encrypted connection was refused ({error.reason or error})"
-        if isinstance(error, ConnectionRefusedError):
-            return "nothing listens there (connection refused)"
-        text = str(error).removeprefix("nats: ").strip("' \n")
-        if isinstance(error, nats.errors.AuthorizationError) or "authorization violation" in text.lower():
-            return "the server refused the login (authorization violation)"
-        if "expired" in text.lower():
-            return f"the server refused the login ({text.lower()})"
-        if isinstance(error, nats.errors.UnexpectedEOF):
-            return "the server ended the connection"
-        if isinstance(error, TimeoutError | nats.errors.TimeoutError):
-            return "no answer came in time"
-        if isinstance(error, OSError):
-            return (error.strerror or text or type(error).__name__)[:200]
-        return (text or type(error).__name__)[:200]
+        self._questions.lose("the engine was closed" if self._closing else _LOST)
 
 
 async def bounded(awaitable: Awaitable[object], seconds: float) -> None:

@@ -12,11 +12,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from nats.aio.msg import Msg
-
 from aether_engine.codec import loads
 from aether_engine.errors import InvalidEventError, StoreUnavailableError
-from aether_engine.store.jetstream_link import Link, NoAnswerError, frame
+from aether_engine.store.jetstream_frames import frame
+from aether_engine.store.jetstream_link import Link
+from aether_engine.store.jetstream_reasons import NoAnswerError
 
 # JetStream's error codes (https://github.com/nats-io/nats-server/blob/main/server/errors.json).
 _WRONG_LAST_SEQUENCE: Final = 10071
@@ -94,7 +94,7 @@ class Publisher:
             raise InvalidEventError("", f"takes {len(raw):,} bytes; the server takes {limit:,}", kind=kind)
 
     async def publish(
-        self, stream: str, draft: Draft, seconds: float, late: Callable[[Msg], None] | None = None
+        self, stream: str, draft: Draft, seconds: float, late: Callable[[bytes], None] | None = None
     ) -> Outcome:
         """Publish one event of a size that was checked.
 
@@ -106,13 +106,13 @@ class Publisher:
         if draft.expected is not None:
             headers["Nats-Expected-Last-Subject-Sequence"] = str(draft.expected)
         try:
-            message = await self._link.request(draft.subject, draft.raw, headers, seconds, late)
+            answer = await self._link.request(draft.subject, draft.raw, headers, seconds, late)
         except NoAnswerError as error:
             return Doubtful(error.reason)
-        return self._outcome(loads(message.data), stream)
+        return self._outcome(loads(answer), stream)
 
     async def publish_batch(
-        self, stream: str, drafts: Sequence[Draft], seconds: float, late: Callable[[Msg], None] | None = None
+        self, stream: str, drafts: Sequence[Draft], seconds: float, late: Callable[[bytes], None] | None = None
     ) -> Outcome:
         """Publish several events, all or none (ADR-50). Raises as `publish` does.
 
@@ -136,9 +136,9 @@ class Publisher:
                 except NoAnswerError:
                     # Without its end a batch is nothing; the server drops it.
                     return Busy()
-                if opened.data:
+                if opened:
                     # An old server takes the message for one by itself: `_outcome` must not call that a batch.
-                    answer = loads(opened.data)
+                    answer = loads(opened)
                     if "error" not in answer:
                         return Unsupported()
                     return self._outcome(answer, stream)
@@ -151,19 +151,19 @@ class Publisher:
             else:
                 headers["Nats-Batch-Commit"] = "1"
                 try:
-                    message = await self._link.request(draft.subject, draft.raw, headers, seconds, late)
+                    committed = await self._link.request(draft.subject, draft.raw, headers, seconds, late)
                 except NoAnswerError as error:
                     return Doubtful(error.reason)
-                return self._outcome(loads(message.data), stream)
+                return self._outcome(loads(committed), stream)
         raise AssertionError("a batch has a last event")
 
     async def publish_snapshot(self, stream: str, subject: str, raw: bytes, seconds: float) -> Outcome:
         """Publish a snapshot: the last one of a version counts, so that twice is once."""
         try:
-            message = await self._link.request(subject, raw, {"Nats-Expected-Stream": stream}, seconds)
+            answer = await self._link.request(subject, raw, {"Nats-Expected-Stream": stream}, seconds)
         except NoAnswerError as error:
             return Doubtful(error.reason)
-        return self._outcome(loads(message.data), stream)
+        return self._outcome(loads(answer), stream)
 
     def _outcome(self, answer: dict[str, Any], stream: str) -> Outcome:
         error = answer.get("error")

@@ -1,7 +1,7 @@
 """A run of messages from a stream: an ephemeral consumer, pulled with requests of our own.
 
 The driver's own consumers make a task for each message or lose messages silently when they fall behind. Here the
-server sends no more than was asked for, so that a slow reader costs memory nowhere; and each message's number is
+server sends no more than was asked for, so that a slow reader costs memory nowhere; and the messages' numbers are
 checked, so that one lost on the way ends the run instead of leaving a hole.
 """
 
@@ -11,14 +11,15 @@ import asyncio
 import logging
 import uuid
 from collections import OrderedDict
+from datetime import UTC, datetime
 from typing import Any, Final
-
-from nats.aio.msg import Msg
 
 from aether_engine.codec import dumps
 from aether_engine.errors import StoreUnavailableError
 from aether_engine.store.jetstream_api import Api, nanoseconds
-from aether_engine.store.jetstream_link import NobodyThereError, SharedSubscription, bounded
+from aether_engine.store.jetstream_frames import Frame, header, status
+from aether_engine.store.jetstream_link import SharedSubscription, bounded
+from aether_engine.store.jetstream_reasons import NobodyThereError
 
 _log = logging.getLogger(__name__)
 
@@ -32,10 +33,53 @@ _EXPIRES_SECONDS: Final = 60.0
 _SILENCE_SECONDS: Final = 3.5
 # The server forgets a consumer that nobody pulls from for so long: what a killed process leaves behind.
 _INACTIVE_SECONDS: Final = 30.0
+# The reply subject of a message tells what it is: `$JS.ACK.<stream>.<consumer>.<delivered>.<stream sequence>.
+# <consumer sequence>.<time>.<pending>`, where there are domains with domain and account in front of the stream and
+# then perhaps with a random token behind it all (ADR-15).
+_LONGEST_REPLY: Final = 12
 
 
-#: Subject, sequence, nanoseconds since 1970 and data of a message.
-Pulled = tuple[str, int, int, bytes]
+class Run:
+    """What came of a run together: frames, and how to read their replies."""
+
+    __slots__ = ("_from_the_right", "frames")
+
+    def __init__(self, frames: list[Frame], from_the_right: int) -> None:
+        self.frames = frames
+        self._from_the_right = from_the_right
+
+    def places(self) -> list[tuple[int, int]]:
+        """Of each message its sequence and when it was stored, in microseconds since 1970."""
+        count = self._from_the_right
+        found: list[tuple[int, int]] = []
+        append = found.append
+        for _, reply, _, _ in self.frames:
+            parts = reply.rsplit(b".", count)
+            append((int(parts[1]), int(parts[3]) // 1000))
+        return found
+
+    @property
+    def last_sequence(self) -> int:
+        return int(self._last()[1])
+
+    @property
+    def last_delivery(self) -> int:
+        """The number the last message has in its run."""
+        return int(self._last()[2])
+
+    @property
+    def pending(self) -> int:
+        """How many messages the stream held behind the last one when that was sent."""
+        return int(self._last()[4])
+
+    def _last(self) -> list[bytes]:
+        return self.frames[-1][1].rsplit(b".", self._from_the_right)
+
+
+def recorded_at(microseconds: int) -> datetime:
+    """The moment a message was stored, cut to microseconds as every timestamp here is."""
+    # Exact: a float holds the microseconds of the next two centuries and the rounding finds them.
+    return datetime.fromtimestamp(microseconds / 1e6, UTC)
 
 
 class PullBrokenError(StoreUnavailableError):
@@ -43,57 +87,69 @@ class PullBrokenError(StoreUnavailableError):
 
 
 class Pull:
-    """Messages on `subject` from a sequence on, in order and without a hole, until it breaks or is closed."""
+    """Messages of a stream in order and without a hole, until it breaks or is closed.
 
-    def __init__(self, api: Api, stream: str, subject: str, first: int) -> None:
+    `subject` None means all messages: on a stream that has more than one subject the server finds those of one
+    ten times more slowly. `deliver` is the part of a consumer's settings that says where it begins.
+    """
+
+    def __init__(self, api: Api, stream: str, subject: str | None, deliver: dict[str, Any]) -> None:
         self._api = api
         self._stream = stream
-        self._subject = subject
-        self._first = first
+        self.subject = subject
+        self._deliver = deliver
         self._name = f"aether-{uuid.uuid4().hex}"
         self._link = api.link
         self._generation = 0
         self._inbox = ""
+        self._inbox_bytes = b""
         self._subscription: SharedSubscription | None = None
         self._requests: OrderedDict[str, int] = OrderedDict()
         self._request_number = 0
-        self._received: list[Pulled] = []
-        self._consumer_sequence = 0
+        self._received: list[Frame] = []
+        self._delivered = 0
+        self._from_the_right = 0
         self._broken = ""
         self._arrival = asyncio.Event()
         self._heard_at = 0.0
         self._created = False
+        #: How many messages there were to come when the run was opened.
+        self.pending = 0
 
     async def open(self) -> None:
         """Create the consumer and ask for the first messages. Raises the errors of `Api`."""
         await self._link.ready()
         self._generation = self._link.generation
         self._inbox = self._link.new_inbox()
+        self._inbox_bytes = self._inbox.encode()
         self._subscription = await self._link.subscribe(f"{self._inbox}.>", self._take)
         # The data messages come with the subject they were stored under, the answers with that of the request.
         config: dict[str, Any] = {
             "name": self._name,
-            "deliver_policy": "by_start_sequence",
-            "opt_start_seq": max(self._first, 1),
             "ack_policy": "none",
-            "filter_subject": self._subject,
             "replay_policy": "instant",
             "mem_storage": True,
             "num_replicas": 1,
             "max_waiting": 8,
             "inactive_threshold": nanoseconds(_INACTIVE_SECONDS),
+            **self._deliver,
         }
+        place = f"{self._stream}.{self._name}"
+        if self.subject is not None:
+            config["filter_subject"] = self.subject
+            place = f"{place}.{self.subject}"
         body = {"stream_name": self._stream, "config": config, "action": "create"}
         try:
-            await self._api.ask(f"CONSUMER.CREATE.{self._stream}.{self._name}.{self._subject}", body)
+            created = await self._api.ask(f"CONSUMER.CREATE.{place}", body)
             self._created = True
+            self.pending = int(created.get("num_pending", 0))
             self._heard_at = asyncio.get_running_loop().time()
             await self._ask_for_more()
         except BaseException:
             await self.close()
             raise
 
-    async def next(self) -> list[Pulled]:
+    async def next(self) -> Run:
         """Everything that has come since the last call, at least one message. Raises `PullBrokenError`."""
         loop = asyncio.get_running_loop()
         while not self._received:
@@ -112,7 +168,7 @@ class Pull:
         taken, self._received = self._received, []
         if not self._broken and self._generation == self._link.generation:
             await self._ask_for_more()
-        return taken
+        return Run(taken, self._from_the_right)
 
     async def close(self) -> None:
         """Have the server forget the consumer."""
@@ -144,46 +200,55 @@ class Pull:
             except StoreUnavailableError as error:
                 raise PullBrokenError(self._api.url, error.reason) from error
 
-    def _take(self, message: Msg) -> None:
+    def _take(self, frames: list[Frame]) -> None:
         if self._broken:
             return
         self._heard_at = asyncio.get_running_loop().time()
-        if message.subject.startswith(self._inbox):
-            self._take_status(message)
-            return
-        tokens = message.reply.split(".")
-        # `$JS.ACK.<stream>.<consumer>.<delivered>.<stream sequence>.<consumer sequence>.<time>.<pending>`, on
-        # newer servers with domain and account in front of the stream.
-        start = 5 if len(tokens) < 11 else 7
-        if int(tokens[start + 1]) != self._consumer_sequence + 1:
+        inbox = self._inbox_bytes
+        first = 0
+        for place, one in enumerate(frames):
+            if one[0].startswith(inbox):
+                if first < place:
+                    self._take_messages(frames[first:place])
+                first = place + 1
+                self._take_status(one)
+        if first < len(frames):
+            self._take_messages(frames[first:] if first else frames)
+
+    def _take_messages(self, frames: list[Frame]) -> None:
+        if not self._from_the_right:
+            self._from_the_right = 5 if frames[0][1].count(b".") + 1 == _LONGEST_REPLY else 4
+        delivered = Run(frames, self._from_the_right).last_delivery
+        # They come in order: if their numbers rise by as many as there are, none is missing.
+        if self._broken or delivered != self._delivered + len(frames):
             self._break("a message was lost on the way")
             return
-        self._consumer_sequence += 1
-        self._received.append((message.subject, int(tokens[start]), int(tokens[start + 2]), message.data))
-        if self._requests:
-            number, left = next(iter(self._requests.items()))
-            if left <= 1:
-                del self._requests[number]
-            else:
-                self._requests[number] = left - 1
-        if not self._arrival.is_set():
-            self._arrival.set()
+        self._delivered = delivered
+        self._received += frames
+        left = len(frames)
+        while left and self._requests:
+            number, wanted = next(iter(self._requests.items()))
+            if wanted > left:
+                self._requests[number] = wanted - left
+                break
+            del self._requests[number]
+            left -= wanted
+        self._arrival.set()
 
-    def _take_status(self, message: Msg) -> None:
-        headers = message.headers or {}
-        status = headers.get("Status", "")
-        text = headers.get("Description", "")
-        if status == "100":
-            delivered = headers.get("Nats-Last-Consumer")
-            if delivered is not None and int(delivered) != self._consumer_sequence:
+    def _take_status(self, frame: Frame) -> None:
+        subject, _, head, _ = frame
+        code, text = status(head)
+        if code == "100":
+            delivered = header(head, b"Nats-Last-Consumer")
+            if delivered and int(delivered) != self._delivered:
                 self._break("a message was lost on the way")
             return
-        number = message.subject.rpartition(".")[2]
-        if status in ("404", "408") or (status == "409" and ("MaxBytes" in text or "Batch Completed" in text)):
+        number = subject.rpartition(b".")[2].decode()
+        if code in ("404", "408") or (code == "409" and ("MaxBytes" in text or "Batch Completed" in text)):
             self._requests.pop(number, None)
             self._arrival.set()
             return
-        self._break(text or f"the server ended it with status {status}")
+        self._break(text or f"the server ended it with status {code}")
 
     def _break(self, reason: str) -> None:
         _log.debug("%s: %s", self._stream, reason)
@@ -191,9 +256,9 @@ class Pull:
         self._arrival.set()
 
 
-async def open_pull(api: Api, stream: str, subject: str, first: int) -> Pull:
-    """A run from `first` on; raises `PullBrokenError` where the stream is not there."""
-    pull = Pull(api, stream, subject, first)
+async def open_pull(api: Api, stream: str, subject: str | None, deliver: dict[str, Any]) -> Pull:
+    """A run, opened; raises `PullBrokenError` where the stream is not there."""
+    pull = Pull(api, stream, subject, deliver)
     try:
         await pull.open()
     except NobodyThereError as error:

@@ -15,7 +15,7 @@ from typing import Final
 from aether_engine.errors import LogGapError, NotPermittedError, StoreUnavailableError
 from aether_engine.event import ReplayError, StoredEvent
 from aether_engine.store.jetstream_link import Link
-from aether_engine.store.jetstream_pull import Pull, PullBrokenError, open_pull
+from aether_engine.store.jetstream_pull import Pull, PullBrokenError
 from aether_engine.store.jetstream_reader import StreamReader
 from aether_engine.store.jetstream_stream import deletes
 
@@ -112,7 +112,9 @@ class JetStreamTail(AsyncIterator[list[StoredEvent]]):
         if self._pull is None:
             rows = await self._poll(self._reader)
         else:
-            rows = self._reader.from_pull(await self._pull.next())
+            rows = self._reader.rows.of_run(await self._pull.next())
+            if self._reader.wastes(self._pull):
+                await self._leave()
             if deletes(self._reader.info):
                 rows = await self._with_gaps(self._reader, rows)
         return rows
@@ -165,7 +167,7 @@ class JetStreamTail(AsyncIterator[list[StoredEvent]]):
             return [self._gap(after, missed, _DELETED, place=info.first_sequence - 1)]
         if not self._polls:
             try:
-                self._pull = await open_pull(reader.api, reader.name, reader.all_events, self._position + 1)
+                self._pull = await reader.open_run(self._position + 1)
             except NotPermittedError:
                 self._polls = True
         return []

@@ -14,8 +14,6 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from nats.aio.msg import Msg
-
 from aether_engine.codec import loads
 from aether_engine.errors import (
     AetherError,
@@ -27,7 +25,6 @@ from aether_engine.errors import (
 from aether_engine.event import Event
 from aether_engine.store.jetstream_api import Api, ApiError
 from aether_engine.store.jetstream_heads import Heads, SubjectHead
-from aether_engine.store.jetstream_link import NoAnswerError, NobodyThereError, NotSentError
 from aether_engine.store.jetstream_publish import (
     Busy,
     Doubtful,
@@ -40,6 +37,7 @@ from aether_engine.store.jetstream_publish import (
     Unsupported,
 )
 from aether_engine.store.jetstream_reader import StreamReader
+from aether_engine.store.jetstream_reasons import NoAnswerError, NobodyThereError, NotSentError
 
 # How long an attempt's answer is waited for before it is found out what became of it.
 _ATTEMPT_SECONDS: Final = 2.0
@@ -485,11 +483,11 @@ class StreamWriter:
         self._announce([(sequence, save.event) for save, sequence in zip(saves, sequences, strict=True)])
         return list(sequences)
 
-    def _late(self, saves: Sequence[Save]) -> Callable[[Msg], None]:
+    def _late(self, saves: Sequence[Save]) -> Callable[[bytes], None]:
         """What hears that the events of a cancelled saver were stored after all."""
 
-        def hear(message: Msg) -> None:
-            answer = loads(message.data) if message.data else {}
+        def hear(data: bytes) -> None:
+            answer = loads(data) if data else {}
             last = 0 if "error" in answer or answer.get("duplicate") else int(answer.get("seq", 0))
             if last:
                 start = last - len(saves) + 1

@@ -35,7 +35,7 @@ from aether_engine.store.sqlite_cursors import LogCursor, PlaceCursor, PointCurs
 from aether_engine.store.sqlite_directory import ActorRange, Directory
 from aether_engine.store.sqlite_file import FileState, RawFile
 from aether_engine.store.sqlite_reader import Reader
-from aether_engine.store.sqlite_saved import encode_checked
+from aether_engine.store.sqlite_saved import encode_all, encode_checked
 from aether_engine.store.sqlite_scan import Scanner
 from aether_engine.store.sqlite_sifting import Sifter
 from aether_engine.store.sqlite_times import TimeCounter
@@ -226,7 +226,7 @@ class SQLiteEventStore:
             raise InvalidEventError(
                 "", f"{len(batch):,} events came in one batch; {MAX_BATCH:,} are allowed", kind="batch"
             )
-        raws = [encode_checked(event) for event in batch]
+        raws = encode_all(batch)
         writer = self._backend.check_writable()
         if not batch:
             return []

@@ -141,6 +141,7 @@ class Appender:
         sequence = namespace.last_sequence
         since = since or sequence + 1
         now = self._now
+        seed = number ^ now ^ now >> 32
         touched: dict[str, _Actor] = {}
         known_actors = self._known_actors(number, {event.actor_id for event in events})
         new_actors = 0
@@ -175,8 +176,7 @@ class Appender:
             actor[_COUNT] += 1
             actor[_VERSION] = version
             actor[_LAST] = sequence
-            mixed = position ^ now
-            checksum = crc32(raw, (mixed ^ mixed >> 32) & 0xFFFFFFFF)
+            checksum = crc32(raw, (sequence ^ version ^ seed) & 0xFFFFFFFF)
             rows.append((position, actor[_NUMBER], version, event_type, id_hash, now, checksum, raw))
         if not careful and (
             len(ids) < len(hashes)
@@ -255,6 +255,11 @@ class Appender:
     def has_ids_to_move(self) -> bool:
         """Whether `move_ids` has something to do."""
         return self._ids.is_due()
+
+    @property
+    def is_behind_with_ids(self) -> bool:
+        """Whether a pause should be used for `move_ids`."""
+        return self._ids.is_behind()
 
     def move_ids(self) -> None:
         """Let the index over ids catch up by a slice, in a transaction of its own. Raises `sqlite3.Error`."""
@@ -440,16 +445,17 @@ class Appender:
             row = (
                 self._look()
                 .execute(
-                    "SELECT position, recorded_at, checksum, raw FROM events WHERE actor = ? AND version = ?",
+                    "SELECT position, version, recorded_at, checksum, raw FROM events "
+                    "WHERE actor = ? AND version = ?",
                     (actor, version),
                 )
                 .fetchone()
             )
         except sqlite3.Error:
             self._stop_looking()
-        if row is None or not isinstance(row[3], bytes) or crc32(row[3], checksum_seed(*row[:2])) != row[2]:
+        if row is None or not isinstance(row[4], bytes) or crc32(row[4], checksum_seed(*row[:3])) != row[3]:
             return None
-        return row[3]
+        return row[4]
 
     def _version_before(self, actor: _Actor, position: int) -> int:
         staged = [row[2] for row in self._rows if row[1] == actor[_NUMBER] and row[0] < position]

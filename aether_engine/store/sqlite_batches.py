@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from concurrent.futures import Executor
 from typing import Any, Final, Generic, Protocol, TypeVar
@@ -17,6 +19,8 @@ T = TypeVar("T")
 POLL_INTERVAL: Final = 0.02
 IDLE_INTERVAL: Final = 0.06
 _SLOWER: Final = 1.05
+#: How long batches are read in one go: what it costs to change threads counts for little, and little is in memory.
+SECONDS_AHEAD: Final = 0.01
 
 
 class Cursor(Protocol, Generic[T]):
@@ -28,7 +32,7 @@ class Cursor(Protocol, Generic[T]):
 
 
 class Batches(AsyncIterator[list[T]]):
-    """The batches of a cursor; from the second on, the next one is read while the caller looks at this one.
+    """The batches of a cursor; from the second on, the next ones are read while the caller looks at these.
 
     Holds no thread, transaction or lock between batches, so it can be dropped at any point.
     """
@@ -36,30 +40,39 @@ class Batches(AsyncIterator[list[T]]):
     def __init__(self, cursor: Cursor[T], run: Callable[[Callable[[], Any]], asyncio.Future[Any]]) -> None:
         self._cursor = cursor
         self._run = run
-        self._pending: asyncio.Future[tuple[list[T], bool]] | None = None
+        self._pending: asyncio.Future[list[list[T]]] | None = None
+        self._ready: deque[list[T]] = deque()
         self._done = False
-        self._is_first = True
+        self._seconds = 0.0
 
     async def __anext__(self) -> list[T]:
-        while not self._done:
+        while not self._ready:
             if self._pending is None:
+                if self._done:
+                    raise StopAsyncIteration
                 self._pending = self._run(self._step)
             try:
-                batch, self._done = await asyncio.shield(self._pending)
+                self._ready.extend(await asyncio.shield(self._pending))
             except AetherError:
                 self._pending, self._done = None, True
                 raise
             self._pending = None
-            if not self._done and not self._is_first:
+            self._done = self._cursor.done
+            if not self._done and self._seconds:
                 self._pending = self._run(self._step)
-            self._is_first = False
-            if batch:
-                return batch
-        raise StopAsyncIteration
+            # The first batch comes at once. A caller who goes on gets several for each way between the threads.
+            self._seconds = SECONDS_AHEAD
+        return self._ready.popleft()
 
-    def _step(self) -> tuple[list[T], bool]:
-        batch = self._cursor.next_batch()
-        return batch, self._cursor.done
+    def _step(self) -> list[list[T]]:
+        batches: list[list[T]] = []
+        deadline = time.monotonic() + self._seconds
+        while True:
+            batch = self._cursor.next_batch()
+            if batch:
+                batches.append(batch)
+            if self._cursor.done or time.monotonic() >= deadline:
+                return batches
 
 
 class Shielded(Awaitable[T]):

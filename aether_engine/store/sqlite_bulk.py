@@ -13,7 +13,7 @@ from aether_engine import codec
 from aether_engine.errors import OutcomeUnknownError, StoreUnavailableError
 from aether_engine.event import Event
 from aether_engine.store.sqlite_file import translate
-from aether_engine.store.sqlite_saved import SavedEvents, encode_checked
+from aether_engine.store.sqlite_saved import SavedEvents, encode_all
 from aether_engine.store.sqlite_writer import Session, Writer
 
 #: Events of a load that are kept for the bus; of a larger one they are read back from the file.
@@ -79,7 +79,7 @@ class BulkSave:
     def _write_in_thread(self, batch: Sequence[Event]) -> None:
         appender = self._writer.appender
         self._check_open()
-        raws = [encode_checked(event) for event in batch]
+        raws = encode_all(batch)
         if not self._is_open:
             appender.begin()
             self._is_open = True

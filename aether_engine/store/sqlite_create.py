@@ -11,7 +11,7 @@ from aether_engine.store.sqlite_file import BUSY_TIMEOUT, FileState, RawFile, co
 from aether_engine.store.sqlite_schema import FORMAT_VERSION, PAGE_SIZE, check_format, check_schema, create_schema
 
 #: Pages of the write-ahead log after which a commit copies them into the file.
-_CHECKPOINT_PAGES: Final = 2000
+_CHECKPOINT_PAGES: Final = 4000
 
 
 def open_for_writing(raw: RawFile, url: str, synchronous: str, max_pages: int | None) -> sqlite3.Connection:

@@ -18,8 +18,10 @@ from typing import Final
 from aether_engine.store.sqlite_file import is_corruption
 from aether_engine.store.sqlite_schema import ID_HASH_LENGTH, SEQUENCE_BITS, SEQUENCE_MASK, first_position
 
-#: Ids that are held in memory before they are moved into the index.
-LAG = 32_768
+#: Ids that are held in memory, at most some 30 MB, before they are moved into the index while others wait to save.
+LAG = 262_144
+#: Ids that are worth moving while nobody saves.
+WORTH_MOVING = 4096
 #: Ids that are moved in one transaction: some ten milliseconds.
 SLICE = 8192
 #: Ids looked up by one statement; well below the smallest limit that SQLite was ever built with by default.
@@ -58,15 +60,23 @@ class EventIds:
         self._until: dict[int, int] = {}
         self._known: dict[int, int] = {}
         self._fresh: set[int] = set()
+        self._is_empty: bool | None = None
         self._end_round()
 
     def expire(self) -> None:
         """Another connection wrote: look for what it added before the next answer."""
         self._fresh.clear()
+        self._is_empty = None
 
     def is_due(self) -> bool:
         """Whether there is a slice to be moved."""
         return (bool(self._round) or len(self._recent) >= self._lag) and time.monotonic() >= self._not_before
+
+    def is_behind(self) -> bool:
+        """Whether a pause should be used to move a slice."""
+        return (
+            bool(self._round) or len(self._recent) >= min(WORTH_MOVING, self._lag)
+        ) and time.monotonic() >= self._not_before
 
     def is_worth_moving(self) -> bool:
         """Whether a store that closes should move what it holds."""
@@ -98,6 +108,8 @@ class EventIds:
         self._refresh(connection, namespace)
         if not self._recent.keys().isdisjoint(hashes):
             return True
+        if self._is_index_empty(connection):
+            return False
         prefixes = _prefixes(hashes)
         for start in range(0, len(prefixes), _LOOK_UP):
             part = prefixes[start : start + _LOOK_UP]
@@ -105,6 +117,12 @@ class EventIds:
             if connection.execute(query, part).fetchone() is not None:
                 return True
         return False
+
+    def _is_index_empty(self, connection: sqlite3.Connection) -> bool:
+        # Nothing but moving fills it, and what another process moves expires this.
+        if self._is_empty is None:
+            self._is_empty = connection.execute("SELECT 1 FROM event_ids LIMIT 1").fetchone() is None
+        return self._is_empty
 
     def move(self, connection: sqlite3.Connection) -> None:
         """Move one slice into the index."""
@@ -115,6 +133,7 @@ class EventIds:
             self._round_known = dict(self._known)
             self._moved = 0
         part = self._round[self._moved : self._moved + SLICE]
+        self._is_empty = None
         connection.executemany(_INSERT, zip(_prefixes(part), map(self._recent.__getitem__, part), strict=True))
         self._moved += len(part)
         if self._moved >= len(self._round):

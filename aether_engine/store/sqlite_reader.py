@@ -8,7 +8,7 @@ no holes: what a range does not yield is looked for one by one, then in the page
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final, TypeVar
@@ -20,9 +20,12 @@ from aether_engine.store.sqlite_file import RawFile, beside, is_corruption, tran
 from aether_engine.store.sqlite_rows import (
     COLUMNS,
     EPOCH,
+    LOG_COLUMNS,
     Row,
     actor_names,
+    decode_log,
     decode_rows,
+    explain_row,
     is_intact,
     lost_event,
     moment_of,
@@ -41,6 +44,7 @@ BATCH_BYTES: Final = 16 << 20
 _LEAST_ROW: Final = 64
 
 _RANGE: Final = f"SELECT {COLUMNS} FROM events WHERE position BETWEEN ? AND ? ORDER BY position"  # noqa: S608 (constants)
+_LOG: Final = f"SELECT {LOG_COLUMNS} FROM events WHERE position BETWEEN ? AND ? ORDER BY position"  # noqa: S608 (constants)
 _POINT: Final = f"SELECT {COLUMNS} FROM events WHERE position = ?"  # noqa: S608 (constants)
 _STREAM: Final = (
     f"SELECT {COLUMNS} FROM events INDEXED BY events_by_actor "  # noqa: S608 (constants)
@@ -96,19 +100,23 @@ class Reader:
         base = first_position(namespace)
 
         def job(connection: sqlite3.Connection) -> list[StoredEvent] | None:
+            def explain(sequence: int) -> StoredEvent:
+                rows = connection.execute(_POINT, (base + sequence,)).fetchall()
+                return explain_row(rows[0], actor_names(connection, rows))
+
             stored: list[StoredEvent] = []
             size = 0
             try:
-                cursor = connection.execute(_RANGE, (base + first, base + last))
-                while rows := cursor.fetchmany(CHUNK):
-                    start = base + first + len(stored)
-                    if [row[0] for row in rows] != list(range(start, start + len(rows))):
+                for start in range(first, last + 1, CHUNK):
+                    sequences = range(start, min(start + CHUNK, last + 1))
+                    rows = connection.execute(_LOG, (base + sequences[0], base + sequences[-1])).fetchall()
+                    # All row ids of a range are there if there are as many rows: they need not be read.
+                    if len(rows) != len(sequences):
                         return None
-                    stored += decode_rows(rows, actor_names(connection, rows))
-                    size += sum([len(row[5]) for row in rows])
+                    stored += decode_log(rows, namespace, sequences, explain)
+                    size += sum([len(row[2]) for row in rows])
                     if size > BATCH_BYTES:
                         break
-                cursor.close()
             except (sqlite3.Error, TypeError) as error:
                 if isinstance(error, sqlite3.Error) and not is_damage(error):
                     raise
@@ -179,9 +187,10 @@ class Reader:
 
         return self.run(job, None)
 
-    def decode(self, rows: Collection[Row]) -> list[StoredEvent]:
+    def decode(self, rows: Iterable[Row]) -> list[StoredEvent]:
         """The events of rows that were fetched one by one."""
-        return self.run(lambda connection: decode_rows(rows, actor_names(connection, rows)), [])
+        fetched = list(rows)
+        return self.run(lambda connection: decode_rows(fetched, actor_names(connection, fetched)), [])
 
     def recorded_at(self, namespace: int, sequence: int) -> datetime:
         """When the event at a sequence was recorded, the epoch if that cannot be read."""

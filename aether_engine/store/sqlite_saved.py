@@ -21,6 +21,15 @@ def encode_checked(event: Event) -> bytes:
     return raw
 
 
+def encode_all(events: Sequence[Event]) -> list[bytes]:
+    """`encode_checked` for each; what was decoded brings its bytes along."""
+    raws = [event._raw or encode_checked(event) for event in events]
+    for event, raw in zip(events, raws, strict=True) if max(map(len, raws), default=0) > MAX_RAW_LENGTH else ():
+        if len(raw) > MAX_RAW_LENGTH:
+            encode_checked(event)
+    return raws
+
+
 class SavedEvents(Sequence[tuple[int, Event]]):
     """What was just stored, for the bus: as it will be read back, and decoded only when somebody looks."""
 

@@ -73,10 +73,10 @@ def first_position(namespace: int) -> int:
     return namespace << SEQUENCE_BITS
 
 
-def checksum_seed(position: int, recorded_at: int) -> int:
-    """What the CRC-32 of an event starts from, so that it also vouches for the row's place and time."""
-    mixed = position ^ recorded_at
-    return (mixed ^ mixed >> 32) & 0xFFFFFFFF
+def checksum_seed(position: int, version: int, recorded_at: int) -> int:
+    """What the CRC-32 of an event starts from, so that it also vouches for the row's place, version and time."""
+    place = position >> SEQUENCE_BITS ^ position & SEQUENCE_MASK
+    return (place ^ version ^ recorded_at ^ recorded_at >> 32) & 0xFFFFFFFF
 
 
 class EventIdHash:

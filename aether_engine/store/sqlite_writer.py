@@ -28,6 +28,9 @@ _log = logging.getLogger(__name__)
 #: Where a group of savers is cut: a transaction of this many events takes some ten milliseconds.
 _GROUP_EVENTS: Final = 2000
 _GROUP_BYTES: Final = 16 << 20
+#: Nobody saves for so many seconds: time for what can wait. And the breaks within it.
+_PAUSE: Final = 0.25
+_BREAK: Final = 0.05
 #: Failures that one save of a group can cause for all of it.
 _OWN_FAULT: Final = frozenset(
     {sqlite3.SQLITE_FULL, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_CONSTRAINT}
@@ -89,6 +92,7 @@ class Writer:
         self._session: Session | None = None
         self._guard = threading.Lock()
         self._is_scheduled = False
+        self._pause: asyncio.TimerHandle | None = None
         # An executor's threads end with the interpreter or with their executor, even if nobody calls `close`.
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="aether-write")
 
@@ -144,6 +148,7 @@ class Writer:
 
     async def close(self) -> None:
         """Finish what was accepted, then end the thread."""
+        self._end_pause()
         await self.run(self.appender.finish)
         self._executor.shutdown(wait=True)
 
@@ -170,6 +175,23 @@ class Writer:
             with self._guard:
                 self._is_scheduled = False
             raise StoreUnavailableError(self._url, "it was closed") from error
+
+    def _await_pause(self, seconds: float) -> None:
+        self._end_pause()
+        self._pause = self._loop.call_later(seconds, self._use_pause)
+
+    def _use_pause(self) -> None:
+        self._pause = None
+        self.run(self._catch_up).add_done_callback(self._caught_up)
+
+    def _caught_up(self, moved: asyncio.Future[bool]) -> None:
+        if not moved.cancelled() and moved.exception() is None and moved.result():
+            self._await_pause(_BREAK)
+
+    def _end_pause(self) -> None:
+        if self._pause is not None:
+            self._pause.cancel()
+            self._pause = None
 
     # From here on: the writer thread.
 
@@ -227,6 +249,12 @@ class Writer:
             self.on_loop(_settle, task.future, translate(error, self._url))
         else:
             self.on_loop(_settle, task.future, result)
+
+    def _catch_up(self) -> bool:
+        """Move a slice of ids; whether there is another one."""
+        if self.appender.is_behind_with_ids:
+            self._move_ids()
+        return self.appender.is_behind_with_ids
 
     def _move_ids(self) -> None:
         try:
@@ -300,6 +328,8 @@ class Writer:
             self.notify()
         for request in group:
             _settle(request.future, request.outcome)
+        if changed and self.appender.is_behind_with_ids:
+            self._await_pause(_PAUSE)
 
 
 class _UncertainError(Exception):

@@ -94,7 +94,7 @@ def _rows(count: int, actors: int, sizes: list[int]) -> Iterator[tuple[Any, ...]
             )
         ).encode()
         sizes[0] += len(raw)
-        checksum = crc32(raw, checksum_seed(position, recorded_at))
+        checksum = crc32(raw, checksum_seed(position, version, recorded_at))
         id_hash = hash_of(event_id)
         yield (position, actor + 1, version, event_type + 1, id_hash, recorded_at, checksum, raw)
 

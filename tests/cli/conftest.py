@@ -125,13 +125,14 @@ def two(tmp_path: Path) -> Path:
 def damage(path: Path, sequence: int, change: Callable[[bytes], bytes], *, checksum_too: bool = False) -> bytes:
     """Change the bytes of an event in the file's first namespace, as a failing disk would; returns them."""
     with closing(sqlite3.connect(path)) as connection, connection:
-        position, recorded_at, raw = connection.execute(
-            "SELECT position, recorded_at, raw FROM events ORDER BY position LIMIT 1 OFFSET ?", (sequence - 1,)
+        position, version, recorded_at, raw = connection.execute(
+            "SELECT position, version, recorded_at, raw FROM events ORDER BY position LIMIT 1 OFFSET ?",
+            (sequence - 1,),
         ).fetchone()
         changed = change(bytes(raw))
         connection.execute("UPDATE events SET raw = ? WHERE position = ?", (changed, position))
         if checksum_too:
-            checksum = zlib.crc32(changed, checksum_seed(position, recorded_at))
+            checksum = zlib.crc32(changed, checksum_seed(position, version, recorded_at))
             connection.execute("UPDATE events SET checksum = ? WHERE position = ?", (checksum, position))
     return changed
 

@@ -15,8 +15,10 @@ from typing import Any
 import pytest
 from pytestqt.qtbot import QtBot
 
+from aether_desktop.app import NOTHING_ASKED, parse_arguments
 from aether_desktop.settings import Settings
 from aether_desktop.ui.main_window import MainWindow
+from aether_desktop.ui.preparation import _FOR_A_CONNECTION, _FOR_COMMANDS
 from aether_desktop.workspace import Workspace
 from aether_engine.urls import sqlite_url
 
@@ -36,6 +38,7 @@ OWN = {
     "aether_desktop.ui.by_name",
     "aether_desktop.ui.icons",
     "aether_desktop.ui.main_window",
+    "aether_desktop.ui.recent_list",
     "aether_desktop.ui.safe_text",
     "aether_desktop.ui.status_bar",
     "aether_desktop.ui.theme",
@@ -82,7 +85,7 @@ def report(application, window):
     print(json.dumps({
         "painted": window.painted,
         "size": [window.width(), window.height()],
-        "recent": window.welcome.recent.count(),
+        "recent": window.welcome.recent.count() if window.welcome.recent else 0,
         "modules": sorted(set(sys.modules) - with_qt | with_app - at_first),
         "core": sorted(vars(PySide6.QtCore)),
         "widgets": sorted(vars(PySide6.QtWidgets)),
@@ -146,6 +149,23 @@ def test_no_source_is_read(started: dict[str, Any]) -> None:
     assert [name for name in started["sources"] if Path(name).parent.name in ("aether_desktop", "ui")] == []
 
 
+def test_an_empty_command_line_needs_no_parser() -> None:
+    parsed = vars(parse_arguments([]))
+    assert {name: value for name, value in parsed.items() if not name.startswith("server_")} == NOTHING_ASKED
+    assert {value for name, value in parsed.items() if name.startswith("server_")} == {None}
+
+
+def test_shortcuts_and_tips_come_after_the_first_paint(qtbot: QtBot, tmp_path: Path) -> None:
+    window = MainWindow(Workspace(Settings(tmp_path / "settings.json")))
+    qtbot.addWidget(window)
+    window.show()
+    action = window.actions_by_name["open_file"]
+    qtbot.waitUntil(lambda: action.shortcut().toString() == "Ctrl+O")
+    assert action.toolTip() == "Open an .aether store or NDJSON events (Ctrl+O)"
+    assert not window.windowIcon().isNull()
+    window._prepare.stop()
+
+
 def test_what_comes_after_the_first_paint_changes_nothing_in_sight(qtbot: QtBot, tmp_path: Path) -> None:
     window = MainWindow(Workspace(Settings(tmp_path / "settings.json")))
     qtbot.addWidget(window)
@@ -154,7 +174,11 @@ def test_what_comes_after_the_first_paint_changes_nothing_in_sight(qtbot: QtBot,
     before = window.grab().toImage()
 
     window._prepare_rest()
+    assert window._preparation is not None
+    with qtbot.waitSignal(window._preparation.done, timeout=20_000):
+        pass
     qtbot.waitUntil(lambda: window.status.facts.isVisible())
+    assert set(_FOR_A_CONNECTION + _FOR_COMMANDS) <= set(sys.modules)
 
     assert window.grab().toImage() == before
     window._prepare.stop()

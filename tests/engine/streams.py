@@ -73,7 +73,7 @@ object_texts = st.dictionaries(names, json_texts, max_size=3).map(_object)
 
 
 @st.composite
-def streams(draw: st.DrawFn, min_size: int = 0, max_size: int = 30) -> list[StoredEvent]:
+def streams(draw: st.DrawFn, min_size: int = 0, max_size: int = 14) -> list[StoredEvent]:
     """Events of one actor, with gaps between their versions and their sequences."""
     data = draw(st.lists(object_texts, min_size=min_size, max_size=max_size))
     version = sequence = 0

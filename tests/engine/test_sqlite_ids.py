@@ -11,7 +11,7 @@ import pytest
 
 from aether_engine.errors import DuplicateEventError
 from aether_engine.event import Event
-from aether_engine.store import sqlite_ids
+from aether_engine.store import sqlite_ids, sqlite_writer
 from aether_engine.store.sqlite import SQLiteBackend, SQLiteEventStore
 from tests.engine.sqlite_support import NAMESPACE, make_event, opened, read_all
 from tests.engine.test_sqlite_processes import read_line, run_process
@@ -106,6 +106,20 @@ async def test_two_writers_see_each_others_ids(tmp_path: Path) -> None:
                     assert caught.value.sequence == stored
         await _refuses_all(stores[0], 89)
         await _refuses_all(stores[1], 89)
+
+
+async def test_ids_are_moved_while_nobody_saves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite_ids, "LAG", 1000)
+    monkeypatch.setattr(sqlite_ids, "WORTH_MOVING", 10)
+    monkeypatch.setattr(sqlite_writer, "_PAUSE", 0.0)
+    monkeypatch.setattr(sqlite_writer, "_BREAK", 0.0)
+    path = tmp_path / "a.aether"
+    async with opened(path, synchronous="OFF") as backend:
+        store = await backend.store(NAMESPACE)
+        await store.save_events([make_event(number) for number in range(1, 61)])
+        while _index(path) != (60, 60):
+            await asyncio.sleep(0)
+        await _refuses_all(store, 60)
 
 
 async def test_namespaces_keep_their_ids_apart(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import copy
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aether_engine.codec import dumps, loads_exactly
@@ -90,6 +90,7 @@ def test_what_lost_nothing_is_not_decoded_again() -> None:
 # --- Any state, at once -----------------------------------------------------------------------------------
 
 
+@settings(max_examples=50)
 @given(streams(), some_reducer, st.integers(1, 9), st.data())
 def test_states_in_any_order(
     events: list[StoredEvent], reducer: Reducer, stride: int, data: st.DataObject
@@ -112,6 +113,7 @@ def test_states_in_any_order(
         assert diff(state, before) == []
 
 
+@settings(max_examples=50)
 @given(streams(min_size=1), some_reducer)
 def test_one_step_further(events: list[StoredEvent], reducer: Reducer) -> None:
     history = StateHistory(events, reducer=reducer, stride=4)
@@ -121,6 +123,7 @@ def test_one_step_further(events: list[StoredEvent], reducer: Reducer) -> None:
         assert diff(apply(reducer, before, event), after) == []
 
 
+@settings(max_examples=50)
 @given(streams(), some_reducer)
 def test_walking_along_all_states(events: list[StoredEvent], reducer: Reducer) -> None:
     history = StateHistory(events, reducer=reducer, stride=3)
@@ -213,6 +216,7 @@ def test_gaps_and_damage_in_their_places() -> None:
 # --- Quarantine -------------------------------------------------------------------------------------------
 
 
+@settings(max_examples=50)
 @given(streams(min_size=1), some_reducer, st.integers(1, 5), st.data())
 def test_without_some_events(
     events: list[StoredEvent], reducer: Reducer, stride: int, data: st.DataObject
@@ -282,6 +286,7 @@ def test_a_failed_reducer_is_not_called_again() -> None:
     assert calls == [1]
 
 
+@settings(max_examples=50)
 @given(streams(), some_reducer)
 def test_a_fold_takes_one_event_or_many(events: list[StoredEvent], reducer: Reducer) -> None:
     one_by_one, at_once = start_fold(reducer), start_fold(reducer)

@@ -1,0 +1,91 @@
+"""What a window needs next is loaded and made while nobody waits for it, a little at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from PySide6 import QtCore
+from PySide6.QtCore import QObject, QTimer
+
+if TYPE_CHECKING:
+    from aether_desktop.ui.main_window import MainWindow
+
+#: Time between two steps, in milliseconds: the event loop has it for the user.
+_INTERVAL = 10
+#: What a first connection needs, in the order in which one brings the next.
+_FOR_A_CONNECTION = (
+    "aether_desktop.connection",
+    "aether_desktop.models.actor_table",
+    "aether_desktop.models.state_controller",
+    "aether_desktop.ui.event_delegate",
+    "aether_desktop.ui.table_setup",
+    "aether_desktop.ui.banner",
+    "aether_desktop.models.tail_controller",
+    "aether_desktop.ui.commands",
+    "aether_desktop.ui.desk",
+    "aether_desktop.ui.filter_bar",
+    "aether_desktop.ui.inspector",
+    "aether_desktop.ui.inspection",
+    "aether_desktop.ui.navigator",
+    "aether_desktop.ui.state_panel",
+    "aether_desktop.ui.panels",
+)
+#: What is asked for by a command, and is to be there at once.
+_FOR_COMMANDS = (
+    "aether_desktop.ui.command_palette",
+    "aether_desktop.ui.connect_dialog",
+    "aether_desktop.ui.go_to_dialog",
+    "aether_desktop.ui.int64_spin",
+    "aether_desktop.ui.json_editor",
+    "aether_desktop.models.append_controller",
+    "aether_desktop.ui.conflict_panel",
+    "aether_desktop.ui.append_dialog",
+    "aether_desktop.demo",
+)
+
+
+class Preparation(QObject):
+    """Goes through its steps one by one, each in a turn of the event loop; `done` comes after the last.
+
+    Whoever needs a thing before its turn gets it all the same: everything here is made on first use.
+    """
+
+    done = QtCore.Signal()
+
+    def __init__(self, window: MainWindow) -> None:
+        super().__init__(window)
+        self._window = window
+        self._steps = _steps(window)
+        self._timer = QTimer(self, interval=_INTERVAL)
+        self._timer.timeout.connect(self.step)
+        self._timer.start()
+
+    def step(self) -> None:
+        """Do the next step, unless something is being loaded: what is asked for goes first."""
+        if self._window.workspace.busy:
+            return
+        step = next(self._steps, None)
+        if step is None:
+            self.stop()
+            self.done.emit()
+        else:
+            step()
+
+    def stop(self) -> None:
+        """Leave the rest undone."""
+        self._timer.stop()
+
+
+def _steps(window: MainWindow) -> Iterator[Callable[[], object]]:
+    # See `by_name` for what this takes.
+    yield lambda: QtCore.Qt
+    for name in _FOR_A_CONNECTION:
+        yield partial(import_module, name)
+    yield lambda: window.panels
+    yield lambda: window.status.facts
+    yield lambda: window.namespace_combo
+    for name in _FOR_COMMANDS:
+        yield partial(import_module, name)
