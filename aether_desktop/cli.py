@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from aether_desktop import __version__
 from aether_desktop.commands.outcome import Exit, UsageError, exit_code, sentence
 from aether_desktop.commands.parser import build_parser
+from aether_desktop.frozen import serve_reducer_if_asked
 
 if TYPE_CHECKING:
     import argparse
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `aether` with `argv` (default: the process's own arguments) and return its exit code."""
+    serve_reducer_if_asked()
     arguments = sys.argv[1:] if argv is None else argv
     try:
         return int(_main(arguments))

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         patch_of,
         pointer,
     )
+    from aether_engine.replay.reducer_process import ReducerLimits
     from aether_engine.replay.reducers import (
         NO_STATE,
         REDUCERS,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     )
     from aether_engine.replay.replaying import ReplayableStore, ReplayedState, load_history, replay
     from aether_engine.replay.stream import ActorStream, Trouble, VersionGap
+    from aether_engine.replay.user_reducer import ReducerFile, UserReducer
 
 _NAMES = {
     "bisecting": ("Bisection", "bisect_history", "turns"),
@@ -58,7 +60,9 @@ _NAMES = {
         "shallow_merge",
     ),
     "replaying": ("ReplayableStore", "ReplayedState", "load_history", "replay"),
+    "reducer_process": ("ReducerLimits",),
     "stream": ("ActorStream", "Trouble", "VersionGap"),
+    "user_reducer": ("ReducerFile", "UserReducer"),
 }
 _MODULES = {name: module for module, names in _NAMES.items() for name in names}
 
@@ -75,11 +79,14 @@ __all__ = [
     "Path",
     "Quarantine",
     "Reducer",
+    "ReducerFile",
+    "ReducerLimits",
     "ReplayableStore",
     "ReplayedState",
     "StateExpression",
     "StateHistory",
     "Trouble",
+    "UserReducer",
     "VersionGap",
     "apply",
     "apply_patch",

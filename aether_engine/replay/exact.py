@@ -11,7 +11,6 @@ import re
 from typing import Any, Final
 
 from aether_engine import codec
-from aether_engine.codec import loads_exactly
 from aether_engine.event import ActorSnapshot, Event
 
 # Begins with its literal, so that the search for it is that for two bytes.
@@ -24,13 +23,20 @@ _LONG: Final = 19
 _SUSPECT: Final = frozenset((float, dict, list))
 
 
+def loads_exactly(raw: bytes) -> Any:
+    """As `codec.loads_exactly`, and fast where that makes no difference."""
+    value = codec.loads(raw)
+    holder = {"": value}
+    return codec.loads_exactly(raw) if _is_rounded(holder, b"[" + raw + b"]") else value
+
+
 def exact_data(event: Event) -> dict[str, Any]:
     """The data of `event` with every number as written: its own where decoding lost nothing."""
     data = event.data
     raw = event._raw
     if raw is None or not _is_rounded(data, raw):
         return data
-    exact: dict[str, Any] = loads_exactly(raw).get("data") or {}
+    exact: dict[str, Any] = codec.loads_exactly(raw).get("data") or {}
     return exact
 
 
@@ -47,7 +53,7 @@ def exact_state(snapshot: ActorSnapshot) -> dict[str, Any]:
     raw = snapshot._raw
     if raw is None or not _is_rounded(snapshot.state, raw):
         return snapshot.state
-    exact: dict[str, Any] = loads_exactly(raw).get("state") or {}
+    exact: dict[str, Any] = codec.loads_exactly(raw).get("state") or {}
     return exact
 
 
