@@ -28,6 +28,7 @@ OWN = {
     "aether_desktop",
     "aether_desktop.app",
     "aether_desktop.assets",
+    "aether_desktop.frozen",
     "aether_desktop.jobs",
     "aether_desktop.numbers",
     "aether_desktop.server_options",
