@@ -1,82 +1,179 @@
-"""The actors of a namespace, searched by prefix, pattern or exact name, loaded page by page."""
+"""The actors of a namespace, searched and sorted; of a million only the pages that are looked at are in memory."""
 
 from __future__ import annotations
 
+import asyncio
+from collections import OrderedDict
+from time import monotonic
 from typing import Any
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, Qt, Signal
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, Qt, QTimer, Signal
 
+from aether_desktop.models.actor_search import ActorSearch
 from aether_desktop.models.event_table import Index
+from aether_desktop.models.paged_table import MAX_ROWS
 from aether_desktop.models.roles import ColumnKind, Role, RowKind
 from aether_desktop.numbers import number_text
 from aether_desktop.tasks import TaskOwner
-from aether_engine.event import ActorInfo
-from aether_engine.patterns import match_actor_pattern
-from aether_engine.store.protocols import EventLog
+from aether_engine.event import ActorInfo, ActorOrder
+from aether_engine.store.protocols import ActorDirectory, EventLog
 
 PAGE_ACTORS = 1000
+#: Pages kept of a list that can be entered anywhere.
+KEPT_PAGES = 24
+#: Rest in typing after which the actors found are counted, in seconds: of very many that takes a moment.
+COUNT_AFTER = 0.15
+#: Reading again takes at most this share of the time, while events pour in.
+_BUSY_SHARE = 0.1
+#: Time after which it is said that something is still being looked for, in milliseconds.
+TELL_AFTER = 200
 _ROOT = QModelIndex()
-_TITLES = ("Actor", "Events", "Version")
-COLUMN_KINDS = (ColumnKind.ID, ColumnKind.NUMBER, ColumnKind.NUMBER)
+_TITLES = ("Actor", "Events", "Version", "Last activity")
+COLUMN_KINDS = (ColumnKind.ID, ColumnKind.NUMBER, ColumnKind.NUMBER, ColumnKind.TIME)
+#: By column: what a click on its title sorts by.
+COLUMN_ORDERS = {0: ActorOrder.NAME, 1: ActorOrder.EVENTS, 3: ActorOrder.ACTIVITY}
 
 
 class ActorTable(QAbstractTableModel):
-    """Actors by id. `search` understands a prefix, a pattern with `*`, and `=exact name`."""
+    """Actors by name are a window over all there are; sorted otherwise or found by a pattern, the first of them.
+
+    `search` understands a prefix, a pattern with `*`, and `=exact name`.
+    """
 
     counts_changed = Signal()
+    """Rows, how many there are in all, or what is being looked for."""
     failed = Signal(object)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._log: EventLog | None = None
-        self._search = ""
-        #: The search whose actors are shown; another one may be on its way.
-        self.shown_search: str | None = None
-        self._actors: list[ActorInfo] = []
-        self._last_seen: str | None = None
-        self.complete = True
+        self._actors: ActorDirectory | None = None
+        self._asked = ActorSearch()
+        #: What the rows are the answer to; another search may be on its way.
+        self._shown: ActorSearch | None = None
+        #: How many actors there are in all, None while that is not known.
+        self.found: int | None = 0
+        self._rows = 0
+        self._pages: OrderedDict[int, list[ActorInfo]] = OrderedDict()
+        self._wanted: OrderedDict[int, None] = OrderedDict()
+        self._loading = False
         self._tasks = TaskOwner(self.failed.emit)
+        self._reading: asyncio.Task[None] | None = None
         self._generation = 0
+        self._read_took = 0.0
+        self._read_at = 0.0
+        self._kick = QTimer(self, singleShot=True, interval=0)
+        self._kick.timeout.connect(self._start_loading)
+        self._again = QTimer(self, singleShot=True)
+        self._again.timeout.connect(self._read_again)
+        self._tell = QTimer(self, singleShot=True, interval=TELL_AFTER)
+        self._tell.timeout.connect(self._say_working)
+        self._is_working = False
+
+    # -- what is asked
 
     @property
     def busy(self) -> bool:
-        return self._tasks.busy
+        """Whether rows are on their way."""
+        return self._loading or (self._reading is not None and not self._reading.done())
+
+    @property
+    def shown_search(self) -> str | None:
+        """The search whose actors are shown."""
+        return self._shown.text if self._shown is not None else None
+
+    @property
+    def order(self) -> ActorOrder:
+        """What is or will be sorted by."""
+        return self._asked.order
+
+    @property
+    def descending(self) -> bool:
+        return self._asked.descending
 
     def show(self, log: EventLog | None, search: str = "") -> None:
         """Start over with the actors of `log` that `search` finds."""
-        self._log = log
-        self._search = search.strip()
-        self.reload()
+        assert log is None or isinstance(log, ActorDirectory)
+        if log is not self._actors and self._rows:
+            # Whatever becomes of reading the others, these are of another place.
+            self._take([], None, None)
+        self._actors = log
+        self._asked = ActorSearch(search.strip(), self._asked.order, self._asked.descending)
+        self._start_reading()
+
+    def search(self, text: str) -> None:
+        """Show the actors that `text` finds; the rows stay until there are others."""
+        if text.strip() != self._asked.text:
+            self._asked = ActorSearch(text.strip(), self._asked.order, self._asked.descending)
+            self._start_reading()
+
+    def sort_by(self, order: ActorOrder, *, descending: bool) -> None:
+        """Show them in another order; the rows stay until there are others."""
+        self._asked = ActorSearch(self._asked.text, order, descending)
+        self._start_reading()
 
     def reload(self) -> None:
-        """Read again from the first actor, as many as were shown; the old rows stay until then."""
-        self._generation += 1
-        if self._log is None:
-            self._replace([], None, complete=True)
-            return
-        self._tasks.start(self._read(self._generation, max(PAGE_ACTORS, len(self._actors)), fresh=True), "actors")
+        """Something was stored: read again what is in sight, not more often than that takes little of the time."""
+        wait = self._read_at + self._read_took / _BUSY_SHARE - monotonic()
+        if not self._again.isActive():
+            self._again.start(max(0, int(wait * 1000)))
 
-    def load_more(self) -> None:
-        """Read the next page behind the last actor."""
-        if not self.complete and not self._tasks.busy:
-            self._tasks.start(self._read(self._generation, PAGE_ACTORS, fresh=False), "more actors")
+    def cancel(self) -> None:
+        """Stop looking for what was asked last; what is shown stays."""
+        if self._reading is not None:
+            self._reading.cancel()
+            self._generation += 1
+            if self._shown is not None:
+                self._asked = self._shown
+            self._stop_working()
+            self.counts_changed.emit()
+
+    # -- what is there
+
+    @property
+    def complete(self) -> bool:
+        """Whether the rows are all there are."""
+        return self.found is not None and self._rows >= min(self.found, MAX_ROWS)
+
+    @property
+    def working_text(self) -> str:
+        """What is being done that takes a moment, nothing if nothing does."""
+        if not self._is_working:
+            return ""
+        if self._asked.order is not ActorOrder.NAME:
+            return "Sorting…"
+        return "Searching…"
 
     def actor_at(self, row: int) -> ActorInfo | None:
-        return self._actors[row] if 0 <= row < len(self._actors) else None
+        """The actor in `row`, None while it is being loaded."""
+        if not 0 <= row < self._rows:
+            return None
+        number, offset = divmod(row, PAGE_ACTORS)
+        page = self._pages.get(number)
+        if page is not None and offset < len(page):
+            self._pages.move_to_end(number)
+            return page[offset]
+        self._want(number)
+        return None
 
     def loaded(self) -> list[ActorInfo]:
-        """The actors loaded so far."""
-        return list(self._actors)
+        """The actors in memory, in their order."""
+        return [actor for _, page in sorted(self._pages.items()) for actor in page]
 
     def row_of_actor(self, actor_id: str) -> int:
         """The row of an actor, -1 while it is not loaded."""
-        return next((row for row, actor in enumerate(self._actors) if actor.actor_id == actor_id), -1)
+        for number, page in self._pages.items():
+            for offset, actor in enumerate(page):
+                if actor.actor_id == actor_id:
+                    return number * PAGE_ACTORS + offset
+        return -1
 
     async def close(self) -> None:
+        for timer in (self._kick, self._again, self._tell):
+            timer.stop()
         await self._tasks.cancel_all()
 
     def rowCount(self, parent: Index = _ROOT) -> int:
-        return 0 if parent.isValid() else len(self._actors)
+        return 0 if parent.isValid() else self._rows
 
     def columnCount(self, parent: Index = _ROOT) -> int:
         return 0 if parent.isValid() else len(_TITLES)
@@ -91,71 +188,219 @@ class ActorTable(QAbstractTableModel):
         return COLUMN_KINDS[section] if role == Role.COLUMN_KIND else None
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        actor = self.actor_at(index.row()) if index.isValid() else None
-        if actor is None:
+        if not index.isValid():
             return None
+        actor = self.actor_at(index.row())
+        if actor is None:
+            return RowKind.PLACEHOLDER if role == Role.KIND else None
         if role == Role.KIND:
             return RowKind.EVENT
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
-            return (actor.actor_id, number_text(actor.event_count), number_text(actor.latest_version))[
-                index.column()
-            ]
+            match index.column():
+                case 0:
+                    return actor.actor_id
+                case 1:
+                    return number_text(actor.event_count)
+                case 2:
+                    return number_text(actor.latest_version)
+                case _:
+                    return _moment_text(actor)
         if role in (Role.FULL_TEXT, Role.COPY_TEXT):
-            return (actor.actor_id, str(actor.event_count), str(actor.latest_version))[index.column()]
+            texts = (actor.actor_id, str(actor.event_count), str(actor.latest_version), _moment_text(actor))
+            return texts[index.column()]
         return None
 
+    # -- reading what was asked
+
+    def _start_reading(self) -> None:
+        self._again.stop()
+        self._generation += 1
+        if self._reading is not None:
+            self._reading.cancel()
+            self._reading = None
+        if self._actors is None:
+            self._stop_working()
+            self._take([], self._asked, 0)
+            return
+        self._tell.start()
+        self._reading = self._tasks.start(self._read(self._actors, self._asked, self._generation), "actors")
+
+    def _read_again(self) -> None:
+        if self._actors is None or self._shown is None or self._shown != self._asked:
+            return
+        if self.busy:
+            # What is read now may be older than what was stored.
+            self._again.start(TELL_AFTER)
+            return
+        self._generation += 1
+        self._reading = self._tasks.start(
+            self._reread(self._actors, self._asked, self._generation), "actors again"
+        )
+
+    async def _read(self, actors: ActorDirectory, asked: ActorSearch, generation: int) -> None:
+        began = monotonic()
+        try:
+            first = await asked.page(actors, PAGE_ACTORS)
+            if generation != self._generation:
+                return
+            found = len(first) if len(first) < PAGE_ACTORS else None
+            self._read_took = monotonic() - began
+            self._take(first, asked, found)
+        finally:
+            if generation == self._generation:
+                self._stop_working()
+        if found is None:
+            await asyncio.sleep(COUNT_AFTER)
+            await self._count(actors, asked, generation)
+        self._read_at = monotonic()
+
+    async def _count(self, actors: ActorDirectory, asked: ActorSearch, generation: int) -> None:
+        began = monotonic()
+        found = await asked.count(actors)
+        self._read_took += monotonic() - began
+        if generation == self._generation:
+            self.found = found
+            self._resize(min(found, MAX_ROWS) if asked.is_jumpable else self._rows)
+            self.counts_changed.emit()
+
+    async def _reread(self, actors: ActorDirectory, asked: ActorSearch, generation: int) -> None:
+        """Read what is in sight again, and count again."""
+        began = monotonic()
+        pages: dict[int, list[ActorInfo]] = {}
+        if asked.is_jumpable:
+            # The pages looked at last, of which one or two are in sight.
+            for number in list(self._pages)[-2:] or [0]:
+                pages[number] = await asked.page(actors, PAGE_ACTORS, offset=number * PAGE_ACTORS)
+        else:
+            infos = await asked.page(actors, max(PAGE_ACTORS, self._rows))
+            for start in range(0, max(len(infos), 1), PAGE_ACTORS):
+                pages[start // PAGE_ACTORS] = infos[start : start + PAGE_ACTORS]
+        ends = [number * PAGE_ACTORS + len(page) for number, page in pages.items() if len(page) < PAGE_ACTORS]
+        found = min(ends) if ends else await asked.count(actors)
+        self._read_took, self._read_at = monotonic() - began, monotonic()
+        if generation != self._generation:
+            return
+        self._pages.clear()
+        self._pages.update(pages)
+        self.found = found
+        self._resize(min(found, MAX_ROWS) if asked.is_jumpable else sum(map(len, pages.values())))
+        if self._rows:
+            self.dataChanged.emit(self.index(0, 0), self.index(self._rows - 1, len(_TITLES) - 1))
+        self.counts_changed.emit()
+
+    def _take(self, first: list[ActorInfo], asked: ActorSearch | None, found: int | None) -> None:
+        """Show the first page of another answer."""
+        self.beginResetModel()
+        self._shown = asked
+        self.found = found
+        self._rows = len(first)
+        self._pages.clear()
+        self._wanted.clear()
+        for start in range(0, len(first), PAGE_ACTORS):
+            self._pages[start // PAGE_ACTORS] = first[start : start + PAGE_ACTORS]
+        self.endResetModel()
+        self.counts_changed.emit()
+
+    def _resize(self, rows: int) -> None:
+        if rows > self._rows:
+            self.beginInsertRows(_ROOT, self._rows, rows - 1)
+            self._rows = rows
+            self.endInsertRows()
+        elif rows < self._rows:
+            self.beginRemoveRows(_ROOT, rows, self._rows - 1)
+            self._rows = rows
+            self.endRemoveRows()
+
+    def _say_working(self) -> None:
+        self._is_working = True
+        self.counts_changed.emit()
+
+    def _stop_working(self) -> None:
+        self._tell.stop()
+        self._is_working = False
+
+    # -- more of a list that has no index
+
     def canFetchMore(self, parent: Index = _ROOT) -> bool:
-        return not parent.isValid() and not self.complete
+        return (
+            not parent.isValid() and not self.complete and self._shown is not None and not self._shown.is_jumpable
+        )
 
     def fetchMore(self, parent: Index = _ROOT) -> None:
         self.load_more()
 
-    async def _read(self, generation: int, count: int, *, fresh: bool) -> None:
-        log, search = self._log, self._search
-        assert log is not None
-        exact = search[1:] if search.startswith("=") else None
-        pattern = search if exact is None and "*" in search else None
-        prefix = exact if exact is not None else search.split("*", 1)[0]
-        after = None if fresh else self._last_seen
-        found: list[ActorInfo] = []
-        complete = False
-        while len(found) < count and not complete:
-            page = await log.actors(prefix=prefix, after=after, limit=PAGE_ACTORS)
-            # Another search may have begun meanwhile; the answer to the old one is nobody's any more.
-            if generation != self._generation:
-                return
-            complete = len(page) < PAGE_ACTORS
-            after = page[-1].actor_id if page else after
-            if exact is not None:
-                found.extend(actor for actor in page if actor.actor_id == exact)
-                complete = True
-            elif pattern is not None:
-                found.extend(actor for actor in page if match_actor_pattern(pattern, actor.actor_id))
-            else:
-                found.extend(page)
-        self.shown_search = search
-        if fresh:
-            self._replace(found, after, complete=complete)
-        else:
-            self._append(found, after, complete=complete)
+    def load_more(self) -> None:
+        """Read the next page behind the last row."""
+        if self._actors is not None and self.canFetchMore() and not self.busy and self._shown == self._asked:
+            self._tell.start()
+            reading = self._read_more(self._actors, self._asked, self._generation)
+            self._reading = self._tasks.start(reading, "more actors")
 
-    def _replace(self, actors: list[ActorInfo], last_seen: str | None, *, complete: bool) -> None:
-        same_actors = [actor.actor_id for actor in actors] == [actor.actor_id for actor in self._actors]
-        if same_actors and actors:
-            self._actors = actors
-            self.dataChanged.emit(self.index(0, 0), self.index(len(actors) - 1, len(_TITLES) - 1))
-        else:
-            self.beginResetModel()
-            self._actors = actors
-            self.endResetModel()
-        self._last_seen, self.complete = last_seen, complete
-        self.counts_changed.emit()
-
-    def _append(self, actors: list[ActorInfo], last_seen: str | None, *, complete: bool) -> None:
-        if actors:
-            first = len(self._actors)
-            self.beginInsertRows(_ROOT, first, first + len(actors) - 1)
-            self._actors.extend(actors)
+    async def _read_more(self, actors: ActorDirectory, asked: ActorSearch, generation: int) -> None:
+        try:
+            page = await asked.page(actors, PAGE_ACTORS, offset=self._rows)
+        finally:
+            if generation == self._generation:
+                self._stop_working()
+        if generation != self._generation:
+            return
+        first = self._rows
+        if page:
+            self.beginInsertRows(_ROOT, first, first + len(page) - 1)
+            # A list without an index is kept as far as it was asked for: each page of it takes a search.
+            self._pages[first // PAGE_ACTORS] = page
+            self._rows = first + len(page)
             self.endInsertRows()
-        self._last_seen, self.complete = last_seen, complete
+        if len(page) < PAGE_ACTORS:
+            self.found = self._rows
         self.counts_changed.emit()
+
+    # -- pages of a list that can be entered anywhere
+
+    def _want(self, page: int) -> None:
+        self._wanted[page] = None
+        self._wanted.move_to_end(page)
+        while len(self._wanted) > 2:
+            self._wanted.popitem(last=False)
+        if not self._loading and not self._kick.isActive():
+            self._kick.start()
+
+    def _start_loading(self) -> None:
+        if not self._loading and self._wanted and self._actors is not None and self._shown is not None:
+            self._loading = True
+            if self._tasks.start(self._load_wanted(self._actors, self._shown), "actor pages") is None:
+                self._loading = False
+
+    async def _load_wanted(self, actors: ActorDirectory, shown: ActorSearch) -> None:
+        try:
+            while self._wanted and shown == self._shown:
+                number, _ = self._wanted.popitem(last=True)
+                before = self._pages.get(number - 1)
+                if before:
+                    page = await shown.page(actors, PAGE_ACTORS, after=before[-1].actor_id)
+                else:
+                    page = await shown.page(actors, PAGE_ACTORS, offset=number * PAGE_ACTORS)
+                if shown != self._shown:
+                    break
+                self._pages[number] = page
+                end = number * PAGE_ACTORS + len(page)
+                if len(page) < PAGE_ACTORS and end < self._rows:
+                    # There are fewer than were counted; a row without an actor would ask for its page for ever.
+                    self.found = end
+                    self._resize(end)
+                    self.counts_changed.emit()
+                while len(self._pages) > KEPT_PAGES:
+                    self._pages.popitem(last=False)
+                first, last = number * PAGE_ACTORS, min(end, self._rows) - 1
+                if first <= last:
+                    self.dataChanged.emit(self.index(first, 0), self.index(last, len(_TITLES) - 1))
+        finally:
+            self._loading = False
+        if self._wanted:
+            self._kick.start()
+
+
+def _moment_text(actor: ActorInfo) -> str:
+    """When the last event was recorded, as `date time offset`."""
+    moment = actor.last_recorded_at
+    return f"{moment:%Y-%m-%d %H:%M:%S.%f} +00:00" if moment is not None else ""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QModelIndex, QPoint, Qt, QTimer, Signal
-from PySide6.QtGui import QKeyEvent, QStandardItem, QStandardItemModel
+from PySide6.QtCore import QModelIndex, QPoint, Qt, Signal
+from PySide6.QtGui import QKeyEvent, QResizeEvent, QStandardItem, QStandardItemModel
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 )
 
 from aether_desktop.connection import Connection
-from aether_desktop.models.actor_table import COLUMN_KINDS, ActorTable
+from aether_desktop.models.actor_table import COLUMN_KINDS, COLUMN_ORDERS, ActorTable
 from aether_desktop.numbers import number_text
 from aether_desktop.ui.cell_marks import PADDING
 from aether_desktop.ui.icons import icon
@@ -28,8 +28,8 @@ from aether_desktop.ui.safe_text import plain_tooltip, visible
 from aether_desktop.ui.table_setup import setup_table
 from aether_desktop.ui.theme import ui_font
 
-#: Rest in typing after which the actors are searched, in milliseconds.
-SEARCH_DELAY = 120
+#: Widths of the names, in pixels: the least, and from which on the last activity has room beside them.
+_LEAST_NAMES, _ROOM_FOR_NAMES = 96, 180
 _CONNECTION = Qt.ItemDataRole.UserRole + 1
 _NAMESPACE = Qt.ItemDataRole.UserRole + 2
 
@@ -147,6 +147,64 @@ class ActorView(QTableView):
 
     actor_opened = Signal(str)
 
+    def __init__(self, actors: ActorTable, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._actors = actors
+        self._current = ""
+        self.setObjectName("actorTable")
+        self.setAccessibleName("Actors")
+        self.setModel(actors)
+        setup_table(self, COLUMN_KINDS)
+        header = self.horizontalHeader()
+        header.setSectionsMovable(False)
+        header.setSortIndicatorShown(True)
+        header.setStretchLastSection(False)
+        header.sectionClicked.connect(self._sort_by_column)
+        metrics = self.fontMetrics()
+        for column, usual in ((1, "000,000"), (2, "Version0"), (3, "2024-01-01 00:00:00.000000 +00:00")):
+            self.setColumnWidth(column, metrics.horizontalAdvance(usual) + 2 * PADDING)
+        self.selectionModel().currentRowChanged.connect(self._remember_current)
+        actors.counts_changed.connect(self._follow)
+        actors.modelReset.connect(self.scrollToTop)
+        self._follow()
+
+    def sort_by(self, column: int) -> None:
+        """Sort by what a column shows; again: the other way round. Numbers begin with the highest."""
+        order, actors = COLUMN_ORDERS.get(column), self._actors
+        if order is not None:
+            turned = actors.order is order
+            actors.sort_by(order, descending=not actors.descending if turned else column != 0)
+        self._follow()
+
+    def _sort_by_column(self, column: int) -> None:
+        self.sort_by(column)
+
+    def _follow(self) -> None:
+        """Show the order, and keep the current actor where others have joined before it."""
+        actors = self._actors
+        column = next(column for column, order in COLUMN_ORDERS.items() if order is actors.order)
+        falling = Qt.SortOrder.DescendingOrder if actors.descending else Qt.SortOrder.AscendingOrder
+        self.horizontalHeader().setSortIndicator(column, falling)
+        current = actors.actor_at(self.currentIndex().row())
+        if self._current and current is not None and current.actor_id != self._current:
+            row = actors.row_of_actor(self._current)
+            if row >= 0:
+                self.selectRow(row)
+            else:
+                self.clearSelection()
+                self.setCurrentIndex(QModelIndex())
+
+    def _remember_current(self, current: QModelIndex) -> None:
+        actor = self._actors.actor_at(current.row()) if current.isValid() else None
+        self._current = actor.actor_id if actor is not None else ""
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Give the names the room that the others leave; where that is little, without the last activity."""
+        super().resizeEvent(event)
+        room = self.viewport().width() - self.columnWidth(1) - self.columnWidth(2)
+        with_activity = room - self.columnWidth(3)
+        self.setColumnWidth(0, max(with_activity if with_activity >= _ROOM_FOR_NAMES else room, _LEAST_NAMES))
+
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
             self.open_current()
@@ -156,9 +214,7 @@ class ActorView(QTableView):
 
     def open_current(self) -> None:
         """Open the current actor, the first one if none is."""
-        model = self.model()
-        assert isinstance(model, ActorTable)
-        actor = model.actor_at(max(self.currentIndex().row(), 0))
+        actor = self._actors.actor_at(max(self.currentIndex().row(), 0))
         if actor is not None:
             self.actor_opened.emit(actor.actor_id)
 
@@ -189,34 +245,19 @@ class Navigator(QWidget):
         self.search.setToolTip("Actors whose id starts so, matches a pattern with * or is exactly =this (Ctrl+P)")
         self.search.setClearButtonEnabled(True)
         self.search.addAction(icon("search"), QLineEdit.ActionPosition.LeadingPosition)
-        self._delay = QTimer(self, singleShot=True, interval=SEARCH_DELAY)
-        self._delay.timeout.connect(lambda: self.search_changed.emit(self.search.text()))
         self.search.textChanged.connect(self._search_typed)
         self._awaited_search: str | None = None
 
-        self.table = ActorView()
-        self.table.setObjectName("actorTable")
-        self.table.setAccessibleName("Actors")
-        self.table.setModel(actors)
-        setup_table(self.table, COLUMN_KINDS)
-        header = self.table.horizontalHeader()
-        header.setSectionsClickable(False)
-        header.setSectionsMovable(False)
-        header.setSortIndicator(0, Qt.SortOrder.AscendingOrder)
-        header.setSortIndicatorShown(True)
-        header.setStretchLastSection(False)
-        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        metrics = self.table.fontMetrics()
-        for column, usual in ((1, "000,000"), (2, "Version0")):
-            self.table.setColumnWidth(column, metrics.horizontalAdvance(usual) + 2 * PADDING)
+        self.table = ActorView(actors)
         self.table.actor_opened.connect(self.actor_opened)
         self.table.clicked.connect(lambda: self.table.open_current())
         self.search.returnPressed.connect(self._open_found)
 
         self._footer = QLabel("No actors")
+        self._footer.setObjectName("actorCount")
         self._more = LinkButton("Load more")
-        self._more.setAccessibleName("Load more actors")
-        self._more.clicked.connect(actors.load_more)
+        self._more.setObjectName("actorsMore")
+        self._more.clicked.connect(self._act)
         actors.counts_changed.connect(self._show_counts)
         actors.counts_changed.connect(self._search_done)
         self._lay_out()
@@ -224,16 +265,12 @@ class Navigator(QWidget):
 
     def _search_typed(self) -> None:
         self._awaited_search = None
-        self._delay.start()
+        self.search_changed.emit(self.search.text())
 
     def _open_found(self) -> None:
         """Open the first actor found, once the search for what stands there now is done."""
         self._awaited_search = self.search.text().strip()
-        if self._awaited_search != self._actors.shown_search:
-            self._delay.stop()
-            self.search_changed.emit(self.search.text())
-        else:
-            self._search_done()
+        self._search_done()
 
     def _search_done(self) -> None:
         if self._awaited_search is not None and self._awaited_search == self._actors.shown_search:
@@ -273,9 +310,29 @@ class Navigator(QWidget):
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(splitter)
 
+    def _act(self) -> None:
+        if self._actors.working_text:
+            self._actors.cancel()
+        else:
+            self._actors.load_more()
+
     def _show_counts(self) -> None:
-        loaded = number_text(self._actors.rowCount())
-        complete = self._actors.complete
-        self._actors_count.setText(loaded if complete else f"{loaded} of more")
-        self._footer.setText(f"Loaded {loaded} of {loaded}" if complete else f"Loaded {loaded}, there are more")
-        self._more.setVisible(not complete)
+        actors = self._actors
+        rows, found = number_text(actors.rowCount()), actors.found
+        self._actors_count.setText(rows if found is None else number_text(found))
+        action = ""
+        if working := actors.working_text:
+            text, action = working, "Cancel"
+        elif actors.complete:
+            text = f"Loaded {rows} of {rows}"
+        elif found is None:
+            text = f"Loaded {rows}, counting…"
+        else:
+            text = f"{rows} of {number_text(found)}"
+        if not action and actors.canFetchMore():
+            action = "Load more"
+        self._footer.setText(text)
+        self._footer.setToolTip("" if actors.complete else "An exact name is found at once: type =name")
+        self._more.setVisible(bool(action))
+        if action:
+            self._more.set_text(action)

@@ -197,7 +197,7 @@ class Panels(QObject):
         workspace.selection_cleared.connect(self.state.clear)
         navigator.namespace_chosen.connect(lambda connection, name: self.show_place(Place(connection, name)))
         navigator.actor_opened.connect(self._open_actor)
-        navigator.search_changed.connect(self._search_actors)
+        navigator.search_changed.connect(self.actors.search)
         navigator.close_asked.connect(
             lambda connection: workspace.start(workspace.close_connection(connection), "close connection")
         )
@@ -267,15 +267,14 @@ class Panels(QObject):
             self.actors.show(None)
         else:
             self.navigator.tree.choose(place.connection, place.namespace)
-            self._search_actors(self.navigator.search.text())
+            self._workspace.start(self._show_actors(place), "actors")
         self._show_counts()
 
-    def _search_actors(self, text: str) -> None:
-        if self._workspace.place is not None:
-            self._workspace.start(self._show_actors(self._workspace.place, text), "actors")
-
-    async def _show_actors(self, place: Place, text: str) -> None:
-        self.actors.show(await self._workspace.store(place), text)
+    async def _show_actors(self, place: Place) -> None:
+        store = await self._workspace.store(place)
+        # Another place may be shown by now.
+        if self._workspace.place == place:
+            self.actors.show(store, self.navigator.search.text())
 
     def _open_actor(self, actor_id: str) -> None:
         if self._workspace.place is not None:

@@ -2,25 +2,142 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from PySide6.QtTest import QAbstractItemModelTester
 from pytestqt.qtbot import QtBot
 
-from aether_desktop.models.actor_table import PAGE_ACTORS, ActorTable
+from aether_desktop.models.actor_table import KEPT_PAGES, PAGE_ACTORS, ActorTable
+from aether_desktop.models.roles import Role, RowKind
+from aether_engine import ActorInfo, InMemoryEventStore
+from aether_engine.event import ActorOrder
 from tests.desktop.stores import fill, memory_store, order_event
 from tests.waiting import until
 
 
-async def test_pages_are_loaded_when_asked_for(qtbot: QtBot) -> None:
+async def test_any_place_of_the_list_can_be_looked_at(qtbot: QtBot) -> None:
+    """The first page is there at once; when the others are counted, each comes when it is looked at."""
     async with memory_store() as (_engine, store):
-        await fill(store, actors=PAGE_ACTORS + 5, events_each=1)
+        count = (KEPT_PAGES + 3) * PAGE_ACTORS + 5
+        await fill(store, actors=count, events_each=1)
         model = ActorTable()
         QAbstractItemModelTester(model, QAbstractItemModelTester.FailureReportingMode.Fatal)
         model.show(store)
         await until(lambda: model.rowCount() == PAGE_ACTORS, what="the first page")
-        assert not model.complete
+        assert (model.complete, model.found) == (False, None)
+        await until(lambda: model.complete, what="they are counted")
+        assert model.rowCount() == model.found == count
+        last = model.index(count - 1, 0)
+        assert last.data(Role.KIND) == RowKind.PLACEHOLDER
+        await until(lambda: last.data() == f"order-{count:05}", what="the last page")
+        for row in range(0, count, PAGE_ACTORS):
+            await until(lambda row=row: model.actor_at(row) is not None, what=f"row {row}")  # type: ignore[misc]
+            assert model.index(row, 0).data() == f"order-{row + 1:05}"
+        assert len(model.loaded()) <= KEPT_PAGES * PAGE_ACTORS
+        assert model.row_of_actor(f"order-{count:05}") == count - 1
+        model.sort_by(ActorOrder.NAME, descending=True)
+        await until(lambda: model.complete and model.index(0, 0).data() == f"order-{count:05}", what="backwards")
+        await model.close()
+
+
+async def test_sorted_by_a_number_the_first_are_shown_and_more_can_be_loaded(qtbot: QtBot) -> None:
+    async with memory_store() as (_engine, store):
+        await fill(store, actors=PAGE_ACTORS + 5, events_each=1)
+        await store.save_events([order_event(7, version) for version in (2, 3)])
+        await store.save_events([order_event(9, 2)])
+        model = ActorTable()
+        QAbstractItemModelTester(model, QAbstractItemModelTester.FailureReportingMode.Fatal)
+        model.show(store)
+        model.sort_by(ActorOrder.EVENTS, descending=True)
+        await until(lambda: model.found == PAGE_ACTORS + 5, what="counted")
+        assert [model.index(row, 0).data() for row in range(3)] == ["order-00007", "order-00009", "order-00001"]
+        assert [model.index(row, 1).data() for row in range(3)] == ["3", "2", "1"]
+        assert model.rowCount() == PAGE_ACTORS
+        assert model.canFetchMore()
+        await until(lambda: not model.busy)
         model.load_more()
         await until(lambda: model.complete, what="the rest")
         assert model.rowCount() == PAGE_ACTORS + 5
+        assert model.index(model.rowCount() - 1, 0).data() == f"order-{PAGE_ACTORS + 5:05}"
+        await store.save_events([order_event(5, version) for version in range(2, 9)])
+        model.reload()
+        await until(lambda: model.index(0, 0).data() == "order-00005", what="the busiest now")
+        assert model.rowCount() == PAGE_ACTORS + 5
+        model.sort_by(ActorOrder.ACTIVITY, descending=True)
+        await until(lambda: model.index(1, 0).data() != "order-00007", what="by activity")
+        recorded = [model.index(row, 3).data() for row in range(20)]
+        assert recorded == sorted(recorded, reverse=True)
+        await model.close()
+
+
+async def test_a_pattern_says_how_many_it_finds(qtbot: QtBot) -> None:
+    async with memory_store() as (_engine, store):
+        await fill(store, actors=12_000, events_each=1)
+        model = ActorTable()
+        model.show(store, "order-*1*")
+        await until(lambda: model.rowCount() == PAGE_ACTORS, what="the first page")
+        expected = sum("1" in f"{actor:05}" for actor in range(1, 12_001))
+        await until(lambda: model.found == expected, what="they are counted")
+        for _ in range(expected // PAGE_ACTORS):
+            await until(lambda: not model.busy)
+            model.load_more()
+        await until(lambda: model.complete, what="all of them")
+        assert model.rowCount() == expected
+        await model.close()
+
+
+class SlowStore:
+    """Answers only when it may."""
+
+    def __init__(self, store: InMemoryEventStore) -> None:
+        self._store = store
+        self.allowed = asyncio.Event()
+        self.asked: list[str] = []
+
+    async def actors(self, **wanted: object) -> list[ActorInfo]:
+        self.asked.append(str(wanted["prefix"]))
+        await self.allowed.wait()
+        return await self._store.actors(**wanted)  # type: ignore[arg-type]  # handed on as they came
+
+    async def actor_count(self, *, prefix: str = "", pattern: str = "") -> int:
+        return await self._store.actor_count(prefix=prefix, pattern=pattern)
+
+
+async def test_what_takes_long_is_told_and_can_be_cancelled(qtbot: QtBot) -> None:
+    store = InMemoryEventStore()
+    await fill(store, actors=20, events_each=1)
+    slow = SlowStore(store)
+    slow.allowed.set()
+    model = ActorTable()
+    model.show(slow)  # type: ignore[arg-type]  # a directory is all a list of actors needs
+    await until(lambda: model.rowCount() == 20 and not model.busy)
+    slow.allowed.clear()
+    model.sort_by(ActorOrder.EVENTS, descending=True)
+    assert model.working_text == ""
+    await until(lambda: model.working_text == "Sorting…", what="it is told")
+    assert model.rowCount() == 20, "the rows stay"
+    model.cancel()
+    assert model.working_text == ""
+    assert model.order is ActorOrder.NAME
+    await until(lambda: not model.busy)
+    assert model.index(0, 0).data() == "order-00001"
+    slow.allowed.set()
+    model.search("order-0001")
+    await until(lambda: model.shown_search == "order-0001")
+    assert model.rowCount() == 10
+    await model.close()
+
+
+async def test_another_namespace_shows_nothing_of_the_one_before(qtbot: QtBot) -> None:
+    async with memory_store() as (_engine, store):
+        await fill(store, actors=3, events_each=1)
+        model = ActorTable()
+        model.show(store)
+        await until(lambda: model.rowCount() == 3)
+        slow = SlowStore(InMemoryEventStore())
+        model.show(slow)  # type: ignore[arg-type]  # see above
+        assert model.rowCount() == 0
+        assert model.shown_search is None
         await model.close()
 
 

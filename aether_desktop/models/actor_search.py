@@ -1,0 +1,58 @@
+"""What is asked of a list of actors: a search as typed, and an order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aether_engine.event import ActorInfo, ActorOrder
+from aether_engine.patterns import is_wildcard_pattern
+from aether_engine.store.protocols import ActorDirectory
+
+
+@dataclass(frozen=True, slots=True)
+class ActorSearch:
+    """A prefix, a pattern with `*`, or `=exact name`; an order, ascending or descending."""
+
+    text: str = ""
+    order: ActorOrder = ActorOrder.NAME
+    descending: bool = False
+
+    @property
+    def exact(self) -> str | None:
+        """The one id that is looked for."""
+        return self.text[1:] if self.text.startswith("=") else None
+
+    @property
+    def pattern(self) -> str:
+        return self.text if self.exact is None and is_wildcard_pattern(self.text) else ""
+
+    @property
+    def prefix(self) -> str:
+        return self.text if self.exact is None and not self.pattern else ""
+
+    @property
+    def is_jumpable(self) -> bool:
+        """Whether any page can be had at once: an index holds the names in their order."""
+        return self.exact is None and not self.pattern and self.order is ActorOrder.NAME
+
+    async def page(
+        self, actors: ActorDirectory, limit: int, *, offset: int = 0, after: str | None = None
+    ) -> list[ActorInfo]:
+        """Up to `limit` actors behind the first `offset`, or behind the one with the id `after`."""
+        if self.exact is not None:
+            # A name comes first of all that begin with it.
+            found = [] if offset else await actors.actors(prefix=self.exact, limit=1)
+            return [actor for actor in found if actor.actor_id == self.exact]
+        return await actors.actors(
+            prefix=self.prefix,
+            pattern=self.pattern,
+            order=self.order,
+            descending=self.descending,
+            limit=limit,
+            offset=offset,
+            after=after,
+        )
+
+    async def count(self, actors: ActorDirectory) -> int:
+        """How many actors there are."""
+        return await actors.actor_count(prefix=self.prefix, pattern=self.pattern)
