@@ -36,7 +36,9 @@ class FilterState(StrEnum):
 class FilterStatus:
     """How far a filter is: `hits` pass so far, `searched` of `total` were looked at.
 
-    `seconds_left` is a guess from what was done so far, None while there is none. `reason` says why it failed.
+    A file is searched at its word first; of `checked` of them it is known as well whether they are corrupted, for
+    corrupted events pass. `seconds_left` is a guess from what was done so far, None while there is none. `reason`
+    says why it failed.
     """
 
     state: FilterState = FilterState.NONE
@@ -45,6 +47,12 @@ class FilterStatus:
     total: int = 0
     seconds_left: float | None = None
     reason: str = ""
+    checked: int = 0
+
+    @property
+    def is_checking(self) -> bool:
+        """Whether all was searched, and only corrupted events may still come."""
+        return self.state is FilterState.SEARCHING and self.checked < self.searched >= self.total
 
 
 class DocumentFilter(QObject):

@@ -68,7 +68,10 @@ class FilterableTable(PagedTable):
         """Show what a search found besides."""
         found = self._found
         assert found is not None
-        if found.add(hits) < self.total:
+        first = found.add(hits)
+        if len(found) == self.total:
+            return
+        if first < self.total:
             # Something belongs between rows that are shown: from there on each is another.
             self._start_over(len(found))
         else:

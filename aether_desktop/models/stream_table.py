@@ -149,8 +149,8 @@ class StreamTable(FilterableTable):
                         await asyncio.sleep(0)
                         began = monotonic()
                 if looked_at < total:
-                    yield Hits(found, looked_at, total)
+                    yield Hits(found, looked_at, total, looked_at)
                     found = array("q")
         finally:
             await closed(reading)
-        yield Hits(found, total, total)
+        yield Hits(found, total, total, total)

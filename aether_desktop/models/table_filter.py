@@ -13,7 +13,6 @@ from PySide6.QtCore import QObject
 from aether_desktop.jobs import Job, Jobs
 from aether_desktop.models.document_filter import DocumentFilter, FilterState, FilterStatus
 from aether_desktop.models.filterable_table import FilterableTable
-from aether_desktop.numbers import number_text
 
 if TYPE_CHECKING:
     from aether_engine.query import KnownValues
@@ -42,6 +41,8 @@ class TableFilter(DocumentFilter):
         # Every job that may not have ended yet.
         self._started: list[Job] = []
         self._status = FilterStatus()
+        # Ranges that were searched and not checked before it was cancelled.
+        self._unchecked: list[tuple[int, int]] = []
         # The table shows rows from before, because nothing was found yet.
         self._is_fresh = False
         table.more_to_search.connect(self._search_more)
@@ -79,6 +80,7 @@ class TableFilter(DocumentFilter):
         else:
             self._status = FilterStatus(FilterState.SEARCHING, total=self._table.last_number)
             self._is_fresh = True
+            self._unchecked = []
             self._search()
 
     def _search_more(self) -> None:
@@ -113,6 +115,9 @@ class TableFilter(DocumentFilter):
                 await self._search_range(job, self._status.searched, self._table.last_number)
                 if self._job is not job:
                     return
+            while self._unchecked and self._job is job:
+                await self._check_range(job, *self._unchecked[-1])
+                self._unchecked.pop()
         except Exception as error:
             self._ended(job, FilterState.FAILED, str(error) or type(error).__name__)
             raise
@@ -123,23 +128,48 @@ class TableFilter(DocumentFilter):
         self._ended(job, FilterState.DONE)
 
     async def _search_range(self, job: Job, before: int, last: int) -> None:
-        event_filter, began = self.in_force, monotonic()
+        """Search and check what stands behind `before`."""
+        event_filter, clock, searched, checked = self.in_force, _Clock(), before, before
         assert event_filter is not None
-        async with aclosing(self._table.search(event_filter, before + 1, last)) as searching:
+        try:
+            async with aclosing(self._table.search(event_filter, before + 1, last)) as searching:
+                async for hits in searching:
+                    if self._job is not job:
+                        return
+                    if hits.sequences or hits.searched >= hits.total or clock.took > _KEEP_SHOWING:
+                        self._show_own()
+                        self._table.add_hits(hits)
+                    # A filter can say by itself that some places need no searching.
+                    skipped = last - before - hits.total
+                    searched, checked = before + skipped + hits.searched, before + skipped + hits.checked
+                    is_found = hits.searched >= hits.total
+                    done = hits.checked if is_found else hits.searched
+                    self._tell_progress(job, searched, checked, last, clock.left(done, hits.total, is_found))
+            searched = checked = last
+            self._tell_progress(job, searched, checked, last, None)
+        finally:
+            if self.in_force is event_filter and checked < searched:
+                self._unchecked.append((before + 1, searched))
+
+    async def _check_range(self, job: Job, first: int, last: int) -> None:
+        """Look for corrupted events alone, where everything else was found already."""
+        from aether_engine.query import parse_filter
+
+        assert self.in_force is not None
+        clock, total = _Clock(), self._status.total
+        only_corrupted = parse_filter(f"{self.in_force.text} corrupted:yes")
+        async with aclosing(self._table.search(only_corrupted, first, last)) as searching:
             async for hits in searching:
                 if self._job is not job:
                     return
-                took = monotonic() - began
-                if hits.sequences or hits.searched >= hits.total or took > _KEEP_SHOWING:
-                    self._show_own()
-                    self._table.add_hits(hits)
-                left = None
-                if took > _ENOUGH and hits.searched:
-                    left = took / hits.searched * (hits.total - hits.searched)
-                searched = before + hits.searched
-                job.report(searched, last)
-                found = 0 if self._is_fresh else self._table.total
-                self._tell(FilterStatus(FilterState.SEARCHING, found, searched, last, left))
+                self._table.add_hits(hits)
+                left = clock.left(hits.searched, hits.total, False)
+                self._tell_progress(job, total, total - hits.total + hits.searched, total, left)
+
+    def _tell_progress(self, job: Job, searched: int, checked: int, total: int, left: float | None) -> None:
+        job.report(checked if searched >= total else searched, total)
+        found = 0 if self._is_fresh else self._table.total
+        self._tell(FilterStatus(FilterState.SEARCHING, found, searched, total, left, checked=checked))
 
     def _ended(self, job: Job, state: FilterState, reason: str = "") -> None:
         if self._job is job:
@@ -153,6 +183,21 @@ class TableFilter(DocumentFilter):
             self.changed.emit()
 
 
-def progress_text(status: FilterStatus) -> str:
-    """How much was looked at, in numbers."""
-    return f"{number_text(status.searched)} of {number_text(status.total)} searched"
+class _Clock:
+    """How long something takes, and what is left of it; begins anew with another kind of work."""
+
+    def __init__(self) -> None:
+        self._began = monotonic()
+        self._kind = False
+        self._done_before = 0
+
+    @property
+    def took(self) -> float:
+        return monotonic() - self._began
+
+    def left(self, done: int, total: int, kind: bool) -> float | None:
+        """Seconds left of the work of this kind, None while that cannot be told."""
+        if kind is not self._kind:
+            self._kind, self._began, self._done_before = kind, monotonic(), done
+        new = done - self._done_before
+        return self.took / new * (total - done) if self.took > _ENOUGH and new > 0 else None

@@ -298,6 +298,11 @@ def status_words(status: FilterStatus, *, outdated: bool = False) -> str:
             return ""
         case FilterState.DONE:
             words = f"{number_text(status.hits)} of {number_text(status.total)} events"
+        case FilterState.SEARCHING if status.is_checking:
+            words = (
+                f"{number_text(status.hits)} of {number_text(status.total)} events, "
+                f"{number_text(status.checked)} checked for damage"
+            )
         case FilterState.SEARCHING:
             left = f", {time_left(status.seconds_left)}" if status.seconds_left is not None else ""
             words = f"{number_text(status.hits)} found, {searched}{left}"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
 
 import pytest
 from PySide6.QtTest import QAbstractItemModelTester
@@ -16,6 +18,7 @@ from aether_desktop.models.filterable_table import FilterableTable
 from aether_desktop.models.log_table import LogTable
 from aether_desktop.models.stream_table import StreamTable
 from aether_desktop.models.table_filter import TableFilter
+from aether_engine.engine import open_engine, sqlite_url
 from aether_engine.errors import StoreUnavailableError
 from aether_engine.query import EventFilter, Hits
 from aether_engine.store.protocols import Store
@@ -97,6 +100,63 @@ async def test_a_log_shows_what_passes_and_everything_again(qtbot: QtBot) -> Non
             assert table.rowCount() == 300
             assert state(table_filter) is FilterState.NONE
             assert table.row_of_sequence(208) == 207
+
+
+async def test_a_filter_by_place_needs_no_search_elsewhere(qtbot: QtBot) -> None:
+    async with memory_store() as (_engine, store):
+        await fill(store, actors=100, events_each=3)
+        table = LogTable(store)
+        await table.refresh()
+        async with filtered(table) as table_filter:
+            for text, expected in (
+                ("sequence:40..42", [40, 41, 42]),
+                ("sequence:..2", [1, 2]),
+                ("sequence:999", []),
+            ):
+                table_filter.set_text(text, at_once=True)
+                await done(table_filter)
+                assert await sequences(table) == expected
+                status = table_filter.status
+                assert (status.hits, status.searched, status.checked) == (len(expected), 300, 300)
+            table_filter.set_text("sequence:299..", at_once=True)
+            await done(table_filter)
+            await store.save_event(order_event(1, 4))
+            await table.refresh()
+            await until(lambda: table.rowCount() == 3, what="the new one")
+
+
+async def test_corrupted_events_that_are_found_behind_the_others_pass(qtbot: QtBot, tmp_path: Path) -> None:
+    """A file is searched at its word; only then is every event checked, and that can be left for later."""
+    path = tmp_path / "store.aether"
+    async with open_engine(sqlite_url(path)) as engine:
+        await fill(await engine.store("shop"), actors=3000, events_each=1)
+    with closing(sqlite3.connect(path)) as connection:
+        for sequence in (100, 2500):
+            connection.execute(
+                "UPDATE events SET raw = replace(raw, 'OrderPlaced', 'OrderPlacex') "
+                "WHERE position & 0xffffffffff = ?",
+                (sequence,),
+            )
+        connection.commit()
+    async with open_engine(sqlite_url(path), read_only=True) as engine:
+        table = HeldLog(await engine.store("shop"))
+        table.allowed = asyncio.Semaphore(0)
+        await table.refresh()
+        async with filtered(table) as table_filter:
+            table_filter.set_text("actor:order-00007", at_once=True)
+            while table_filter.status.searched < 3000:
+                table.allowed.release()
+                await until(table.allowed.locked, what="the next part")
+                await until(lambda: table_filter.busy)
+            table_filter.cancel()
+            assert state(table_filter) is FilterState.CANCELLED
+            assert 7 in await sequences(table)
+            for _ in range(50):
+                table.allowed.release()
+            table_filter.go_on()
+            await done(table_filter)
+            assert await sequences(table) == [7, 100, 2500]
+            assert table_filter.status.hits == 3
 
 
 async def test_a_stream_shows_what_passes_in_its_order(qtbot: QtBot) -> None:
@@ -257,7 +317,7 @@ async def test_a_log_that_only_reads_ranges_shows_the_same(qtbot: QtBot) -> None
         table = LogTable(log)  # type: ignore[arg-type]  # it reads, and that is all a table does
         await table.refresh()
         async with filtered(table) as table_filter:
-            table_filter.set_text("actor:order-00001,order-00003,order-00030", at_once=True)
+            table_filter.set_text("actor:order-*01,order-*03,order-*30", at_once=True)
             await done(table_filter)
             expected = [start + place for start in range(0, 500, 50) for place in (1, 3, 30)]
             assert await sequences(table) == expected
