@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from aether_desktop import __version__
-from aether_desktop.frozen import serve_reducer_if_asked
+from aether_desktop.frozen import serve_as_child_if_asked
 from aether_desktop.server_options import add_server_options, check_server_options, server_options
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the application; returns the exit status: 0 done, 3 when what was asked for could not be shown."""
-    serve_reducer_if_asked()
+    serve_as_child_if_asked()
     # Start-up makes much that stays; looking through it for garbage again and again only takes time.
     gc.disable()
     asked = sys.argv[1:] if argv is None else argv

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from aether_desktop import __version__
 from aether_desktop.commands.outcome import Exit, UsageError, exit_code, sentence
-from aether_desktop.commands.parser import build_parser
-from aether_desktop.frozen import serve_reducer_if_asked
+from aether_desktop.commands.parser import build_parser, with_joined_filter
+from aether_desktop.frozen import serve_as_child_if_asked
 
 if TYPE_CHECKING:
     import argparse
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `aether` with `argv` (default: the process's own arguments) and return its exit code."""
-    serve_reducer_if_asked()
+    serve_as_child_if_asked()
     arguments = sys.argv[1:] if argv is None else argv
     try:
         return int(_main(arguments))
@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _main(argv: Sequence[str]) -> int:
     parser = build_parser()
     try:
-        args = parser.parse_args(argv)
+        args = parser.parse_args(with_joined_filter(argv))
         if args.version is True:
             print(f"aether {__version__}")
             return Exit.DONE
@@ -67,7 +67,7 @@ def _run(args: argparse.Namespace) -> int:
 
             traceback.print_exc()
         else:
-            output.say(sentence(error))
+            output.say(sentence(error), *(error.details if isinstance(error, UsageError) else ()))
         if isinstance(error, OSError):
             output.give_up()
         return exit_code(error)

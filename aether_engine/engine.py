@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from aether_engine.bus import EventBus, passes
 from aether_engine.errors import LogGapError, StoreUnavailableError
@@ -25,6 +25,9 @@ from aether_engine.store.protocols import Backend, Linked, LinkStatus, Store
 from aether_engine.store.sqlite import SQLiteBackend
 from aether_engine.urls import sqlite_path as sqlite_path
 from aether_engine.urls import sqlite_url as sqlite_url
+
+if TYPE_CHECKING:
+    from aether_engine.query import EventFilter
 
 # How many batches (of up to 1,000 events) wait for the reader of a tail before its logs are read no further.
 _WAITING_BATCHES: Final = 8
@@ -45,6 +48,7 @@ class EngineTail(AsyncIterator[list[Tailed | Gap]]):
         open_store: Callable[[str], Awaitable[Store]],
         pattern: str,
         subscription_filter: SubscriptionFilter | None,
+        event_filter: EventFilter | None,
         after_sequence: int | None,
         open_stores: Mapping[str, Store],
         on_end: Callable[[EngineTail], None],
@@ -53,6 +57,7 @@ class EngineTail(AsyncIterator[list[Tailed | Gap]]):
         self._backend = backend
         self._open_store = open_store
         self._filter = subscription_filter
+        self._event_filter = event_filter
         self._after = after_sequence
         self._on_end = on_end
         self._called_at = datetime.now(UTC)
@@ -149,11 +154,10 @@ class EngineTail(AsyncIterator[list[Tailed | Gap]]):
                 keeps_number = existed or not is_wildcard_pattern(self.pattern)
                 source = store.tail(after_sequence=self._after or 0 if keeps_number else 0)
         async for batch in source:
-            items: list[Tailed | Gap] = [
-                _tailed(namespace, stored)
-                for stored in batch
-                if stored.event is None or passes(self._filter, stored.event)
-            ]
+            wanted = [stored for stored in batch if stored.event is None or passes(self._filter, stored.event)]
+            if self._event_filter is not None:
+                wanted = await _passing(wanted, self._event_filter)
+            items = [_tailed(namespace, stored) for stored in wanted]
             if not items:
                 continue
             while len(self._batches) >= _WAITING_BATCHES:
@@ -183,6 +187,19 @@ class EngineTail(AsyncIterator[list[Tailed | Gap]]):
             await self._backend.wait_for_change(seen)
             # A busy store changes all the time; a list now and then is enough to find newcomers.
             await asyncio.sleep(_DISCOVERY_SECONDS)
+
+
+async def _passing(batch: list[StoredEvent], event_filter: EventFilter) -> list[StoredEvent]:
+    """What passes; a gap in the log always does."""
+    # Only who filters waits for what filters need.
+    from aether_engine.query import matching
+
+    passing = {id(stored) for stored in await matching(batch, event_filter)}
+    return [stored for stored in batch if id(stored) in passing or _is_gap(stored)]
+
+
+def _is_gap(stored: StoredEvent) -> bool:
+    return stored.error is not None and isinstance(stored.error.error, LogGapError)
 
 
 def _tailed(namespace: str, stored: StoredEvent) -> Tailed | Gap:
@@ -274,20 +291,25 @@ class Engine:
         namespace_pattern: str,
         filter: SubscriptionFilter | None = None,  # noqa: A002 (the contract's name)
         *,
+        event_filter: EventFilter | None = None,
         after_sequence: int | None = None,
     ) -> EngineTail:
         """Follow the logs of all matching namespaces without a gap, in order within each of them.
 
         `after_sequence=None` delivers what is stored after this call, a number what lies behind it in each
-        namespace; a namespace born later joins with its first event. Raises `NamespaceNameError`.
+        namespace; a namespace born later joins with its first event. Delivered is what passes `filter` as well as
+        `event_filter`, and every gap. Raises `NamespaceNameError` and `InvalidFilterError`.
         """
         check_namespace_pattern(namespace_pattern)
+        if event_filter is not None:
+            event_filter.check()
         self._check_open()
         tail = EngineTail(
             self._backend,
             self.store,
             namespace_pattern,
             filter,
+            event_filter,
             after_sequence,
             {
                 name: store

@@ -31,6 +31,7 @@ from aether_engine.errors import (
     VersionConflictError,
 )
 from aether_engine.event import Event, ReplayError, StoredEvent
+from aether_engine.query import EventFilter, Hits, matching, select_events
 from aether_engine.store.protocols import MAX_BATCH, BulkWriter, EventLog, EventStore
 
 #: Longest line an import takes, in bytes. Without a limit one file without line ends would fill the memory.
@@ -324,12 +325,15 @@ async def export_ndjson(
     target: str | os.PathLike[str] | IO[bytes],
     *,
     actor_id: str | None = None,
+    event_filter: EventFilter | None = None,
     from_sequence: int = 1,
     to_sequence: int | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> ExportResult:
     """Write the events of a log, or of one actor, as lines in the order of the log; `.gz` files compressed.
+
+    With `event_filter` only those that pass it; raises `InvalidFilterError` if it has problems.
 
     Corrupted events, and those whose bytes contain a line break, cannot be lines: they are left out and listed.
     A file is complete and durable under its name or, after an error or cancelling, not there at all; an
@@ -341,22 +345,28 @@ async def export_ndjson(
         output = _FileOutput(Path(target), overwrite)
     else:
         output = _StreamOutput(target)
+    if event_filter is not None:
+        event_filter.check()
     result = _Tally()
     last = to_sequence if to_sequence is not None else await store.last_sequence()
-    if actor_id is None:
-        batches = store.read(from_sequence=from_sequence, to_sequence=last)
+
+    def show(done: float | None) -> None:
+        if progress is not None:
+            progress(TransferProgress(result.events, result.size, done))
+
+    if actor_id is not None:
+        batches = _of_actor(store, actor_id, event_filter, from_sequence, last, show)
+    elif event_filter is not None:
+        batches = _found(store, event_filter, from_sequence, last, show)
     else:
-        batches = store.read_actor(actor_id)
+        batches = _of_log(store, from_sequence, last, show)
     try:
         await _in_thread(output.open)
-        async for batch in batches:
-            chosen = [stored for stored in batch if from_sequence <= stored.sequence <= last]
-            lines = result.add(chosen)
-            if lines:
-                await _in_thread(partial(output.write, b"".join(lines)))
-            if progress is not None and chosen:
-                done = (chosen[-1].sequence - from_sequence + 1) / max(last - from_sequence + 1, 1)
-                progress(TransferProgress(result.events, result.size, None if actor_id is not None else done))
+        async with aclosing(batches):
+            async for batch in batches:
+                lines = result.add(batch)
+                if lines:
+                    await _in_thread(partial(output.write, b"".join(lines)))
         for last_step in (output.complete, output.appear):
             # Whoever cancels before the very last step gets no file.
             await asyncio.sleep(0)
@@ -364,6 +374,37 @@ async def export_ndjson(
     finally:
         await _in_thread(output.discard)
     return ExportResult(result.events, result.size, result.skipped)
+
+
+_Show = Callable[[float | None], None]
+_Batches = AsyncGenerator[list[StoredEvent], None]
+
+
+async def _of_log(store: EventLog, first: int, last: int, show: _Show) -> _Batches:
+    async for batch in store.read(from_sequence=first, to_sequence=last):
+        yield batch
+        if batch:
+            show((batch[-1].sequence - first + 1) / max(last - first + 1, 1))
+
+
+async def _of_actor(
+    store: EventLog, actor_id: str, event_filter: EventFilter | None, first: int, last: int, show: _Show
+) -> _Batches:
+    async for batch in store.read_actor(actor_id):
+        chosen = [stored for stored in batch if first <= stored.sequence <= last]
+        yield chosen if event_filter is None else await matching(chosen, event_filter)
+        show(None)
+
+
+async def _found(store: EventLog, event_filter: EventFilter, first: int, last: int, show: _Show) -> _Batches:
+    def progress(hits: Hits) -> None:
+        # Half of it is done when the log was searched, and the rest when it was also checked.
+        show((hits.searched + hits.checked) / max(2 * hits.total, 1))
+
+    selecting = select_events(store, event_filter, from_sequence=first, to_sequence=last, progress=progress)
+    async with aclosing(selecting):
+        async for batch in selecting:
+            yield batch
 
 
 @dataclass(slots=True)

@@ -62,7 +62,8 @@ BANS: tuple[tuple[str, str, tuple[str, ...], tuple[str, ...]], ...] = (
 LATE: dict[str, tuple[str, ...]] = {
     "aether_engine.event": ("aether_engine.codec",),  # closes the cycle event ← codec on purpose
     "aether_engine.large_events": ("aether_engine.codec",),  # for the one case that only the other decoder can do
-    "aether_engine.engine": ("aether_engine.store.jetstream", "aether_engine.nats_bus"),  # nats only where used
+    # nats, and what filters need, only where they are used
+    "aether_engine.engine": ("aether_engine.store.jetstream", "aether_engine.nats_bus", "aether_engine.query"),
 }
 
 

@@ -6,6 +6,7 @@ import argparse
 import os
 from pathlib import Path
 
+from aether_desktop.commands.filtering import understood
 from aether_desktop.commands.outcome import Exit, FindingError, UsageError
 from aether_desktop.commands.output import Output, damage_sentence
 from aether_desktop.commands.pipes import standard_input, standard_output
@@ -29,6 +30,7 @@ async def import_events(args: argparse.Namespace, output: Output) -> int:
 async def export_events(args: argparse.Namespace, output: Output) -> int:
     """Write events to a file or to stdout; what cannot be a line is left out and told."""
     _check_target(args)
+    event_filter = None if args.filter is None else understood(args.filter)
     target = standard_output(output) if args.file == _PIPE else args.file
     async with opened(args, output) as engine:
         namespace = await existing_namespace(engine, args.namespace)
@@ -39,6 +41,7 @@ async def export_events(args: argparse.Namespace, output: Output) -> int:
             store,
             target,
             actor_id=args.actor,
+            event_filter=event_filter,
             from_sequence=args.from_sequence or 1,
             to_sequence=args.to_sequence,
             overwrite=args.overwrite,

@@ -5,6 +5,7 @@ The engine's errors are imported when there is one to judge: help and mistakes i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import IntEnum
 
 
@@ -27,7 +28,14 @@ class CommandError(Exception):
 
 
 class UsageError(CommandError):
-    """The command line asks for something that cannot be meant; the sentence says what to type instead."""
+    """The command line asks for something that cannot be meant; the sentence says what to type instead.
+
+    `details` are lines to show under it.
+    """
+
+    def __init__(self, sentence: str, *, details: Sequence[str] = ()) -> None:
+        self.details = details
+        super().__init__(sentence)
 
 
 class FindingError(CommandError):

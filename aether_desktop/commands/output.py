@@ -79,11 +79,12 @@ class Output:
             self._stderr.write(to_line(document).decode() + "\n")
             self._stderr.flush()
 
-    def say(self, text: str) -> None:
-        """Tell people something, on stderr."""
+    def say(self, text: str, *details: str) -> None:
+        """Tell people something, on stderr, with details in lines of their own."""
         self._clear_progress()
+        lines = [f"aether: {printable(text)}", *(f"  {printable(detail)}" for detail in details)]
         with contextlib.suppress(OSError):
-            self._stderr.write(f"aether: {printable(text)}\n")
+            self._stderr.write("".join(f"{line}\n" for line in lines))
             self._stderr.flush()
 
     def progress(self, text: str) -> None:

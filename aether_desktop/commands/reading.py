@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
 
 from aether_desktop.commands.outcome import Exit, FindingError, UsageError
 from aether_desktop.commands.output import Output, damage_sentence, event_line, time_text, to_line
 from aether_desktop.commands.running import closing, existing_namespace, opened
 from aether_engine.event import ActorInfo, StoredEvent
 from aether_engine.replay import replay
+from aether_engine.store.protocols import Store
+
+if TYPE_CHECKING:
+    from aether_engine.query import EventFilter
 
 _PAGE = 1000
 
@@ -66,28 +72,23 @@ async def events(args: argparse.Namespace, output: Output) -> int:
     """Print events of a namespace or of one actor, damaged ones in their places."""
     if args.from_version is not None and args.actor is None:
         raise UsageError("--from-version needs --actor: versions are counted for each actor.")
+    event_filter = None if args.filter is None else _understood(args.filter)
     printed = 0
     damaged = False
     async with opened(args, output) as engine:
         namespace = await existing_namespace(engine, args.namespace)
         store = await engine.store(namespace)
-        batch_size = _PAGE if args.limit is None else min(args.limit, _PAGE)
-        if args.actor is None:
-            stream = store.read(
-                from_sequence=args.from_sequence or 1, to_sequence=args.to_sequence, batch_size=batch_size
-            )
-        else:
-            if await store.get_latest_version(args.actor) == 0:
-                raise _no_events(args.actor, namespace)
-            stream = store.read_actor(args.actor, from_version=args.from_version or 0, batch_size=batch_size)
+        if args.actor is not None and await store.get_latest_version(args.actor) == 0:
+            raise _no_events(args.actor, namespace)
+        stream = _stored(args, store) if event_filter is None else _found(args, store, event_filter, output)
         async with closing(stream):
             async for batch in stream:
-                wanted = [stored for stored in batch if _is_in_range(args, stored)]
+                batch = [stored for stored in batch if _is_in_range(args, stored)]
                 if args.limit is not None:
-                    wanted = wanted[: args.limit - printed]
-                output.lines(stored.raw if args.raw else event_line(stored) for stored in wanted)
-                printed += len(wanted)
-                for stored in wanted:
+                    batch = batch[: args.limit - printed]
+                output.lines(stored.raw if args.raw else event_line(stored) for stored in batch)
+                printed += len(batch)
+                for stored in batch:
                     if stored.error is not None:
                         damaged = True
                         output.say(damage_sentence(stored.sequence, stored.error.error))
@@ -98,6 +99,38 @@ async def events(args: argparse.Namespace, output: Output) -> int:
                 if printed == args.limit:
                     break
     return Exit.FINDINGS if damaged else Exit.DONE
+
+
+def _stored(args: argparse.Namespace, store: Store) -> AsyncIterator[list[StoredEvent]]:
+    """The events of the log, or of the actor that is asked for."""
+    batch_size = _PAGE if args.limit is None else min(args.limit, _PAGE)
+    if args.actor is not None:
+        return store.read_actor(args.actor, from_version=args.from_version or 0, batch_size=batch_size)
+    return store.read(from_sequence=args.from_sequence or 1, to_sequence=args.to_sequence, batch_size=batch_size)
+
+
+def _understood(text: str) -> EventFilter:
+    # Only who filters waits for what filters need.
+    from aether_desktop.commands.filtering import understood
+
+    return understood(text)
+
+
+async def _found(
+    args: argparse.Namespace, store: Store, event_filter: EventFilter, output: Output
+) -> AsyncIterator[list[StoredEvent]]:
+    """Those of `_stored` that pass the filter."""
+    from aether_desktop.commands.filtering import found
+    from aether_engine.query import matching
+
+    if args.actor is None:
+        async with closing(found(store, event_filter, args.from_sequence or 1, args.to_sequence, output)) as hits:
+            async for batch in hits:
+                yield batch
+    else:
+        async with closing(_stored(args, store)) as stream:
+            async for batch in stream:
+                yield await matching(batch, event_filter)
 
 
 async def state(args: argparse.Namespace, output: Output) -> int:

@@ -13,10 +13,16 @@ from aether_engine.event import Gap, SubscriptionFilter, Tailed
 async def tail(args: argparse.Namespace, output: Output) -> int:
     """Print what is stored, in order and without a gap, each batch at once."""
     wanted = SubscriptionFilter(frozenset(args.type), args.actor)
+    event_filter = None
+    if args.filter is not None:
+        # Only who filters waits for what filters need.
+        from aether_desktop.commands.filtering import understood
+
+        event_filter = understood(args.filter)
     printed = 0
     damaged = False
     async with opened(args, output) as engine:
-        stream = engine.tail(args.namespace, wanted, after_sequence=args.after_sequence)
+        stream = engine.tail(args.namespace, wanted, event_filter=event_filter, after_sequence=args.after_sequence)
         output.say(f"Following {args.namespace} in {shown(engine.url)}; Ctrl-C ends it.")
         async with closing(stream):
             async for batch in stream:

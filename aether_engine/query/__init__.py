@@ -9,6 +9,8 @@ from aether_engine.query.event_filter import EventFilter, FilterProblem, FilterT
 from aether_engine.query.found import FoundSequences
 from aether_engine.query.parsing import parse_filter
 from aether_engine.query.searching import Hits, search
+from aether_engine.query.selecting import select_events
+from aether_engine.query.turns import matching
 
 __all__ = [
     "Completion",
@@ -20,6 +22,8 @@ __all__ = [
     "KnownValues",
     "complete",
     "known_values",
+    "matching",
     "parse_filter",
     "search",
+    "select_events",
 ]

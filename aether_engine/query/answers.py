@@ -68,7 +68,8 @@ async def hits_of_actors(
     found: list[int] = []
     for actor_id in actors:
         async for batch in store.read_actor(actor_id):
-            found += await matching([stored for stored in batch if first <= stored.sequence <= last], event_filter)
+            within = [stored for stored in batch if first <= stored.sequence <= last]
+            found += [stored.sequence for stored in await matching(within, event_filter)]
     return array("q", sorted(found))
 
 

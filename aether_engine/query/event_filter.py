@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from aether_engine.errors import InvalidFilterError
 from aether_engine.event import StoredEvent
 from aether_engine.query.conditions import Condition, CorruptedIs, Facts, Stored
 
@@ -61,6 +62,11 @@ class EventFilter:
     def is_valid(self) -> bool:
         """Whether all of the text was understood."""
         return not self.problems
+
+    def check(self) -> None:
+        """Raise `InvalidFilterError` if something of the text was not understood."""
+        if self.problems:
+            raise InvalidFilterError(self.text, self.problems[0].reason)
 
     @property
     def takes_corrupted(self) -> bool:

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import Final
 
-from aether_engine.errors import InvalidFilterError
 from aether_engine.event import StoredEvent
 from aether_engine.query.answers import actors_meant, hits_of_actors, sequence_bounds
 from aether_engine.query.damage import DamageSieve, damage_of
@@ -54,8 +53,7 @@ async def search(
     it promptly; it rests while nobody asks for more. Raises `InvalidFilterError` for a filter with problems, and
     what the store's reads raise.
     """
-    if event_filter.problems:
-        raise InvalidFilterError(event_filter.text, event_filter.problems[0].reason)
+    event_filter.check()
     last = await store.last_sequence()
     if to_sequence is not None:
         last = min(last, to_sequence)
@@ -137,7 +135,7 @@ class _Search:
         else:
             async for batch in self._store.read(from_sequence=self._first, to_sequence=self._last):
                 if batch:
-                    self._found.extend(await matching(batch, self._filter))
+                    self._found.extend([stored.sequence for stored in await matching(batch, self._filter)])
                     self._note(batch)
                     yield
             self._damage.add(self._first + self._searched, self._last, ())

@@ -18,10 +18,11 @@ import pytest
 from aether_engine.codec import decode_event
 from aether_engine.engine import open_engine
 from aether_engine.errors import InvalidFilterError, StoreUnavailableError
-from aether_engine.event import Event, StoredEvent
-from aether_engine.query import FoundSequences, Hits, parse_filter, search
+from aether_engine.event import Event, StoredEvent, Tailed
+from aether_engine.query import FoundSequences, Hits, parse_filter, search, select_events
 from aether_engine.store.protocols import SieveDepth, Store
 from aether_engine.store.sqlite import SQLiteBackend
+from aether_engine.transfer import export_ndjson
 from tests.engine.sqlite_support import NAMESPACE, opened
 from tests.nats_servers import NatsServer, nats_server, wipe
 from tests.waiting import until
@@ -338,3 +339,36 @@ async def test_looking_for_something_leaves_no_trace(whole_file: Path, tmp_path:
         await find(await backend.store(NAMESPACE), "type:Note")
         assert [each.name for each in tmp_path.iterdir()] == ["log.aether"]
     assert path.read_bytes() == before
+
+
+# --- Tails and exports ------------------------------------------------------------------------------------------
+
+
+async def test_a_tail_and_an_export_take_the_same_filters(tmp_path: Path) -> None:
+    async with open_engine("memory://") as engine:
+        store = await filled(await engine.store(NAMESPACE))
+        event_filter = parse_filter("type:Note data.number:..500", now=NOW)
+        async with engine.tail("*", event_filter=event_filter, after_sequence=0) as tail:
+            found: list[int] = []
+            while len(found) < len(expected(event_filter.text)):
+                found += [item.stored.sequence for item in await anext(tail) if isinstance(item, Tailed)]
+        assert found == expected(event_filter.text)
+        result = await export_ndjson(store, tmp_path / "out.ndjson", event_filter=event_filter)
+        assert result.events == len(found)
+        assert (tmp_path / "out.ndjson").read_bytes() == b"".join(EVENTS[n - 1].to_json() + b"\n" for n in found)
+        bad = parse_filter("version:x")
+        with pytest.raises(InvalidFilterError):
+            engine.tail("*", event_filter=bad)
+        with pytest.raises(InvalidFilterError):
+            await export_ndjson(store, tmp_path / "bad.ndjson", event_filter=bad)
+    assert [each.name for each in tmp_path.iterdir()] == ["out.ndjson"]
+
+
+@pytest.mark.parametrize(
+    "text", ["type:Note", "-type:Note", "id:e-17", "actor:order-7 corrupted:no", "corrupted:yes"]
+)
+async def test_events_are_selected_once_each(store: Store, text: str) -> None:
+    event_filter = parse_filter(text, now=NOW)
+    found = [stored async for batch in select_events(store, event_filter) for stored in batch]
+    assert [stored.sequence for stored in found] == expected(text)
+    assert all(event_filter.matches(stored) for stored in found)
