@@ -18,7 +18,7 @@ from aether_engine.codec import decode_event, encode_event
 from aether_engine.errors import InvalidEventError, NamespaceNameError, ReadOnlyError, StoreUnavailableError
 from aether_engine.event import Event, Gap, SubscriptionFilter
 from aether_engine.patterns import check_namespace, is_wildcard_pattern
-from aether_engine.store.jetstream_frames import Frame, frame, header
+from aether_engine.store.jetstream_frames import Frame, frame, framed, header
 from aether_engine.store.jetstream_link import Link, LinkState, SharedSubscription, bounded, heard
 
 SUBJECT_PREFIX: Final = "aether.events."
@@ -219,5 +219,7 @@ class NATSEventBus(EventBus):
 
 
 def _frame(namespace: str, sequence: int | None, raw: bytes) -> bytes:
-    headers = None if sequence is None else {SEQUENCE_HEADER: str(sequence)}
-    return frame(SUBJECT_PREFIX + namespace, raw, headers)
+    subject = SUBJECT_PREFIX + namespace
+    if sequence is None:
+        return frame(subject, raw)
+    return framed(subject, b"NATS/1.0\r\n%b: %d\r\n\r\n" % (_SEQUENCE, sequence), raw)

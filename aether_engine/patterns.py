@@ -56,6 +56,11 @@ def sanitize_namespace(text: str) -> str:
     return _UNSAFE.sub("_", text)
 
 
+def is_sanitized(text: str) -> bool:
+    """Whether `sanitize_namespace` leaves `text` as it is."""
+    return _UNSAFE.search(text) is None
+
+
 def stream_name(namespace: str) -> str:
     """The JetStream stream of a namespace."""
     return f"{sanitize_namespace(namespace)}_events"

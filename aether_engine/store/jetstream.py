@@ -29,12 +29,14 @@ from aether_engine.store.jetstream_actors import ActorIndex
 from aether_engine.store.jetstream_api import Api, StreamInfo
 from aether_engine.store.jetstream_bulk import Load
 from aether_engine.store.jetstream_heads import Heads
+from aether_engine.store.jetstream_locks import SubjectLocks
 from aether_engine.store.jetstream_publish import Publisher
 from aether_engine.store.jetstream_reader import StreamReader
 from aether_engine.store.jetstream_reasons import NoAnswerError, NotSentError
+from aether_engine.store.jetstream_refusals import Save
 from aether_engine.store.jetstream_stream import check_owner, create, drift
 from aether_engine.store.jetstream_tail import JetStreamTail
-from aether_engine.store.jetstream_writer import Save, StreamGoneError, StreamWriter, SubjectLocks
+from aether_engine.store.jetstream_writer import StreamGoneError, StreamWriter
 from aether_engine.store.protocols import MAX_BATCH, Publish
 
 # How often a save that finds its stream gone makes it again before it gives up.
@@ -276,6 +278,8 @@ class JetStreamEventStore:
         await asyncio.gather(*self._beginnings, return_exceptions=True)
         for tail in list(self._tails):
             await tail.aclose()
+        if self._opened is not None:
+            self._opened.index.close()
 
     def wake_tails(self) -> None:
         """Something is there that tails may be waiting for: the stream, or the end."""

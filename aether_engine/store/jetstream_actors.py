@@ -7,29 +7,27 @@ it, and only its events tell which. Those subjects, and only those, are read.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from aether_engine.event import ActorInfo, ActorOrder, StoredEvent
-from aether_engine.store.jetstream_api import Api, ApiError, Message
+from aether_engine.store.jetstream_api import Api
+from aether_engine.store.jetstream_last import MOST_REMEMBERED, LastEvents
 from aether_engine.store.jetstream_layout import JetStreamLayout
 from aether_engine.store.jetstream_reader import StreamReader
-from aether_engine.store.jetstream_reasons import NobodyThereError
 from aether_engine.store.listing import first_of, least, matching, order_key, span
 
-# Most subjects the server answers for in one question.
-_MOST_SUBJECTS: Final = 1000
-# Infos kept from one question to the next.
-_MOST_REMEMBERED: Final = 50_000
-# Where each subject takes a question of its own, so many are on their way together.
-_ASKED_AT_ONCE: Final = 32
-# Up to so many new sequences are read to bring the list up to date; beyond, the server is asked for all subjects.
+# Up to so many new sequences, or one for two actors, are read to bring the list up to date; beyond, the server is
+# asked for all subjects.
 _SMALL_CHANGE: Final = 500
 # Up to so many shared subjects are read one by one; beyond, the whole log is.
 _FEW_SUBJECTS: Final = 64
+# Fewer unknown actors than this are always asked for by themselves.
+_MANY: Final = 4000
+# Who asks for the next page within so many seconds lists everything.
+_HURRY_SECONDS: Final = 0.25
 
 
 @dataclass(slots=True)
@@ -48,6 +46,9 @@ class _Tally:
         self.event_type = row.event.event_type
         self.recorded_at = row.recorded_at
 
+    def info(self, actor_id: str) -> ActorInfo:
+        return ActorInfo(actor_id, self.count, self.version, self.event_type, self.recorded_at)
+
 
 class ActorIndex:
     """The actors of one stream, kept from one question to the next and brought up to date by the next."""
@@ -56,6 +57,8 @@ class ActorIndex:
         self._api = api
         self._layout = layout
         self._reader = reader
+        # Held while actors are counted, and while a run begins, which brings what stood there then.
+        self._lock = asyncio.Lock()
         self._last_sequence = -1
         self._messages = -1
         # By id: how many messages its own subject holds.
@@ -64,8 +67,10 @@ class ActorIndex:
         self._shared: dict[str, tuple[int, dict[str, _Tally]]] = {}
         self._sorted: list[str] = []
         self._tallies: dict[str, _Tally] = {}
-        # By id: the count its info was made at.
-        self._infos: dict[str, tuple[int, ActorInfo]] = {}
+        self._last_events = LastEvents(api, layout, reader)
+        # The last actor of the last page, and when that was answered.
+        self._left_at = ""
+        self._answered_at = 0.0
 
     async def page(
         self,
@@ -81,8 +86,13 @@ class ActorIndex:
         await self._refresh()
         names, by_name = self._sorted, order is ActorOrder.NAME
         places = span(names, prefix, after, backwards=descending and by_name)
+        # Of how many actors the last event is wanted, with what is likely to be asked for next.
+        wanted = 0
         if by_name and not pattern:
-            chosen = [names[place] for place in places[offset : offset + limit]]
+            window = places[offset : offset + limit]
+            chosen = [names[place] for place in window]
+            if chosen and self._goes_on(names, window):
+                wanted = len(places) - offset
         elif by_name:
             chosen = await first_of(matching(names, places, pattern), offset, limit)
         elif order is ActorOrder.EVENTS:
@@ -91,12 +101,11 @@ class ActorIndex:
             chosen = await least(matching(names, places, pattern), key, offset, limit)
         else:
             of_info, looked_at = order_key(order, descending=descending), dict[str, ActorInfo]()
-            parts = self._looked_at(matching(names, places, pattern), looked_at)
+            parts = self._looked_at(matching(names, places, pattern), looked_at, len(places))
             chosen = await least(parts, lambda name: of_info(looked_at[name]), offset, limit)
-        infos = await self._infos_of(chosen)
-        if len(self._infos) > _MOST_REMEMBERED:
-            self._infos.clear()
-        self._infos.update((name, (infos[name].event_count, infos[name])) for name in chosen)
+        infos = await self._infos_of(chosen, wanted)
+        self._left_at = chosen[-1] if chosen else ""
+        self._answered_at = self._now()
         return [infos[name] for name in chosen]
 
     async def count(self, prefix: str, pattern: str) -> int:
@@ -107,86 +116,81 @@ class ActorIndex:
             return len(places)
         return sum([len(part) async for part in matching(self._sorted, places, pattern)])
 
+    def close(self) -> None:
+        """Let go of what the list has on the server."""
+        self._last_events.close()
+
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    def _goes_on(self, names: list[str], window: range) -> bool:
+        """Whether a page begins where the last one ended, and was asked for at once."""
+        before = window.start - window.step
+        return (
+            0 <= before < len(names)
+            and names[before] == self._left_at
+            and self._now() - self._answered_at < _HURRY_SECONDS
+        )
+
     async def _looked_at(
-        self, parts: AsyncIterator[list[str]], infos: dict[str, ActorInfo]
+        self, parts: AsyncIterator[list[str]], infos: dict[str, ActorInfo], count: int
     ) -> AsyncIterator[list[str]]:
         """`parts`, with the infos of each in `infos` while it is looked at: those of all would be many."""
         async for part in parts:
             infos.clear()
-            infos.update(await self._infos_of(part))
+            infos.update(await self._infos_of(part, count))
             yield part
 
-    async def _infos_of(self, actor_ids: list[str]) -> dict[str, ActorInfo]:
+    async def _infos_of(self, actor_ids: list[str], wanted: int) -> dict[str, ActorInfo]:
         """The infos of actors, from what is known or from the server."""
+        known, tallies = self._last_events.infos, self._tallies
         infos: dict[str, ActorInfo] = {}
         unknown: list[str] = []
         for name in actor_ids:
-            tally, known = self._tallies.get(name), self._infos.get(name)
-            if tally is not None:
-                infos[name] = ActorInfo(name, tally.count, tally.version, tally.event_type, tally.recorded_at)
-            elif known is not None and known[0] == self._counts.get(name):
-                infos[name] = known[1]
+            info = known.get(name)
+            if info is not None:
+                infos[name] = info
+            elif name in tallies:
+                infos[name] = tallies[name].info(name)
             else:
                 unknown.append(name)
-        for start in range(0, len(unknown), _MOST_SUBJECTS):
-            infos |= await self._look(unknown[start : start + _MOST_SUBJECTS])
+        if unknown:
+            total = len(self._counts)
+            missing = min(total - len(known), max(wanted, len(unknown)))
+            # A run brings all actors, so that most must be wanted and not known.
+            if missing > _MANY and total < 3 * missing and total <= MOST_REMEMBERED:
+                async with self._lock:
+                    await self._last_events.begin_run(self._reader.info.replicas > 1)
+            infos |= await self._last_events.look(unknown, self._counts, self._last_sequence)
         return infos
 
     def _event_count(self, actor_id: str) -> int:
         tally = self._tallies.get(actor_id)
         return self._counts.get(actor_id, 0) if tally is None else tally.count
 
-    async def _look(self, actor_ids: list[str]) -> dict[str, ActorInfo]:
-        """The infos of actors that have their subject for themselves, from its last message."""
-        subjects = {self._reader.rows.subject(actor_id): actor_id for actor_id in actor_ids}
-        heads = await self._heads(list(subjects))
-        infos: dict[str, ActorInfo] = {}
-        for subject, actor_id in subjects.items():
-            head = heads.get(subject)
-            tally = _Tally()
-            if head is not None:
-                row = self._reader.rows.row(head)
-                if row.event is not None:
-                    tally.add(row)
-                else:
-                    # The last message is no event: the actor's state is what stands before it.
-                    async for rows in self._reader.actor(actor_id, 0):
-                        for each in rows:
-                            if each.event is not None:
-                                tally.add(each)
-                    tally.recorded_at = head.recorded_at
-            count = self._counts.get(actor_id, 0)
-            infos[actor_id] = ActorInfo(actor_id, count, tally.version, tally.event_type, tally.recorded_at)
-        return infos
-
-    async def _heads(self, subjects: list[str]) -> dict[str, Message]:
-        """The last message of each subject: all at once where the server and the stream allow it."""
-        heads: dict[str, Message] = {}
-        if self._reader.info.config.get("allow_direct"):
-            # A server older than 2.11 does not understand the question.
-            with contextlib.suppress(ApiError, NobodyThereError):
-                heads = await self._api.last_of_each(self._reader.name, subjects, self._last_sequence)
-        missing = [subject for subject in subjects if subject not in heads]
-        for start in range(0, len(missing), _ASKED_AT_ONCE):
-            part = missing[start : start + _ASKED_AT_ONCE]
-            found = await asyncio.gather(*(self._api.last_message(self._reader.name, one) for one in part))
-            heads |= {subject: head for subject, head in zip(part, found, strict=True) if head is not None}
-        return heads
-
     async def _refresh(self) -> None:
+        # One after another: new events are counted once.
+        async with self._lock:
+            await self._bring_up_to_date()
+
+    async def _bring_up_to_date(self) -> None:
         info = await self._api.stream_info(self._reader.name)
         if info is None or (info.last_sequence, info.messages) == (self._last_sequence, self._messages):
             return
         new = info.last_sequence - self._last_sequence
-        grown = info.messages - self._messages
-        small = self._last_sequence >= 0 and 0 < new <= _SMALL_CHANGE and new == grown
-        if small and await self._read_on(info.last_sequence):
+        grown = new == info.messages - self._messages
+        small = self._last_sequence >= 0 and 0 < new <= max(_SMALL_CHANGE, len(self._counts) // 2)
+        if small and grown and await self._read_on(info.last_sequence):
             self._last_sequence, self._messages = info.last_sequence, info.messages
             return
         info = await self._api.stream_info(self._reader.name, subjects=self._reader.all_events)
         if info is None:
             return
         await self._take(info.subjects, info.last_sequence)
+        if grown:
+            self._last_events.recount(self._counts)
+        else:
+            self._last_events.forget()
         self._last_sequence, self._messages = info.last_sequence, info.messages
 
     async def _read_on(self, last: int) -> bool:
@@ -206,7 +210,8 @@ class ActorIndex:
                 self._shared[subject] = (count + 1, actors)
                 actors.setdefault(actor_id, self._tallies.setdefault(actor_id, _Tally())).add(row)
             else:
-                self._counts[actor_id] = self._counts.get(actor_id, 0) + 1
+                count = self._counts[actor_id] = self._counts.get(actor_id, 0) + 1
+                self._last_events.add(row, count)
         if len(self._counts) + len(self._tallies) != before:
             self._sort()
         return True
@@ -214,14 +219,15 @@ class ActorIndex:
     async def _take(self, subjects: dict[str, int], last: int) -> None:
         """Take the server's count of every subject."""
         start = len(self._reader.all_events) - 1
+        actor_type, may_be_shared = self._layout.actor_type, self._layout.may_be_shared
         counts: dict[str, int] = {}
         shared: dict[str, int] = {}
         for subject, count in subjects.items():
             kind, _, token = subject[start:].partition(".")
-            if "_" in token:
+            if may_be_shared(token):
                 if "." not in token:
                     shared[subject] = count
-            elif token.partition("-")[0] == kind or self._layout.actor_type(token) == kind:
+            elif actor_type(token) == kind:
                 # A subject that no actor of this layout has is not listed; its events stand in the log.
                 counts[token] = count
         self._counts = counts

@@ -13,7 +13,8 @@ from aether_engine.codec import decode_event
 from aether_engine.errors import AetherError, DuplicateEventError, IncompleteLoadError, VersionConflictError
 from aether_engine.event import Event
 from aether_engine.store.jetstream_heads import SubjectHead
-from aether_engine.store.jetstream_writer import Save, StreamWriter
+from aether_engine.store.jetstream_refusals import Save
+from aether_engine.store.jetstream_writer import StreamWriter
 from aether_engine.store.protocols import MAX_BATCH
 
 
@@ -42,7 +43,7 @@ class Load:
             if current is not None and inside:
                 raise VersionConflictError(event.actor_id, event.version, current, in_batch=True)
             if writer is not None:
-                await writer.refuse(save, head)
+                await writer.refusals.refuse(save, head)
             if event.id in self._ids:
                 raise DuplicateEventError(event.id, self._ids[event.id], in_batch=True)
             self._versions[event.actor_id] = event.version

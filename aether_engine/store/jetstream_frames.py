@@ -32,7 +32,11 @@ def frame(subject: str, payload: bytes, headers: Mapping[str, str] | None = None
     if headers is None:
         return b"PUB %b %d\r\n%b\r\n" % (address.encode(), len(payload), payload)
     lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
-    head = f"NATS/1.0\r\n{lines}\r\n".encode()
+    return framed(address, f"NATS/1.0\r\n{lines}\r\n".encode(), payload)
+
+
+def framed(address: str, head: bytes, payload: bytes) -> bytes:
+    """As `frame`, of headers as they go over the wire."""
     size = len(head)
     return b"HPUB %b %d %d\r\n%b%b\r\n" % (address.encode(), size, size + len(payload), head, payload)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from aether_engine.errors import InvalidEventError, NamespaceNameError
-from aether_engine.patterns import check_namespace, sanitize_namespace, stream_name
+from aether_engine.patterns import check_namespace, is_sanitized, sanitize_namespace, stream_name
 
 #: Longest subject, in bytes. The server breaks the connection of a client that sends much longer ones.
 MAX_SUBJECT_BYTES: Final = 2000
@@ -81,8 +81,11 @@ class JetStreamLayout:
         return name if self.stream(name) == stream else None
 
     def _subject(self, stream: str, kind: str, actor_id: str, what: str) -> str:
-        token = sanitize_namespace(actor_id)
-        subject = f"{stream}.{kind}.{sanitize_namespace(self.actor_type(actor_id))}.{token}"
+        if is_sanitized(actor_id):
+            subject = f"{stream}.{kind}.{self.actor_type(actor_id)}.{actor_id}"
+        else:
+            actor_type = sanitize_namespace(self.actor_type(actor_id))
+            subject = f"{stream}.{kind}.{actor_type}.{sanitize_namespace(actor_id)}"
         # ASCII, as nearly every id is, needs no counting of bytes.
         length = len(subject) if subject.isascii() else len(subject.encode("utf-8", "surrogatepass"))
         if length > self.max_subject_bytes:

@@ -8,13 +8,13 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from aether_engine.codec import loads
 from aether_engine.errors import InvalidEventError, StoreUnavailableError
-from aether_engine.store.jetstream_frames import frame
+from aether_engine.store.jetstream_frames import framed
 from aether_engine.store.jetstream_link import Link
 from aether_engine.store.jetstream_reasons import NoAnswerError
 
@@ -29,6 +29,8 @@ _NO_SPACE: Final = frozenset({10047, 10023, 10077, 10028, 10002, 10082})
 # More headers than this would be needed to make an event too large that its payload is not.
 _HEADER_ROOM: Final = 4096
 _LONGEST_ID: Final = 1024
+_MESSAGE_ID: Final = "Nats-Msg-Id"
+_EXPECTED: Final = "Nats-Expected-Last-Subject-Sequence"
 # How many messages of a batch are handed to the driver before it may write them.
 _SLICE: Final = 100
 
@@ -71,8 +73,7 @@ class Unsupported:
 Outcome = Stored | Moved | Busy | DuplicateInBatch | Doubtful | Unsupported
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(NamedTuple):
     """A message to be published. `expected` is the last sequence of its subject, None where not compared."""
 
     subject: str
@@ -102,9 +103,7 @@ class Publisher:
 
         `late` hears the answer if the caller is cancelled before it comes.
         """
-        headers = {"Nats-Msg-Id": message_id(draft.event_id), "Nats-Expected-Stream": stream}
-        if draft.expected is not None:
-            headers["Nats-Expected-Last-Subject-Sequence"] = str(draft.expected)
+        headers = {"Nats-Expected-Stream": stream} | _headers(draft)
         try:
             answer = await self._link.request(draft.subject, draft.raw, headers, seconds, late)
         except NoAnswerError as error:
@@ -116,46 +115,31 @@ class Publisher:
     ) -> Outcome:
         """Publish several events, all or none (ADR-50). Raises as `publish` does.
 
-        Each subject's first event carries the expected sequence; the others must have `expected` None.
+        Each subject's first event carries the expected sequence; the others must have `expected` None. At least
+        two events: one is no batch.
         """
         batch = uuid.uuid4().hex
-        last = len(drafts)
-        frames: list[bytes] = []
-        for number, draft in enumerate(drafts, 1):
-            headers = {
-                "Nats-Batch-Id": batch,
-                "Nats-Batch-Sequence": str(number),
-                "Nats-Msg-Id": message_id(draft.event_id),
-            }
-            if draft.expected is not None:
-                headers["Nats-Expected-Last-Subject-Sequence"] = str(draft.expected)
-            if number == 1:
-                headers["Nats-Expected-Stream"] = stream
-                try:
-                    opened = await self._link.request(draft.subject, draft.raw, headers, seconds)
-                except NoAnswerError:
-                    # Without its end a batch is nothing; the server drops it.
-                    return Busy()
-                if opened:
-                    # An old server takes the message for one by itself: `_outcome` must not call that a batch.
-                    answer = loads(opened)
-                    if "error" not in answer:
-                        return Unsupported()
-                    return self._outcome(answer, stream)
-            elif number < last:
-                frames.append(frame(draft.subject, draft.raw, headers))
-                if len(frames) == _SLICE or number == last - 1:
-                    await self._link.write(b"".join(frames))
-                    frames.clear()
-                    await asyncio.sleep(0)
-            else:
-                headers["Nats-Batch-Commit"] = "1"
-                try:
-                    committed = await self._link.request(draft.subject, draft.raw, headers, seconds, late)
-                except NoAnswerError as error:
-                    return Doubtful(error.reason)
-                return self._outcome(loads(committed), stream)
-        raise AssertionError("a batch has a last event")
+        first, last = drafts[0], drafts[-1]
+        opening = {"Nats-Batch-Id": batch, "Nats-Batch-Sequence": "1", "Nats-Expected-Stream": stream}
+        try:
+            opened = await self._link.request(first.subject, first.raw, opening | _headers(first), seconds)
+        except NoAnswerError:
+            # Without its end a batch is nothing; the server drops it.
+            return Busy()
+        if opened:
+            # An old server takes the message for one by itself: `_outcome` must not call that a batch.
+            answer = loads(opened)
+            return self._outcome(answer, stream) if "error" in answer else Unsupported()
+        for start in range(1, len(drafts) - 1, _SLICE):
+            part = drafts[start : min(start + _SLICE, len(drafts) - 1)]
+            await self._link.write(b"".join(_batch_frames(batch, start + 1, part)))
+            await asyncio.sleep(0)
+        commit = {"Nats-Batch-Id": batch, "Nats-Batch-Sequence": str(len(drafts)), "Nats-Batch-Commit": "1"}
+        try:
+            committed = await self._link.request(last.subject, last.raw, commit | _headers(last), seconds, late)
+        except NoAnswerError as error:
+            return Doubtful(error.reason)
+        return self._outcome(loads(committed), stream)
 
     async def publish_snapshot(self, stream: str, subject: str, raw: bytes, seconds: float) -> Outcome:
         """Publish a snapshot: the last one of a version counts, so that twice is once."""
@@ -188,6 +172,22 @@ class Publisher:
         if code == 503:
             return Doubtful(text)
         raise StoreUnavailableError(self._link.url, f"stream {stream} did not take it: {text}")
+
+
+def _headers(draft: Draft) -> dict[str, str]:
+    headers = {_MESSAGE_ID: message_id(draft.event_id)}
+    if draft.expected is not None:
+        headers[_EXPECTED] = str(draft.expected)
+    return headers
+
+
+def _batch_frames(batch: str, first: int, drafts: Sequence[Draft]) -> Iterator[bytes]:
+    """Messages in the middle of a batch, `first` the number of the first one."""
+    before = f"NATS/1.0\r\nNats-Batch-Id: {batch}\r\nNats-Batch-Sequence: "
+    for number, (subject, raw, event_id, expected) in enumerate(drafts, first):
+        compared = "" if expected is None else f"{_EXPECTED}: {expected}\r\n"
+        head = f"{before}{number}\r\n{_MESSAGE_ID}: {message_id(event_id)}\r\n{compared}\r\n"
+        yield framed(subject, head.encode(), raw)
 
 
 def message_id(event_id: str) -> str:

@@ -58,6 +58,11 @@ class Run:
             append((int(parts[1]), int(parts[3]) // 1000))
         return found
 
+    def times(self) -> list[int]:
+        """When each message was stored, in microseconds since 1970."""
+        count = self._from_the_right
+        return [int(reply.rsplit(b".", count)[3]) // 1000 for _, reply, _, _ in self.frames]
+
     @property
     def last_sequence(self) -> int:
         return int(self._last()[1])
@@ -151,24 +156,34 @@ class Pull:
 
     async def next(self) -> Run:
         """Everything that has come since the last call, at least one message. Raises `PullBrokenError`."""
-        loop = asyncio.get_running_loop()
-        while not self._received:
-            if self._broken or self._generation != self._link.generation or not self._link.is_up:
-                raise PullBrokenError(self._api.url, self._broken or "the connection was lost")
-            await self._ask_for_more()
-            patience = self._heard_at + _SILENCE_SECONDS - loop.time()
-            if patience <= 0:
-                raise PullBrokenError(self._api.url, "the server fell silent")
-            self._arrival.clear()
-            try:
-                async with asyncio.timeout(min(patience, _HEARTBEAT_SECONDS)):
-                    await self._arrival.wait()
-            except TimeoutError:
-                continue
+        while not await self.arrives(_HEARTBEAT_SECONDS):
+            pass
         taken, self._received = self._received, []
         if not self._broken and self._generation == self._link.generation:
             await self._ask_for_more()
         return Run(taken, self._from_the_right)
+
+    async def arrives(self, seconds: float) -> bool:
+        """Whether anything is there to take, now or within `seconds`. Raises `PullBrokenError`."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + seconds
+        while not self._received:
+            if self._broken or self._generation != self._link.generation or not self._link.is_up:
+                raise PullBrokenError(self._api.url, self._broken or "the connection was lost")
+            await self._ask_for_more()
+            now = loop.time()
+            patience = self._heard_at + _SILENCE_SECONDS - now
+            if patience <= 0:
+                raise PullBrokenError(self._api.url, "the server fell silent")
+            if now >= deadline:
+                return False
+            self._arrival.clear()
+            try:
+                async with asyncio.timeout(min(patience, deadline - now)):
+                    await self._arrival.wait()
+            except TimeoutError:
+                continue
+        return True
 
     async def close(self) -> None:
         """Have the server forget the consumer."""

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from typing import Final
 
 from aether_engine.codec import loads
 from aether_engine.errors import (
@@ -25,6 +23,7 @@ from aether_engine.errors import (
 from aether_engine.event import Event
 from aether_engine.store.jetstream_api import Api, ApiError
 from aether_engine.store.jetstream_heads import Heads, SubjectHead
+from aether_engine.store.jetstream_locks import SubjectLocks
 from aether_engine.store.jetstream_publish import (
     Busy,
     Doubtful,
@@ -38,6 +37,7 @@ from aether_engine.store.jetstream_publish import (
 )
 from aether_engine.store.jetstream_reader import StreamReader
 from aether_engine.store.jetstream_reasons import NoAnswerError, NobodyThereError, NotSentError
+from aether_engine.store.jetstream_refusals import Refusals, Save
 
 # How long an attempt's answer is waited for before it is found out what became of it.
 _ATTEMPT_SECONDS: Final = 2.0
@@ -45,8 +45,6 @@ _PAUSE_SECONDS: Final = 0.02
 _LONGEST_PAUSE_SECONDS: Final = 0.5
 # Heads of a batch that are read at once.
 _READ_AT_ONCE: Final = 32
-# Saved ids that are remembered across subjects.
-_RECENT_IDS: Final = 50_000
 
 # What passes by itself: the connection, a leader, an answer is missing.
 _WEATHER: Final = (NotSentError, NoAnswerError, NobodyThereError, ApiError)
@@ -56,57 +54,6 @@ Announce = Callable[[Sequence[tuple[int, Event]]], None]
 
 class StreamGoneError(Exception):
     """The stream is not there any more, or is another one of the same name: begin anew."""
-
-
-class SubjectLocks:
-    """One save at a time for each subject in this process: a race with ourselves only costs round trips."""
-
-    def __init__(self) -> None:
-        # By subject: its lock, and how many hold it or wait for it.
-        self._locks: dict[str, list[Any]] = {}
-
-    async def acquire(self, subject: str) -> None:
-        entry = self._locks.get(subject)
-        if entry is None:
-            entry = self._locks[subject] = [asyncio.Lock(), 0]
-        entry[1] += 1
-        try:
-            await entry[0].acquire()
-        except BaseException:
-            self._leave(subject, entry)
-            raise
-
-    def release(self, subject: str) -> None:
-        entry = self._locks[subject]
-        entry[0].release()
-        self._leave(subject, entry)
-
-    @contextlib.asynccontextmanager
-    async def hold(self, subjects: Sequence[str]) -> AsyncIterator[None]:
-        """Hold the locks of `subjects`, which must be sorted and distinct."""
-        held: list[str] = []
-        try:
-            for subject in subjects:
-                await self.acquire(subject)
-                held.append(subject)
-            yield
-        finally:
-            for subject in held:
-                self.release(subject)
-
-    def _leave(self, subject: str, entry: list[Any]) -> None:
-        entry[1] -= 1
-        if not entry[1]:
-            del self._locks[subject]
-
-
-@dataclass(frozen=True, slots=True)
-class Save:
-    """An event on its way, with its bytes and its place."""
-
-    event: Event
-    raw: bytes
-    subject: str
 
 
 class _Progress:
@@ -159,7 +106,7 @@ class StreamWriter:
         self._stream = reader.name
         self._locks = locks
         self.heads = heads
-        self._recent: OrderedDict[str, int] = OrderedDict()
+        self.refusals = Refusals(api, reader)
 
     # --- One event ----------------------------------------------------------------------------------------
 
@@ -200,7 +147,7 @@ class StreamWriter:
                 if isinstance(outcome, Stored):
                     if not outcome.duplicate:
                         return self._done([save], {save.subject: head}, [outcome.sequence])[0]
-                    await self._check_duplicate(save, outcome.sequence)
+                    await self.refusals.check_duplicate(save, outcome.sequence)
                     if progress.doubt:
                         return self._done([save], {save.subject: head}, [outcome.sequence])[0]
                 if isinstance(outcome, Doubtful):
@@ -259,7 +206,7 @@ class StreamWriter:
                 if isinstance(outcome, DuplicateInBatch):
                     progress.settle(heads[first.subject], first.event.id)
                     if not await self._refuse_batch(saves, heads, progress):
-                        await self._raise_remembered(saves)
+                        await self.refusals.remembered(saves)
             except _WEATHER as error:
                 await self._weather(error, first.event, progress)
             self._check_time(first.event, progress)
@@ -306,7 +253,7 @@ class StreamWriter:
             event, head = save.event, heads[save.subject]
             current = head.version(event.actor_id)
             inside = versions.get(event.actor_id, 0)
-            known = event.id in ids or event.id in head.ids or event.id in self._recent
+            known = event.id in ids or event.id in head.ids or event.id in self.refusals.recent
             if (event.version <= max(current, inside) or known) and any(one.assumed for one in heads.values()):
                 # It counts which mistake comes first: look where the actors really stand.
                 for subject in [subject for subject, one in heads.items() if one.assumed]:
@@ -314,27 +261,17 @@ class StreamWriter:
                 await self.fill(heads, saves)
                 return await self._refuse_batch(saves, heads, progress)
             if event.version <= current:
-                await self._raise_conflict(event, head, current)
+                await self.refusals.conflict(event, head, current)
             if event.version <= inside:
                 raise VersionConflictError(event.actor_id, event.version, inside, in_batch=True)
-            await self.refuse_known_id(event, head)
+            if known:
+                await self.refusals.known_id(event, head)
             if event.id in ids:
                 first = await self._reader.last_sequence() + 1 + ids[event.id]
                 raise DuplicateEventError(event.id, first, in_batch=True)
             versions[event.actor_id] = event.version
             ids[event.id] = place
         return []
-
-    async def _raise_remembered(self, saves: Sequence[Save]) -> None:
-        """The server remembers an id of the batch, of another actor: find which one."""
-        ids = {save.event.id for save in saves}
-        window = int(self._reader.info.config.get("duplicate_window", 0)) / 1e9
-        async for row in self._reader.since(window + 1):
-            if row.event is not None and row.event.id in ids:
-                raise DuplicateEventError(row.event.id, row.sequence)
-        raise StoreUnavailableError(
-            self._api.url, f"stream {self._stream} counts an event of the batch as a duplicate; nothing was stored"
-        )
 
     # --- What both have in common ---------------------------------------------------------------------------
 
@@ -365,13 +302,6 @@ class StreamWriter:
     def _patience(self, progress: _Progress) -> float:
         return max(min(self._link.options.request_timeout, _ATTEMPT_SECONDS, progress.left), 0.1)
 
-    async def refuse(self, save: Save, head: SubjectHead) -> None:
-        """Raise why the event cannot be stored behind what `head` knows."""
-        current = head.version(save.event.actor_id)
-        if save.event.version <= current:
-            await self._raise_conflict(save.event, head, current)
-        await self.refuse_known_id(save.event, head)
-
     async def _refuse(self, save: Save, head: SubjectHead, progress: _Progress) -> int:
         """Raise why the event cannot be stored; its sequence if an attempt of ours in doubt has stored it."""
         event = save.event
@@ -380,53 +310,8 @@ class StreamWriter:
             row = await self._reader.message_at(sequence)
             if row is not None and row.raw == save.raw:
                 return sequence
-        await self.refuse(save, head)
+        await self.refusals.refuse(save, head)
         return 0
-
-    async def _raise_conflict(self, event: Event, head: SubjectHead, current: int) -> None:
-        holder = await self._holder(event, head)
-        raise VersionConflictError(
-            event.actor_id,
-            event.version,
-            current,
-            stored=holder,
-            is_duplicate=holder is not None and holder.id == event.id,
-        )
-
-    async def _holder(self, event: Event, head: SubjectHead) -> Event | None:
-        """The stored event that has the version."""
-        current = head.actors.get(event.actor_id)
-        if current is None:
-            return None
-        if current.version == event.version:
-            row = await self._reader.message_at(current.sequence)
-            if row is not None and row.event is not None and row.event.actor_id == event.actor_id:
-                return row.event
-        async for rows in self._reader.actor(event.actor_id, event.version):
-            for row in rows:
-                if row.event is not None and row.event.version == event.version:
-                    return row.event
-        return None
-
-    async def refuse_known_id(self, event: Event, head: SubjectHead) -> None:
-        """Raise `DuplicateEventError` for an id of the actor, or one that was saved here lately."""
-        sequence = head.ids.get(event.id, 0)
-        if sequence:
-            raise DuplicateEventError(event.id, sequence)
-        sequence = self._recent.get(event.id, 0)
-        if sequence:
-            row = await self._reader.message_at(sequence)
-            if row is not None and row.event is not None and row.event.id == event.id:
-                raise DuplicateEventError(event.id, sequence)
-
-    async def _check_duplicate(self, save: Save, sequence: int) -> None:
-        """The server remembers the id: fine if at `sequence` stands this very event, an error if another."""
-        row = await self._reader.message_at(sequence)
-        if row is None or row.event is None:
-            raise DuplicateEventError(save.event.id, sequence)
-        found, event = row.event, save.event
-        if (found.id, found.actor_id, found.version) != (event.id, event.actor_id, event.version):
-            raise DuplicateEventError(event.id, sequence)
 
     async def _read_on(self, heads: dict[str, SubjectHead], outcome: Outcome, progress: _Progress) -> None:
         """Bring the heads up to now after an attempt that did not end in "stored"."""
@@ -474,12 +359,11 @@ class StreamWriter:
                 raise StreamGoneError
 
     def _done(self, saves: Sequence[Save], heads: dict[str, SubjectHead], sequences: Sequence[int]) -> list[int]:
+        stored = self.heads.stored
         for save, sequence in zip(saves, sequences, strict=True):
             event = save.event
-            self.heads.stored(save.subject, heads[save.subject], event.actor_id, event.version, event.id, sequence)
-            self._recent[event.id] = sequence
-        while len(self._recent) > _RECENT_IDS:
-            self._recent.popitem(last=False)
+            stored(save.subject, heads[save.subject], event.actor_id, event.version, event.id, sequence)
+        self.refusals.remember(saves, sequences)
         self._announce([(sequence, save.event) for save, sequence in zip(saves, sequences, strict=True)])
         return list(sequences)
 

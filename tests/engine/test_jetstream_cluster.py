@@ -14,6 +14,7 @@ import pytest
 import pytest_asyncio
 
 from aether_engine.engine import Engine
+from aether_engine.store.jetstream_last import LastEvents
 from aether_engine.store.protocols import Store
 from aether_engine.testing import BusContract, EngineContract, EngineFactory, StoreContract, engines, make_event
 from tests.nats_servers import NatsCluster, nats_cluster, wipe
@@ -55,6 +56,28 @@ class _OnCluster:
         finally:
             await connection.close()
         assert info.config.num_replicas == 3
+
+    async def test_a_list_taken_from_one_run(
+        self, open_engine_for_test: EngineFactory, store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The server that runs it may be behind; then what it had not is asked for."""
+        monkeypatch.setattr("aether_engine.store.jetstream_actors._MANY", 10)
+        runs: list[LastEvents] = []
+        begin = LastEvents.begin_run
+
+        async def begin_run(last_events: LastEvents, replicated: bool) -> None:
+            runs.append(last_events)
+            assert replicated
+            await begin(last_events, replicated)
+
+        monkeypatch.setattr(LastEvents, "begin_run", begin_run)
+        for version in (1, 2):
+            await store.save_events([make_event(version, f"order-{number:03d}") for number in range(500)])
+            other = await (await open_engine_for_test()).store("tenant-a")
+            infos = await other.actors()
+            assert [info.actor_id for info in infos] == [f"order-{number:03d}" for number in range(500)]
+            assert {(info.event_count, info.latest_version) for info in infos} == {(version, version)}
+        assert len(runs) == 2
 
 
 if SOAK:
