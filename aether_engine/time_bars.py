@@ -244,21 +244,22 @@ class _Row:
             self.first_sequence = other.first_sequence
 
 
-def make_bars(layer: Layer, hits: TimeHistogram | None, limit: int) -> Bars:
+def make_bars(layer: Layer, hits: Layer | None, limit: int) -> Bars:
     """At most `limit` bars over the events of `layer`, and over those of them that are `hits`."""
-    exact, sample, weight = layer
-    sampled = TimeHistogram()
-    sampled.types = list(exact.types)
-    sampled.add(sample, 1)
-    width = max(exact.width, sampled.width, hits.width if hits is not None else 0)
+    exact, weight = layer.exact, layer.weight
+    sampled = _sampled(layer)
+    hits_sampled = _sampled(hits) if hits is not None else None
+    width = max(exact.width, sampled.width)
+    if hits is not None and hits_sampled is not None:
+        width = max(width, hits.exact.width, hits_sampled.width)
     ranked = _ranked(exact, sampled, weight)
     types = tuple(ranked[:BAR_TYPES])
-    rows = _rows(exact, types, width)
-    for place, row in _rows(sampled, types, width).items():
-        # An event that was only sampled need not be the first one of its bar.
-        row.first_sequence = 0
-        rows.setdefault(place, _Row(len(types))).add(row, weight)
-    hit_rows = _rows(hits, types, width) if hits is not None else {}
+    rows = _layer_rows(layer, sampled, types, width)
+    hit_rows: dict[int, _Row] = {}
+    hit_total = 0
+    if hits is not None and hits_sampled is not None:
+        hit_rows = _layer_rows(hits, hits_sampled, types, width)
+        hit_total = hits.exact.total + round(hits_sampled.total * hits.weight)
     places = sorted(rows)
     first, last = _worthwhile(places, rows)
     bars: list[Bar] = []
@@ -277,8 +278,24 @@ def make_bars(layer: Layer, hits: TimeHistogram | None, limit: int) -> Bars:
         before=_outliers(rows, [place for place in places if place < first], -1, width),
         behind=_outliers(rows, [place for place in places if place > last], 0, width),
         has_hits=hits is not None,
-        hits=hits.total if hits is not None else 0,
+        hits=hit_total,
     )
+
+
+def _sampled(layer: Layer) -> TimeHistogram:
+    sampled = TimeHistogram()
+    sampled.types = list(layer.exact.types)
+    sampled.add(layer.sample, 1)
+    return sampled
+
+
+def _layer_rows(layer: Layer, sampled: TimeHistogram, types: Sequence[str], width: int) -> dict[int, _Row]:
+    rows = _rows(layer.exact, types, width)
+    for place, row in _rows(sampled, types, width).items():
+        # An event that was only sampled need not be the first one of its bar.
+        row.first_sequence = 0
+        rows.setdefault(place, _Row(len(types))).add(row, layer.weight)
+    return rows
 
 
 def _ranked(exact: TimeHistogram, sampled: TimeHistogram, weight: float) -> list[str]:

@@ -88,7 +88,12 @@ class LogTimeline:
         """Whether the store counts for us; else every event has to come here."""
         return self._counter is not None
 
-    def bars(self, limit: int, hits: TimeHistogram | None = None) -> Bars:
+    @property
+    def types(self) -> list[str]:
+        """The event types that are counted span by span."""
+        return self._exact.types
+
+    def bars(self, limit: int, hits: Layer | None = None) -> Bars:
         """At most `limit` bars of equal width over the time of the log, and the `hits` of a filter in them."""
         layer = Layer(self._exact, ())
         rest = [group for group in self._sample if group.first_sequence > self._done]
@@ -98,7 +103,7 @@ class LogTimeline:
             layer = Layer(self._exact, tuple(rest), (self._last - self._done) / max(points, 1))
         return make_bars(layer, hits, limit)
 
-    async def estimate(self) -> AsyncIterator[Counted]:
+    async def estimate(self) -> AsyncGenerator[Counted]:
         """Look at some events spread evenly over what is not counted yet, more of them from step to step."""
         self._last = max(self._last, await self._log.last_sequence())
         if self._last - self._done <= SHORT:
@@ -109,7 +114,7 @@ class LogTimeline:
             self._exact.prepare(self._sample)
             yield self.progress
 
-    async def count(self) -> AsyncIterator[Counted]:
+    async def count(self) -> AsyncGenerator[Counted]:
         """Count what is not counted yet, up to the end of the log as it is now."""
         self._last = max(self._last, await self._log.last_sequence())
         if self._done >= self._last:

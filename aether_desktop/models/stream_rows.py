@@ -80,6 +80,14 @@ class StreamRows:
         """Whether an event stands in `row`."""
         return self._kinds[row] == StreamRow.EVENT
 
+    def kind(self, row: int) -> StreamRow:
+        """What stands in `row`."""
+        return StreamRow(self._kinds[row])
+
+    def count(self, kind: StreamRow, first: int, end: int) -> int:
+        """How many rows from `first` to `end` (not included) are of a kind."""
+        return self._kinds.count(kind, first, end)
+
     def sequence(self, row: int) -> int:
         """The sequence of the event in `row`."""
         return self._sequences[row]

@@ -56,6 +56,11 @@ class StreamTable(FilterableTable):
         return self.total if self.is_filtered else self._rows.events
 
     @property
+    def all_rows(self) -> StreamRows:
+        """Every row there is, filtered out or not; to be looked at only."""
+        return self._rows
+
+    @property
     def latest_version(self) -> int:
         return self._rows.latest
 

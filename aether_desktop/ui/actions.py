@@ -52,6 +52,9 @@ COMMANDS = (
     ),
     Command("toggle_mark", "Mark or unmark", "Edit", "mark", ("Ctrl+M",), "Mark the selected events"),
     Command("clear_marks", "Clear marks", "Edit", "", (), "Take away every mark of this namespace"),
+    Command(
+        "toggle_timeline", "Show or hide timelines", "View", "", (), "Show or hide the timelines under tables"
+    ),
     Command("theme_system", "Theme of the system", "View"),
     Command("theme_light", "Light theme", "View"),
     Command("theme_dark", "Dark theme", "View"),

@@ -59,6 +59,7 @@ class Commands(QObject):
             "actors_by_name": lambda: panels.navigator.table.sort_by(0),
             "actors_by_events": lambda: panels.navigator.table.sort_by(1),
             "actors_by_activity": lambda: panels.navigator.table.sort_by(3),
+            "toggle_timeline": panels.timelines.toggle,
             "go_to": self.go_to,
             "quick_open": panels.quick_open,
             "previous_event": lambda: desk.step(-1),

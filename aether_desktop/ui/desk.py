@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
@@ -54,6 +54,7 @@ class Desk(QObject):
         self._workspace = workspace
         self._documents = documents
         self._filters: dict[QWidget, DocumentFilter] = {}
+        self._before_closing: dict[QWidget, list[Callable[[], Awaitable[None]]]] = {}
         #: True while a row of one of the tabs is becoming the selection: it is in sight already.
         self.selecting = False
         documents.close_asked.connect(self.close_view)
@@ -154,9 +155,9 @@ class Desk(QObject):
         view = await self.open_log(selection.place)
         view.select_row(_row_of_sequence(view, sequence))
 
-    async def go_to(self, target: Target) -> str:
-        """Go to a place of the document in front; returns a sentence when there is no such place."""
-        view = self._documents.currentWidget()
+    async def go_to(self, target: Target, in_view: EventView | None = None) -> str:
+        """Go to a place of a document, that in front if none is given; returns a sentence when there is none."""
+        view = in_view or self._documents.currentWidget()
         document = self._documents.document_of(view)
         if not isinstance(view, EventView) or document is None:
             return "Open a log or a stream first."
@@ -251,6 +252,10 @@ class Desk(QObject):
 
     # -- closing
 
+    def before_closing(self, view: QWidget, end: Callable[[], Awaitable[None]]) -> None:
+        """Have `end` called and waited for when `view` closes, before what it shows is closed."""
+        self._before_closing.setdefault(view, []).append(end)
+
     def close_current(self) -> None:
         """Close the tab in front."""
         view = self._documents.currentWidget()
@@ -269,6 +274,8 @@ class Desk(QObject):
             await self._close(view)
 
     async def _close(self, view: QWidget) -> None:
+        for end in self._before_closing.pop(view, []):
+            await end()
         document_filter = self._filters.pop(view, None) if isinstance(view, TailView) else self.filter_of(view)
         if document_filter is not None:
             await document_filter.close()

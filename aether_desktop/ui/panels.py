@@ -24,6 +24,8 @@ from aether_desktop.ui.inspector import Inspector
 from aether_desktop.ui.navigator import Navigator
 from aether_desktop.ui.state_panel import StatePanel
 from aether_desktop.ui.tail_view import TailView
+from aether_desktop.ui.timeline import Timeline
+from aether_desktop.ui.timelines import Timelines
 from aether_desktop.ui.version_slider import SliderMark
 from aether_desktop.workspace import Place, Selection, Workspace
 
@@ -54,6 +56,7 @@ class Panels(QObject):
         self.actors = ActorTable(self)
         self.state = StateController(self)
         self.desk = Desk(self._workspace, self._documents, self, table_actions=window.actions_by_name.for_tables())
+        self.timelines = Timelines(self._workspace, self.desk, self)
         self.navigator = Navigator(self.actors)
         self.navigator.setMinimumWidth(_NAVIGATOR_WIDTH[0])
         self.inspector = Inspector()
@@ -82,7 +85,8 @@ class Panels(QObject):
     @property
     def busy(self) -> bool:
         """Whether anything that is in sight is still being loaded."""
-        return self.desk.busy or self.actors.busy or self.state.busy or self.inspection.busy
+        parts = (self.desk, self.timelines, self.actors, self.state, self.inspection)
+        return any(part.busy for part in parts)
 
     async def close(self) -> None:
         """End what panels, tabs and commands do."""
@@ -165,10 +169,12 @@ class Panels(QObject):
             view.table.setFocus(Qt.FocusReason.ShortcutFocusReason)
 
     def next_pane(self) -> None:
-        """Put the keyboard into the next pane that is shown: documents, inspector, state, navigator."""
+        """Put the keyboard into the next pane that is shown: document, timeline, inspector, state, navigator."""
         document = self._documents.currentWidget()
-        panes = [
+        timeline = self.timelines.timeline_of(document)
+        panes: list[tuple[QWidget | None, QWidget | None]] = [
             (document, document),
+            (timeline, timeline.plot if timeline is not None else None),
             (self.inspector, self.inspector.tabs.currentWidget()),
             (self.state_panel, self.state_panel.tabs.currentWidget()),
             (self.navigator, self.navigator.table),
@@ -176,11 +182,14 @@ class Panels(QObject):
         shown = [(pane, content) for pane, content in panes if pane is not None and pane.isVisible()]
         focus = QApplication.focusWidget()
         inside = [focus is not None and (pane is focus or pane.isAncestorOf(focus)) for pane, _ in shown]
-        place = inside.index(True) + 1 if True in inside else 0
+        # The last one that has it: a timeline is within its document.
+        place = len(inside) - inside[::-1].index(True) if True in inside else 0
         for _, content in [*shown[place:], *shown[:place]]:
+            if content is None:
+                continue
             views = (
                 [content]
-                if isinstance(content, QAbstractScrollArea)
+                if isinstance(content, (QAbstractScrollArea, Timeline))
                 else content.findChildren(QAbstractScrollArea)
             )
             view = next((each for each in views if each.isVisible() and each.focusPolicy()), None)
@@ -258,6 +267,7 @@ class Panels(QObject):
 
     async def _refresh(self) -> None:
         await self.desk.refresh()
+        self.timelines.refresh()
         for connection in self._workspace.connections:
             self._warn(connection)
 

@@ -31,7 +31,15 @@ _FOR_A_CONNECTION = (
     "aether_desktop.ui.inspection",
     "aether_desktop.ui.navigator",
     "aether_desktop.ui.state_panel",
+    "aether_desktop.ui.timelines",
     "aether_desktop.ui.panels",
+)
+#: What a table has under it once it is shown.
+_FOR_TABLES = (
+    "aether_desktop.models.log_timeline",
+    "aether_desktop.ui.bars_drawing",
+    "aether_desktop.models.stream_timeline",
+    "aether_desktop.ui.steps_drawing",
 )
 #: What is asked for by a command, and is to be there at once.
 _FOR_COMMANDS = (
@@ -87,5 +95,5 @@ def _steps(window: MainWindow) -> Iterator[Callable[[], object]]:
     yield lambda: window.panels
     yield lambda: window.status.facts
     yield lambda: window.namespace_combo
-    for name in _FOR_COMMANDS:
+    for name in (*_FOR_TABLES, *_FOR_COMMANDS):
         yield partial(import_module, name)

@@ -95,6 +95,7 @@ QPushButton[link="true"] {{ border: 2px solid transparent; background: transpare
     padding: 0 4px; text-align: left; font-weight: 600; min-height: {field}px; }}
 QPushButton[link="true"]:hover {{ text-decoration: underline; }}
 QPushButton[link="true"]:focus {{ border-color: {c["accent"]}; padding: 0 4px; }}
+QPushButton[choice="true"]:!checked {{ color: {c["text2"]}; }}
 QPushButton[link="true"]:disabled {{ color: {c["disabled"]}; }}
 QPushButton[start="true"] {{ border-color: {c["line"]}; background: {c["base"]}; padding: 0 17px;
     text-align: left; min-height: {max(54, 2 * font_height + 22)}px; }}

@@ -25,6 +25,7 @@ from aether_engine.event import (
     StoredEvent,
     StoreWarning,
 )
+from aether_engine.moments import TimeCount
 from aether_engine.patterns import check_namespace
 from aether_engine.store.protocols import MAX_BATCH, Publish, Sieve, Sifted
 from aether_engine.store.sqlite_append import Appender
@@ -315,6 +316,14 @@ class SQLiteEventStore:
         """See `ActorDirectory.actor_count`."""
         wanted = ActorRange(prefix, pattern=pattern)
         return await self._backend.run(lambda: self._backend.directory.actor_count(self._namespace, wanted))
+
+    async def count_by_time(self, first: int, last: int, width: int) -> list[TimeCount]:
+        """See `CountsByTime.count_by_time`."""
+        return await self._backend.run(lambda: self._backend.times.counts(self._namespace, first, last, width))
+
+    async def sample_times(self, sequences: Sequence[int], width: int) -> list[TimeCount]:
+        """See `CountsByTime.sample_times`."""
+        return await self._backend.run(lambda: self._backend.times.sample(self._namespace, sequences, width))
 
     def tail(self, *, after_sequence: int | None = None) -> AsyncIterator[list[StoredEvent]]:
         """See `EventLog.tail`."""

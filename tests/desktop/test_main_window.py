@@ -286,12 +286,12 @@ async def test_bytes_that_are_no_text_are_copied_as_bytes(tmp_path: Path) -> Non
 
 async def test_f6_goes_round_the_panes(seen: DrivenWindow, qapp: QApplication) -> None:
     round_trip = []
-    for _ in range(4):
+    for _ in range(5):
         seen.key(Qt.Key.Key_F6)
         focus = qapp.focusWidget()
         assert focus is not None
         round_trip.append(focus.objectName())
-    assert round_trip == ["eventTree", "stateTree", "actorTable", "eventTable"]
+    assert round_trip == ["timeline", "eventTree", "stateTree", "actorTable", "eventTable"]
 
 
 async def test_the_diff_tab_says_what_a_version_changed(seen: DrivenWindow, events: list[dict[str, Any]]) -> None:

@@ -193,7 +193,7 @@ def test_hits_stand_in_the_bars_of_all_events() -> None:
     every = [TimeCount("AB"[n % 2], n * 600, 1, n + 1, n * 600, n * 600) for n in range(1000)]
     histogram.add(every, 1)
     hits.add(every[500:700:2], 1)
-    bars = make_bars(Layer(histogram), hits, 10)
+    bars = make_bars(Layer(histogram), Layer(hits), 10)
     assert bars.has_hits
     assert [bar.hit_total for bar in bars.bars] == [0, 0, 0, 0, 0, 50, 50, 0, 0, 0]
     assert [bar.total for bar in bars.bars] == [100] * 10
