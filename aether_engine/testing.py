@@ -60,6 +60,7 @@ from aether_engine.store.protocols import (
     EventStore,
     EventStoreWithErrors,
     SequenceReader,
+    SnapshotLog,
     SnapshotStore,
     Store,
     StreamIndex,
@@ -752,6 +753,30 @@ class StoreContract(_Contract):
         await store.save_snapshot(ActorSnapshot("order-1", 3, {"try": 1}, moment))
         await store.save_snapshot(ActorSnapshot("order-1", 3, {"try": 2}, moment))
         assert [snapshot.state for snapshot in await store.snapshots("order-1")] == [{"try": 2}]
+
+    async def test_all_snapshots(self, store: Store) -> None:
+        """A `SnapshotLog` lists those of all actors, each version once, as it was saved last, with its bytes."""
+        if not isinstance(store, SnapshotLog):
+            pytest.skip("this store lists the snapshots of one actor only")
+        assert await collect(store.read_snapshots()) == []
+        moment = datetime(2024, 1, 1, tzinfo=UTC)
+        saved: dict[tuple[str, int], ActorSnapshot] = {}
+        for number, actor_id in enumerate(("order-1", "order-10", "a b", "a_b", "order-1", *ODD_ACTOR_IDS)):
+            for version in (9, 2, 2):
+                snapshot = ActorSnapshot(actor_id, version, {"try": number}, moment)
+                saved[actor_id, version] = snapshot
+                await store.save_snapshot(snapshot)
+        for batch_size in (1000, 7):
+            found = await collect(store.read_snapshots(batch_size=batch_size))
+            assert {(one.actor_id, one.version): one.snapshot for one in found} == saved
+            assert len(found) == len(saved)
+            assert all(
+                one.error is None and one.raw == saved[one.actor_id, one.version].to_json() for one in found
+            )
+        for actor_id in ("order-1", "a b", "nobody"):
+            mine = await collect(store.read_snapshots(actor_id=actor_id))
+            assert sorted(one.version for one in mine) == ([] if actor_id == "nobody" else [2, 9])
+            assert {one.actor_id for one in mine} <= {actor_id}
 
     async def test_snapshot_bytes(self, store: Store) -> None:
         """Of a decoded snapshot the very bytes are kept."""

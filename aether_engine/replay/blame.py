@@ -27,6 +27,8 @@ _NOTHING: Final = object()
 # What a node and each of its entries take in memory, in bytes, about.
 _NODE: Final = 500
 _ENTRY: Final = 100
+# Levels that are merged by recursion.
+_PLAIN_DEPTH: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,10 +220,12 @@ class _BlameFold:
     def feed(self, events: Sequence[Event]) -> None:
         raise NotImplementedError
 
+    def step(self, event: Event) -> Any:
+        self.feed((event,))
+        return self.keep()
+
     def each(self, events: Sequence[Event]) -> Iterator[Any]:
-        for event in events:
-            self.feed((event,))
-            yield self.keep()
+        return map(self.step, events)
 
     def keep(self) -> Blame:
         return Blame(self._states.keep(), self._tree.keep())
@@ -251,11 +255,38 @@ class _MergeBlame(_BlameFold):
                         changes[key] = root.changed = version
                         if nodes:
                             nodes.pop(key, None)
-                else:
+                elif kind is not dict or not self._merge_plain(state, root, key, value, version):
                     self._merge_with(root, exact_data(event), version)
                     break
             else:
                 writes.update(dict.fromkeys(event.data, version))
+
+    def _merge_plain(
+        self, parent: dict[str, Any], beside: _Node, name: str, patch: dict[str, Any], version: int, depth: int = 0
+    ) -> bool:
+        """Merge an object into one that is there, up to what may have been decoded inexactly: then False."""
+        if type(parent.get(name)) is not dict or depth > _PLAIN_DEPTH:
+            return False
+        merged = self._merge.own_child(parent, name)
+        node = self._tree.child(beside, name)
+        node.written = version
+        is_done = True
+        for key, value in patch.items():
+            kind = type(value)
+            if kind is str or kind is bool or (kind is int and value):
+                old = merged.get(key, _NOTHING)
+                if type(old) is not kind or old != value:
+                    merged[key] = value
+                    node.changes[key] = node.changed = version
+                    node.nodes.pop(key, None)
+            elif kind is not dict or not self._merge_plain(merged, node, key, value, version, depth + 1):
+                is_done = False
+                break
+        if is_done:
+            node.writes.update(dict.fromkeys(patch, version))
+        if node.changed == version:
+            beside.changed = version
+        return is_done
 
     def _merge_with(self, root: _Node, patch: dict[str, Any], version: int) -> None:
         # A place to be merged, what goes there, its node, and which of these places it lies in.

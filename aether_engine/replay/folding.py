@@ -7,9 +7,10 @@ it copied itself since a state was handed out: what `keep` returned stays as it 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from operator import attrgetter
-from typing import Any, Final, Protocol, TypeVar, runtime_checkable
+from typing import Any, Final, Protocol, TypeVar
 
 from aether_engine.errors import ReducerError
 from aether_engine.event import Event
@@ -30,6 +31,8 @@ _raw_of: Final = attrgetter("_raw")
 # What a container and a member of it take in memory, in bytes, about.
 _CONTAINER: Final = 64
 _MEMBER: Final = 50
+# Levels that are merged by recursion.
+_PLAIN_DEPTH: Final = 20
 
 
 class Fold(Protocol[T_co]):
@@ -44,6 +47,10 @@ class Fold(Protocol[T_co]):
         """Take the next events. Raises `ReducerError`; then those before the event at fault are taken."""
         ...
 
+    def step(self, event: Event) -> Any:
+        """Take the next event; returns the state, which is good until the next one. Raises as `feed` does."""
+        ...
+
     def each(self, events: Sequence[Event]) -> Iterator[Any]:
         """Take the next events one by one; yields the state after each, which is good until the next one."""
         ...
@@ -53,21 +60,24 @@ class Fold(Protocol[T_co]):
         ...
 
 
-@runtime_checkable
-class OwnFold(Protocol):
+class OwnFold(ABC):
     """A reducer that knows a better way of folding than being called for each event."""
 
-    def start(self, state: Any) -> Fold[Any]: ...
+    @abstractmethod
+    def start(self, state: Any) -> Fold[Any]:
+        """A fold that begins with `state`."""
+
+    @abstractmethod
+    def __call__(self, state: Any, event: Event, /) -> Any:
+        """One step, see `Reducer`."""
 
 
 def start_fold(reducer: Reducer, state: Any = NO_STATE) -> Fold[Any]:
     """A fold of `reducer` that begins with `state`, which stays as it is."""
-    if isinstance(reducer, OwnFold):
-        return reducer.start(state)
     for known, fold in _FOLDS:
         if reducer is known:
             return fold(state)
-    return CallFold(reducer, state)
+    return reducer.start(state) if isinstance(reducer, OwnFold) else CallFold(reducer, state)
 
 
 def apply(reducer: Reducer, state: Any, event: Event) -> Any:
@@ -131,10 +141,12 @@ class _InPlaceFold:
     def feed(self, events: Sequence[Event]) -> None:
         raise NotImplementedError
 
+    def step(self, event: Event) -> Any:
+        self.feed((event,))
+        return self._state
+
     def each(self, events: Sequence[Event]) -> Iterator[Any]:
-        for event in events:
-            self.feed((event,))
-            yield self._state
+        return map(self.step, events)
 
     def keep(self) -> Any:
         self._is_own = False
@@ -151,21 +163,41 @@ class MergeFold(_InPlaceFold):
         self._own: dict[int, dict[str, Any]] = {}
 
     def feed(self, events: Sequence[Event]) -> None:
-        if not events:
-            return
+        if events:
+            state, take = self.own_state(), self._take
+            for event in events:
+                take(state, event)
+            self.kept_bytes += size_of(events)
+
+    def step(self, event: Event) -> Any:
         state = self.own_state()
-        for event in events:
-            for key, value in event.data.items():
-                kind = type(value)
-                # Nothing is lost in decoding texts, truths, and numbers that are neither decimals nor 0.
-                if kind is str or kind is bool or (kind is int and value):
-                    state[key] = value
-                elif value is None:
-                    state.pop(key, None)
-                else:
-                    self._merge(state, exact_data(event))
-                    break
-        self.kept_bytes += size_of(events)
+        self._take(state, event)
+        return state
+
+    def _take(self, state: dict[str, Any], event: Event) -> None:
+        for key, value in event.data.items():
+            kind = type(value)
+            # Nothing is lost in decoding texts, truths, and numbers that are neither decimals nor 0.
+            if kind is str or kind is bool or (kind is int and value):
+                state[key] = value
+            elif value is None:
+                state.pop(key, None)
+            elif kind is not dict or not self._merge_plain(state, key, value, 0):
+                self._merge(state, exact_data(event))
+                return
+
+    def _merge_plain(self, parent: dict[str, Any], name: str, patch: dict[str, Any], depth: int) -> bool:
+        """As `_merge_below`, up to something that may have been decoded inexactly: then False."""
+        merged = self.own_child(parent, name)
+        for key, value in patch.items():
+            kind = type(value)
+            if kind is str or kind is bool or (kind is int and value):
+                merged[key] = value
+            elif value is None:
+                merged.pop(key, None)
+            elif kind is not dict or depth > _PLAIN_DEPTH or not self._merge_plain(merged, key, value, depth + 1):
+                return False
+        return True
 
     def _merge(self, state: dict[str, Any], patch: dict[str, Any]) -> None:
         for key, value in patch.items():

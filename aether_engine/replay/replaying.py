@@ -16,8 +16,8 @@ from aether_engine.replay.history import StateHistory
 from aether_engine.replay.reducers import NO_STATE, REDUCERS, Reducer, json_merge
 from aether_engine.store.protocols import EventLog, EventStore, SnapshotStore
 
-#: Bytes of events that are folded at once on the event loop; more is folded in a thread.
-_AT_ONCE: Final = 1 << 15
+# Bytes of events that are folded at once on the event loop: a few milliseconds. More is folded in a thread.
+_AT_ONCE: Final = 1 << 19
 
 
 class ReplayableStore(EventStore, EventLog, SnapshotStore, Protocol):
@@ -103,24 +103,29 @@ async def load_history(
     to_version: int | None = None,
     from_snapshot: bool = False,
     quarantine: Quarantine | None = None,
+    blame: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> StateHistory:
     """All states of an actor up to `to_version` (None = the last), folded; `progress` hears how many there are.
 
     With `from_snapshot` it begins with the best snapshot, as `replay` does, and knows no state before it. Where
-    the reducer fails, `history.failure` says so, and the states before are there. Cancelling ends it between two
-    batches.
+    the reducer fails, `history.failure` says so, and the states before are there. With `blame` it is quick to tell
+    who set a value. Cancelling ends it between two batches.
     """
     snapshot = None
     if from_snapshot:
         latest = await store.get_latest_version(actor_id)
         snapshot = await best_snapshot(store, actor_id, latest if to_version is None else min(to_version, latest))
-    history = StateHistory(reducer=reducer, quarantine=quarantine, snapshot=snapshot)
+    history = StateHistory(reducer=reducer, quarantine=quarantine, snapshot=snapshot, blame=blame)
     start = 0 if snapshot is None else snapshot.version + 1
+    is_foreign = reducer not in REDUCERS.values()
     async for batch in store.read_actor(actor_id, from_version=start):
         wanted = [stored for stored in batch if to_version is None or _is_up_to(to_version, stored.event)]
         history.extend(wanted)
-        await asyncio.to_thread(history.fold)
+        if is_foreign or sum(len(stored.raw) for stored in wanted) > _AT_ONCE:
+            await asyncio.to_thread(history.fold)
+        else:
+            history.fold()
         if progress is not None:
             progress(len(history.stream))
         if len(wanted) < len(batch):

@@ -29,6 +29,7 @@ from aether_engine.errors import (
 )
 from aether_engine.event import Event
 from aether_engine.replay.exact import loads_exactly
+from aether_engine.replay.folding import OwnFold
 from aether_engine.replay.reducer_process import ProcessEndedError, ReducerLimits, ReducerProcess
 
 #: Largest file that is taken for a reducer, in bytes.
@@ -65,7 +66,7 @@ class ReducerFile:
         return ReducerFile(str(place), source, hashlib.sha256(source).hexdigest())
 
 
-class UserReducer:
+class UserReducer(OwnFold):
     """The reducer in a file. A context manager; whoever makes it closes it.
 
     The process is started when it is needed, and again after it ended. One thread at a time is served; `stop` and
@@ -316,6 +317,10 @@ class UserFold:
             self._take(state)
             if error is not None:
                 raise error
+
+    def step(self, event: Event) -> Any:
+        self.feed((event,))
+        return self.keep()
 
     def each(self, events: Sequence[Event]) -> Iterator[Any]:
         for start in range(0, len(events), _EACH_AT_ONCE):

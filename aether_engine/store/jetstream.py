@@ -14,7 +14,12 @@ from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine, S
 from typing import Final, TypeVar
 
 from aether_engine.codec import decode_event, decode_snapshot, encode_event, encode_snapshot
-from aether_engine.errors import InvalidEventError, ReadOnlyError, StoreUnavailableError
+from aether_engine.errors import (
+    InvalidEventError,
+    MisplacedEventError,
+    ReadOnlyError,
+    StoreUnavailableError,
+)
 from aether_engine.event import (
     ActorInfo,
     ActorOrder,
@@ -26,7 +31,7 @@ from aether_engine.event import (
     StoreWarning,
 )
 from aether_engine.store.jetstream_actors import ActorIndex
-from aether_engine.store.jetstream_api import Api, StreamInfo
+from aether_engine.store.jetstream_api import Api, Message, StreamInfo
 from aether_engine.store.jetstream_bulk import Load
 from aether_engine.store.jetstream_heads import Heads
 from aether_engine.store.jetstream_locks import SubjectLocks
@@ -37,7 +42,7 @@ from aether_engine.store.jetstream_refusals import Save
 from aether_engine.store.jetstream_stream import check_owner, create, drift
 from aether_engine.store.jetstream_tail import JetStreamTail
 from aether_engine.store.jetstream_writer import StreamGoneError, StreamWriter
-from aether_engine.store.protocols import MAX_BATCH, Publish
+from aether_engine.store.protocols import MAX_BATCH, Publish, StoredSnapshot
 
 # How often a save that finds its stream gone makes it again before it gives up.
 _REBIRTHS: Final = 3
@@ -186,6 +191,47 @@ class JetStreamEventStore:
                     if snapshot.actor_id == actor_id:
                         by_version[snapshot.version] = snapshot
         return [by_version[version] for version in sorted(by_version)]
+
+    async def read_snapshots(
+        self, *, actor_id: str | None = None, batch_size: int = 1000
+    ) -> AsyncIterator[list[StoredSnapshot]]:
+        opened = await self._open()
+        if opened is None:
+            return
+        if actor_id is None:
+            subject = self._layout.all_snapshots(self._stream)
+        else:
+            subject = self._layout.snapshot_subject(self._stream, actor_id)
+        # A snapshot is replaced by a later message: which one is the last is known at the end.
+        last: dict[tuple[str, int], int] = {}
+        async for messages in opened.reader.on_subject(subject):
+            for message in messages:
+                stored = self._stored_snapshot(message)
+                if stored.snapshot is not None:
+                    last[stored.actor_id, stored.version] = message.sequence
+        async for messages in opened.reader.on_subject(subject):
+            page = [
+                stored
+                for message in messages
+                for stored in (self._stored_snapshot(message),)
+                if (stored.snapshot is None or last.get((stored.actor_id, stored.version)) == message.sequence)
+                and (actor_id is None or stored.actor_id == actor_id)
+            ]
+            for start in range(0, len(page), max(batch_size, 1)):
+                yield page[start : start + max(batch_size, 1)]
+                await asyncio.sleep(0)
+
+    def _stored_snapshot(self, message: Message) -> StoredSnapshot:
+        token = self._layout.actor_token(message.subject)
+        try:
+            snapshot = decode_snapshot(message.data)
+            belongs = self._layout.snapshot_subject(self._stream, snapshot.actor_id)
+        except InvalidEventError as error:
+            return StoredSnapshot(token, 0, message.data, None, error)
+        if belongs != message.subject:
+            misplaced = MisplacedEventError("subject", message.subject, snapshot.actor_id)
+            return StoredSnapshot(token, snapshot.version, message.data, None, misplaced)
+        return StoredSnapshot(snapshot.actor_id, snapshot.version, message.data, snapshot, None)
 
     async def last_sequence(self) -> int:
         opened = await self._open()

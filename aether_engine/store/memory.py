@@ -34,7 +34,7 @@ from aether_engine.event import (
 )
 from aether_engine.patterns import check_namespace
 from aether_engine.store.listing import first_of, least, matching, span
-from aether_engine.store.protocols import MAX_BATCH, Publish
+from aether_engine.store.protocols import MAX_BATCH, Publish, StoredSnapshot
 from aether_engine.store.tailing import Changes, LogTail
 
 MEMORY_URL: Final = "memory://"
@@ -201,6 +201,24 @@ class InMemoryEventStore:
         self._check_open()
         by_version = self._snapshots.get(actor_id, {})
         return [decode_snapshot(by_version[version]) for version in sorted(by_version)]
+
+    async def read_snapshots(
+        self, *, actor_id: str | None = None, batch_size: int = 1000
+    ) -> AsyncIterator[list[StoredSnapshot]]:
+        self._check_open()
+        actors = self._snapshots if actor_id is None else {actor_id: self._snapshots.get(actor_id, {})}
+        found = [
+            (name, version, raw)
+            for name, by_version in sorted(actors.items())
+            for version, raw in sorted(by_version.items())
+        ]
+        for start in range(0, len(found), max(batch_size, 1)):
+            self._check_open()
+            yield [
+                StoredSnapshot(name, version, raw, decode_snapshot(raw), None)
+                for name, version, raw in found[start : start + max(batch_size, 1)]
+            ]
+            await asyncio.sleep(0)
 
     async def last_sequence(self) -> int:
         self._check_open()

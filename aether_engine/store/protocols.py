@@ -165,6 +165,32 @@ class StreamIndex(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class StoredSnapshot:
+    """A snapshot as it is stored. Exactly one of `snapshot` and `error` is set.
+
+    `actor_id` and `version` are those it is stored under, "" and 0 where that is not known; `raw` are its bytes,
+    empty where they are lost.
+    """
+
+    actor_id: str
+    version: int
+    raw: bytes
+    snapshot: ActorSnapshot | None
+    error: Exception | None
+
+
+@runtime_checkable
+class SnapshotLog(Protocol):
+    """Stores that list the snapshots of all actors, damaged ones included."""
+
+    def read_snapshots(
+        self, *, actor_id: str | None = None, batch_size: int = 1000
+    ) -> AsyncIterator[list[StoredSnapshot]]:
+        """Every snapshot of the namespace, or of one actor, that is stored now; of each version the latest one."""
+        ...
+
+
 @runtime_checkable
 class BulkWriter(Protocol):
     """Stores that can take a load of any length as one: all of it or nothing."""

@@ -27,7 +27,7 @@ from aether_engine.event import (
 )
 from aether_engine.moments import TimeCount
 from aether_engine.patterns import check_namespace
-from aether_engine.store.protocols import MAX_BATCH, Publish, Sieve, Sifted
+from aether_engine.store.protocols import MAX_BATCH, Publish, Sieve, Sifted, StoredSnapshot
 from aether_engine.store.sqlite_append import Appender
 from aether_engine.store.sqlite_batches import Batches, Shielded, WatchedChanges
 from aether_engine.store.sqlite_bulk import BulkSave
@@ -39,6 +39,7 @@ from aether_engine.store.sqlite_reader import Reader
 from aether_engine.store.sqlite_saved import encode_all, encode_checked
 from aether_engine.store.sqlite_scan import Scanner
 from aether_engine.store.sqlite_sifting import Sifter
+from aether_engine.store.sqlite_snapshots import BEFORE_ALL
 from aether_engine.store.sqlite_times import TimeCounter
 from aether_engine.store.sqlite_writer import Writer
 from aether_engine.store.tailing import LogTail
@@ -353,6 +354,19 @@ class SQLiteEventStore:
         return await self._backend.run(
             lambda: self._backend.reader.snapshots(self._namespace, actor_id, latest_only=False)
         )
+
+    async def read_snapshots(
+        self, *, actor_id: str | None = None, batch_size: int = 1000
+    ) -> AsyncIterator[list[StoredSnapshot]]:
+        """See `SnapshotLog.read_snapshots`."""
+        reader, after = self._backend.reader, BEFORE_ALL
+        while page := await self._backend.run(
+            partial(reader.snapshot_page, self._namespace, actor_id, after, max(batch_size, 1))
+        ):
+            yield page
+            if not page[-1].actor_id:
+                return  # what it would go on behind is not known
+            after = page[-1].actor_id, page[-1].version
 
     def _look_up_last_sequence(self) -> int:
         return self._backend.reader.last_sequence(self._namespace)

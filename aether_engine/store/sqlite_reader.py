@@ -15,6 +15,7 @@ from typing import Any, Final, TypeVar
 
 from aether_engine.errors import CorruptStoreError
 from aether_engine.event import ActorSnapshot, StoredEvent
+from aether_engine.store.protocols import StoredSnapshot
 from aether_engine.store.sqlite_connections import FileAbsentError, ReadConnections
 from aether_engine.store.sqlite_file import RawFile, beside, is_corruption, translate
 from aether_engine.store.sqlite_rows import (
@@ -32,7 +33,7 @@ from aether_engine.store.sqlite_rows import (
 )
 from aether_engine.store.sqlite_salvage import Salvage
 from aether_engine.store.sqlite_schema import SEQUENCE_MASK, first_position
-from aether_engine.store.sqlite_snapshots import decode_snapshots
+from aether_engine.store.sqlite_snapshots import decode_snapshots, read_page
 
 T = TypeVar("T")
 
@@ -92,6 +93,16 @@ class Reader:
             return decode_snapshots(connection, namespace, actor_id, latest_only=latest_only)
 
         return self.run(job, [])
+
+    def snapshot_page(
+        self, name: str, actor_id: str | None, after: tuple[str, int], limit: int
+    ) -> list[StoredSnapshot]:
+        """Snapshots behind one, by actor and version, damaged ones included."""
+        namespace = self.namespace_id(name)
+        if namespace is None or (actor_id is not None and not is_text(actor_id)):
+            return []
+        number: int = namespace
+        return self.run(lambda connection: read_page(connection, number, actor_id, after, limit), [])
 
     # What the cursors below are made of.
 
