@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("event", "errors"),
-    ("codec", "large_events", "projection", "patterns", "lossless", "moments", "urls"),
+    ("codec", "json_pieces", "large_events", "projection", "patterns", "lossless", "moments", "urls"),
     ("store", "bus", "nats_bus"),
     ("replay", "audit", "query", "trace", "trace_memory", "time_bars", "timeline", "transfer"),
     ("engine",),

@@ -6,10 +6,11 @@ from typing import Any, Final
 
 from PySide6.QtCore import QObject, QThreadPool, Signal
 
+from aether_desktop.models.large_diff import CancelledError, diff_large
 from aether_desktop.models.state_diff import StateDiffModel, diff_documents
 from aether_engine.replay import Change
 
-#: Bytes of both documents up to which they are compared at once.
+#: Bytes of both documents up to which they are compared at once and as a whole.
 _AT_ONCE: Final = 1 << 16
 
 
@@ -25,6 +26,7 @@ class EventDiff(QObject):
         self.model = StateDiffModel(self)
         self.problem = ""
         self.is_comparing = False
+        self.are_more = False
         self._asked = 0
         self._versions = (0, 0)
         self._pool = QThreadPool(self)
@@ -36,29 +38,41 @@ class EventDiff(QObject):
         self._asked += 1
         self._versions = (old_version, new_version)
         asked = self._asked
-        if len(old) + len(new) <= _AT_ONCE:
+        size = len(old) + len(new)
+        if size <= _AT_ONCE:
             self._show((asked, *_compare(old, new)))
             return
         self.model.clear()
-        self.problem = ""
+        self.problem, self.are_more = "", False
         self.is_comparing = True
         self.changed.emit()
-        self._pool.start(lambda: self._found.emit((asked, *_compare(old, new))))
+        self._pool.start(lambda: self._compare_large(asked, old, new))
 
     def clear(self) -> None:
-        """Show nothing."""
+        """Show nothing, and let go of a comparison that goes on."""
         self._asked += 1
         self.is_comparing = False
-        self.problem = ""
+        self.problem, self.are_more = "", False
         self.model.clear()
         self.changed.emit()
 
-    def _show(self, found: tuple[int, list[Change], Any, str]) -> None:
-        asked, changes, new, problem = found
+    def _compare_large(self, asked: int, old: bytes, new: bytes) -> None:
+        """Compare in a worker thread."""
+        try:
+            found = diff_large(old, new, lambda: self._asked != asked)
+        except CancelledError:
+            return
+        except (ValueError, RecursionError) as error:
+            self._found.emit((asked, [], None, f"The two cannot be compared: {error}.", False))
+        else:
+            self._found.emit((asked, found.changes, None, "", found.are_more))
+
+    def _show(self, found: tuple[int, list[Change], Any, str, bool]) -> None:
+        asked, changes, new, problem, are_more = found
         if asked != self._asked:
             return
         self.is_comparing = False
-        self.problem = problem
+        self.problem, self.are_more = problem, are_more
         old_version, new_version = self._versions
         self.model.set_changes(
             changes, new, old_version=old_version, new_version=new_version, headers=("Path", "Value", "Version")
@@ -66,9 +80,9 @@ class EventDiff(QObject):
         self.changed.emit()
 
 
-def _compare(old: bytes, new: bytes) -> tuple[list[Change], Any, str]:
+def _compare(old: bytes, new: bytes) -> tuple[list[Change], Any, str, bool]:
     try:
         changes, after = diff_documents(old, new)
     except (ValueError, RecursionError) as error:
-        return [], None, f"The two cannot be compared: {error}."
-    return changes, after, ""
+        return [], None, f"The two cannot be compared: {error}.", False
+    return changes, after, "", False

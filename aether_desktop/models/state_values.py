@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, Final
 
-from aether_desktop.models.tree_roles import PREVIEW_LENGTH, ValueKind, child_path, count_text
+from aether_desktop.models.tree_roles import PREVIEW_LENGTH, ValueKind, child_path, count_text, preview
 from aether_engine import codec
 
 Path = tuple[str | int, ...]
 
 _LEAVES_COUNTED: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenValue:
+    """A value of megabytes that stays as it is written."""
+
+    raw: bytes
 
 
 def path_text(path: Path) -> str:
@@ -23,11 +31,16 @@ def path_text(path: Path) -> str:
 
 def value_bytes(value: Any) -> bytes:
     """The JSON of a value, whole, with every number as it was stored."""
+    if isinstance(value, WrittenValue):
+        return value.raw
     return codec.dumps(value)
 
 
 def preview_value(value: Any) -> str:
     """A value as a cell shows it: containers as their count, long texts with their length behind them."""
+    if isinstance(value, WrittenValue):
+        first, size = value.raw[:1], f"{len(value.raw):,} bytes"
+        return f"{{ {size} }}" if first == b"{" else f"[ {size} ]" if first == b"[" else preview(value.raw)
     if isinstance(value, (dict, list, tuple)):
         return count_text(len(value), isinstance(value, dict))
     if isinstance(value, str) and len(value) > PREVIEW_LENGTH:
@@ -40,6 +53,8 @@ def preview_value(value: Any) -> str:
 
 def kind_of(value: Any) -> ValueKind:
     """How a value is coloured."""
+    if isinstance(value, WrittenValue):
+        return ValueKind.STRING if value.raw[:1] == b'"' else ValueKind.CONTAINER
     if isinstance(value, str):
         return ValueKind.STRING
     if value is None or isinstance(value, bool):

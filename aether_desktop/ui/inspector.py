@@ -329,6 +329,8 @@ class Inspector(QWidget):
                 if not count
                 else f"{count:,} {'value differs' if count == 1 else 'values differ'}"
             )
+            if self._difference.are_more:
+                found = f"More than {count:,} values differ, the first {count:,} are listed"
             text = f"{found}. {model.unchanged_text}" if model.unchanged_text else f"{found}."
         self._diff_footer.label.set_text(text)
         self._diff_footer.action.setVisible(bool(model.unchanged_text) and self._previous is not None)
