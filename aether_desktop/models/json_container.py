@@ -13,6 +13,8 @@ from aether_engine.lossless import ScanError, Span
 
 #: Seconds of reading before the event loop gets its turn.
 _SLICE: Final = 0.006
+#: Members up to which all of a container can be rows: a tree view lays out every row anew with every change.
+LOADED_AT_MOST: Final = 5000
 #: Bytes of a container that is read in one go, whatever else the machine is doing: a few milliseconds of work.
 _AT_ONCE: Final = 1 << 16
 
@@ -24,18 +26,20 @@ def slice_end(size: int = _AT_ONCE + 1) -> float:
 
 @dataclass(slots=True, eq=False)
 class OpenContainer:
-    """A container that was opened. Its rows are its first `shown` members and, if `note` is set, one note.
+    """A container that was opened, and which of its members are rows: `shown` of them from `first` on.
 
-    `parent` and `row` say which row it is, by the number of the container it is in.
+    Before them stands a note where `first` is not the first of all, behind them one where `note` is set. `parent`
+    and `member` say which member it is, by the number of the container it is in.
     """
 
     parent: int
-    row: int
+    member: int
     span: Span
     members: Members
     steps: Steps | None
     position: int = 0
     limit: int = SHOWN_AT_ONCE
+    first: int = 0
     shown: int = 0
     note: Note | None = None
     problem: str = ""
@@ -43,7 +47,21 @@ class OpenContainer:
     @property
     def rows(self) -> int:
         """How many rows there are."""
-        return self.shown + (self.note is not None)
+        return (self.first > 0) + self.shown + (self.note is not None)
+
+    def member_at(self, row: int) -> int:
+        """The member in a row, -1 for a note."""
+        place = row - (self.first > 0)
+        return self.first + place if 0 <= place < self.shown else -1
+
+    def row_of(self, member: int) -> int:
+        """The row of a member, -1 while it is not shown."""
+        place = member - self.first
+        return place + (self.first > 0) if 0 <= place < self.shown else -1
+
+    def note_at(self, row: int) -> Note | None:
+        """The note in a row that is no member."""
+        return Note.EARLIER if self.first > 0 and row == 0 else self.note
 
     def read(self, deadline: float) -> None:
         """Read on until the container is done or broken, or the time is over."""
@@ -60,9 +78,10 @@ class OpenContainer:
 
     def wanted(self) -> tuple[int, Note | None]:
         """How many members and which note there should be now."""
-        shown = min(len(self.members), self.limit)
+        found = len(self.members)
+        shown = min(found - self.first, self.limit)
         if self.steps is not None:
             return shown, Note.READING
-        if shown < len(self.members):
-            return shown, Note.LOAD_ALL
+        if self.first + shown < found:
+            return shown, Note.LOAD_ALL if found <= LOADED_AT_MOST else Note.LATER
         return shown, Note.PROBLEM if self.problem else None

@@ -37,6 +37,9 @@ _NEXT: Final = re.compile(rb"[ \t\r\n]*+,[ \t\r\n]*+")
 _SPACE: Final = re.compile(rb"[ \t\r\n]*+")
 _KINDS: Final = tuple(Kind)
 _CODE: Final = {kind: code for code, kind in enumerate(_KINDS)}
+# Objects and arrays are the first two kinds.
+_LAST_CONTAINER: Final = max(_CODE[Kind.OBJECT], _CODE[Kind.ARRAY])
+_CLOSING: Final = b"]}"
 _MEMBERS_PER_SLICE: Final = 256
 _STEPS_PER_SLICE: Final = 32
 _BYTES_PER_SLICE: Final = 1 << 18
@@ -68,6 +71,17 @@ class Members:
     def value(self, row: int) -> Span:
         """The value of a member."""
         return Span(_KINDS[self._kinds[row]], self._starts[row], self._ends[row])
+
+    def may_be_opened(self, row: int, raw: bytes) -> bool:
+        """Whether the value is an object or array that holds something. A view asks this very often."""
+        if self._kinds[row] > _LAST_CONTAINER:
+            return False
+        start = self._starts[row]
+        # White space is the only thing that makes this hard.
+        following = raw[start + 1]
+        if following > 0x20:
+            return following not in _CLOSING
+        return not is_empty(raw, self.value(row))
 
     def key(self, row: int) -> tuple[int, int]:
         """First byte of a member's key (its quote) and the byte behind it; equal for an item of an array."""

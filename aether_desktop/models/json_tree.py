@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, QPersistentModelIndex, Qt, QTimer, Signal
 
-from aether_desktop.models.json_container import OpenContainer, slice_end
-from aether_desktop.models.json_scan import Members, is_empty, scan_container, scan_document
+from aether_desktop.models.json_container import LOADED_AT_MOST, OpenContainer, slice_end
+from aether_desktop.models.json_scan import Members, scan_container, scan_document
 from aether_desktop.models.tree_roles import (
     SHOWN_AT_ONCE,
     Note,
@@ -31,6 +31,9 @@ _NOWHERE: Final = QModelIndex()
 #: Bytes of a closed container up to which its members are counted for its summary.
 _COUNTED: Final = 1 << 14
 _ROOT: Final = 0
+# Joining flags takes longer than all else that a view wants to know of a row.
+_OPENABLE: Final = Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemIsEnabled
+_LEAF: Final = _OPENABLE | Qt.ItemFlag.ItemNeverHasChildren
 _KINDS: Final = {
     Kind.OBJECT: ValueKind.CONTAINER,
     Kind.ARRAY: ValueKind.CONTAINER,
@@ -120,8 +123,7 @@ class JsonTreeModel(QAbstractItemModel):
     def parent(self, index: Index = _NOWHERE) -> QModelIndex:  # type: ignore[override]  # QObject.parent, overloaded
         if not index.isValid() or index.internalId() == _ROOT:
             return QModelIndex()
-        container = self._containers[index.internalId()]
-        return self.createIndex(container.row, 0, container.parent)
+        return self._index_of(index.internalId())
 
     def rowCount(self, parent: Index = _NOWHERE) -> int:
         if parent.column() > 0:
@@ -137,13 +139,14 @@ class JsonTreeModel(QAbstractItemModel):
             return self.rowCount() > 0
         if parent.column() > 0:
             return False
-        span = self._span(parent)
-        return span is not None and _is_container(span) and not is_empty(self._raw, span)
+        container = self._containers[parent.internalId()]
+        member = container.member_at(parent.row())
+        return member >= 0 and container.members.may_be_opened(member, self._raw)
 
     def canFetchMore(self, parent: Index) -> bool:
-        if self._changing or not parent.isValid():
+        if self._changing or not parent.isValid() or self._number_of(parent) is not None:
             return False
-        return self.hasChildren(parent) and self._number_of(parent) is None
+        return self.hasChildren(parent)
 
     def fetchMore(self, parent: Index) -> None:
         if not self.canFetchMore(parent):
@@ -152,14 +155,15 @@ class JsonTreeModel(QAbstractItemModel):
         assert span is not None
         members = Members()
         steps = scan_container(self._raw, span.kind, span.start, members)
-        container = OpenContainer(parent.internalId(), parent.row(), span, members, steps, span.start)
+        member = self._containers[parent.internalId()].member_at(parent.row())
+        container = OpenContainer(parent.internalId(), member, span, members, steps, span.start)
         was_reading = self.is_reading
         container.read(slice_end(span.end - span.start))
         shown, note = container.wanted()
         # Opened before the rows come: the view asks for their parents while they are inserted.
         number = len(self._containers)
         self._containers.append(container)
-        self._opened[parent.internalId(), parent.row()] = number
+        self._opened[parent.internalId(), member] = number
         self._insert(number, shown, note)
         if container.steps is not None:
             self._pending.append(number)
@@ -171,12 +175,12 @@ class JsonTreeModel(QAbstractItemModel):
         if not index.isValid():
             return None
         container = self._containers[index.internalId()]
-        row = index.row()
-        if row >= container.shown:
-            return self._note_data(container, index.column(), role)
+        member = container.member_at(index.row())
+        if member < 0:
+            return self._note_data(container, container.note_at(index.row()), index.column(), role)
         if role == Qt.ItemDataRole.DisplayRole:
-            return self._field(container, row) if index.column() == self.FIELD else self._value_text(index)
-        span = container.members.value(row)
+            return self._field(container, member) if index.column() == self.FIELD else self._value_text(index)
+        span = container.members.value(member)
         match role:
             case TreeRole.KIND:
                 return _KINDS[span.kind]
@@ -203,13 +207,12 @@ class JsonTreeModel(QAbstractItemModel):
     def flags(self, index: Index) -> Qt.ItemFlag:
         if not index.isValid():
             return Qt.ItemFlag.NoItemFlags
-        flags = Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemIsEnabled
-        return flags if self.hasChildren(index) else flags | Qt.ItemFlag.ItemNeverHasChildren
+        return _OPENABLE if self.hasChildren(index) else _LEAF
 
     # Places
 
     def index_at(self, offset: int) -> QModelIndex:
-        """The innermost node whose key or value holds the byte `offset`; opens what is on the way to it.
+        """The innermost node whose key or value holds the byte `offset`; opens and shows what is on the way to it.
 
         Stops above a container that takes longer to read: then the container is the answer.
         """
@@ -217,16 +220,11 @@ class JsonTreeModel(QAbstractItemModel):
         number: int | None = _ROOT if self._containers else None
         while number is not None:
             container = self._containers[number]
-            row = container.members.at(offset)
-            if row < 0:
+            member = container.members.at(offset)
+            if member < 0 or not self._show(number, member):
                 break
-            if row >= container.shown:
-                if container.steps is not None or row > SHOWN_AT_ONCE * 100:
-                    break
-                container.limit = max(container.limit, row + 1)
-                self._adjust(number)
-            found = self.createIndex(row, 0, number)
-            value = container.members.value(row)
+            found = self.createIndex(container.row_of(member), 0, number)
+            value = container.members.value(member)
             if not value.start <= offset < value.end:
                 break
             if self.canFetchMore(found):
@@ -235,11 +233,52 @@ class JsonTreeModel(QAbstractItemModel):
         return found
 
     def load_all(self, note: Index) -> None:
-        """Show every member of the container that the note row `note` belongs to."""
-        if note.isValid() and note.data(TreeRole.NOTE) == Note.LOAD_ALL:
-            number = note.internalId()
-            self._containers[number].limit = 1 << 31
+        """Do what the note row `note` offers: show all members of its container, or those before or behind."""
+        if not note.isValid():
+            return
+        number = note.internalId()
+        container = self._containers[number]
+        match note.data(TreeRole.NOTE):
+            case Note.LOAD_ALL:
+                container.limit = LOADED_AT_MOST
+                self._adjust(number)
+            case Note.EARLIER:
+                self._move(number, max(0, container.first - SHOWN_AT_ONCE))
+            case Note.LATER:
+                self._move(number, container.first + container.shown)
+
+    def _show(self, number: int, member: int) -> bool:
+        """Have a member among the rows; False where that takes longer."""
+        container = self._containers[number]
+        if container.row_of(member) >= 0:
+            return True
+        if container.steps is not None:
+            return False
+        if len(container.members) <= LOADED_AT_MOST:
+            container.limit = max(container.limit, member + 1)
             self._adjust(number)
+        else:
+            # As a page of a book: the same members stand together wherever one comes from.
+            self._move(number, member - member % SHOWN_AT_ONCE)
+        return True
+
+    def _move(self, number: int, first: int) -> None:
+        """Show other members of a large container in the place of those shown."""
+        container = self._containers[number]
+        parent = self._index_of(number)
+        self._changing = True
+        self.beginRemoveRows(parent, 0, container.rows - 1)
+        container.first, container.shown, container.note = 0, 0, None
+        self.endRemoveRows()
+        container.limit = SHOWN_AT_ONCE
+        shown = min(len(container.members) - first, container.limit)
+        note = Note.LATER if first + shown < len(container.members) else None
+        if note is None and container.problem:
+            note = Note.PROBLEM
+        self.beginInsertRows(parent, 0, (first > 0) + shown + (note is not None) - 1)
+        container.first, container.shown, container.note = first, shown, note
+        self.endInsertRows()
+        self._changing = False
 
     # Reading in slices
 
@@ -269,13 +308,13 @@ class JsonTreeModel(QAbstractItemModel):
         if container.note is not None and (note is None or shown > container.shown):
             # It is the last row and its words change with the rows above it.
             self._changing = True
-            self.beginRemoveRows(parent, container.shown, container.shown)
+            self.beginRemoveRows(parent, container.rows - 1, container.rows - 1)
             container.note = None
             self.endRemoveRows()
             self._changing = False
         self._insert(number, shown, note)
         if container.note is not None:
-            last = self.createIndex(container.shown, 0, number)
+            last = self.createIndex(container.rows - 1, 0, number)
             self.dataChanged.emit(last, last.siblingAtColumn(self.VALUE))
 
     def _insert(self, number: int, shown: int, note: Note | None) -> None:
@@ -285,7 +324,8 @@ class JsonTreeModel(QAbstractItemModel):
         new_note = note is not None and container.note is None
         if more or new_note:
             self._changing = True
-            self.beginInsertRows(parent, container.shown, container.shown + more - 1 + new_note)
+            end = container.rows
+            self.beginInsertRows(parent, end, end + more - 1 + new_note)
             container.shown = shown
             container.note = note
             self.endInsertRows()
@@ -297,17 +337,20 @@ class JsonTreeModel(QAbstractItemModel):
     def _number_of(self, index: Index) -> int | None:
         if not index.isValid():
             return _ROOT if self._containers else None
-        return self._opened.get((index.internalId(), index.row()))
+        container = index.internalId()
+        return self._opened.get((container, self._containers[container].member_at(index.row())))
 
     def _index_of(self, number: int) -> QModelIndex:
         if number == _ROOT:
             return QModelIndex()
         container = self._containers[number]
-        return self.createIndex(container.row, 0, container.parent)
+        row = self._containers[container.parent].row_of(container.member)
+        return self.createIndex(row, 0, container.parent) if row >= 0 else QModelIndex()
 
     def _span(self, index: Index) -> Span | None:
         container = self._containers[index.internalId()]
-        return container.members.value(index.row()) if index.row() < container.shown else None
+        member = container.member_at(index.row())
+        return container.members.value(member) if member >= 0 else None
 
     def _key(self, container: OpenContainer, row: int) -> str | int:
         start, end = container.members.key(row)
@@ -341,7 +384,7 @@ class JsonTreeModel(QAbstractItemModel):
         if number is not None:
             opened = self._containers[number]
             return len(opened.members) if opened.steps is None and not opened.problem else None
-        key = (index.internalId(), index.row())
+        key = (index.internalId(), self._containers[index.internalId()].member_at(index.row()))
         if key not in self._counts:
             if span.end - span.start > _COUNTED:
                 return None
@@ -355,13 +398,14 @@ class JsonTreeModel(QAbstractItemModel):
         return self._counts[key]
 
     def _path(self, index: Index) -> str:
-        number, row = index.internalId(), index.row()
+        number = index.internalId()
+        member = self._containers[number].member_at(index.row())
         keys: list[str | int] = []
         while number >= 0:
             container = self._containers[number]
             if not (number == _ROOT and self._is_scalar_document(container)):
-                keys.append(self._key(container, row))
-            number, row = container.parent, container.row
+                keys.append(self._key(container, member))
+            number, member = container.parent, container.member
         path = ""
         for key in reversed(keys):
             path = child_path(path, key)
@@ -373,17 +417,24 @@ class JsonTreeModel(QAbstractItemModel):
             return place
         return f"{preview(self._raw[span.start : span.end])}\n{place}"
 
-    def _note_data(self, container: OpenContainer, column: int, role: int) -> Any:
+    def _note_data(self, container: OpenContainer, note: Note | None, column: int, role: int) -> Any:
         if role == TreeRole.NOTE:
-            return container.note
+            return note
         if role == TreeRole.KIND:
             return ValueKind.NOTE
         if role not in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole):
             return None
-        match container.note:
+        total, first = len(container.members), container.first
+        behind = first + container.shown
+        match note:
             case Note.LOAD_ALL:
-                total = len(container.members)
                 texts = (f"{container.shown:,} of {total:,} shown", f"Load all {total:,}")
+            case Note.EARLIER:
+                before = min(first, SHOWN_AT_ONCE)
+                texts = (f"{first:,} before", f"Show the {before:,} before")
+            case Note.LATER:
+                after = min(total - behind, SHOWN_AT_ONCE)
+                texts = (f"{container.shown:,} of {total:,} shown", f"Show the next {after:,}")
             case Note.READING:
                 read = container.position - container.span.start
                 texts = ("Reading…", f"{read:,} of {container.span.end - container.span.start:,} bytes")

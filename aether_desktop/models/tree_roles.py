@@ -68,11 +68,18 @@ class Mark(StrEnum):
     CHANGED = "~"
 
 
+#: Notes that do something when they are activated.
+NOTES_TO_ACTIVATE: Final = frozenset({"load all", "earlier", "later"})
+
+
 class Note(StrEnum):
     """Rows that speak about the document."""
 
     LOAD_ALL = "load all"
     """Activating the row shows the rest."""
+    EARLIER = "earlier"
+    LATER = "later"
+    """Activating the row shows the members before or behind those that are shown, in their place."""
     READING = "reading"
     PROBLEM = "problem"
 

@@ -38,7 +38,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from aether_desktop.models.tree_roles import Mark, Note, TreeRole, ValueKind, written
+from aether_desktop.models.tree_roles import NOTES_TO_ACTIVATE, Mark, Note, TreeRole, ValueKind, written
 from aether_desktop.ui.cell_text import CellFont
 from aether_desktop.ui.icons import icon, pixmap
 from aether_desktop.ui.safe_text import plain_tooltip, visible
@@ -51,6 +51,8 @@ _PADDING: Final = 8
 _INDENT: Final = 16
 _CHEVRON: Final = 12
 _BAR: Final = 3
+#: Room that the name of a deep row has at least.
+_NAME_ROOM: Final = 72
 #: Rows that are opened unasked, in all.
 _OPENED: Final = 60
 #: Levels below the top that are opened unasked.
@@ -109,7 +111,7 @@ class JsonDelegate(QStyledItemDelegate):
         else:
             font, color = self._mono, self._value_color(index)
             if index.data(TreeRole.NOTE):
-                font = self._strong if index.data(TreeRole.NOTE) == Note.LOAD_ALL else self._body
+                font = self._strong if index.data(TreeRole.NOTE) in NOTES_TO_ACTIVATE else self._body
         mode = Qt.TextElideMode.ElideRight
         if index.column() == 0 and not index.data(TreeRole.NOTE):
             mode = Qt.TextElideMode.ElideMiddle
@@ -150,7 +152,7 @@ class JsonDelegate(QStyledItemDelegate):
                 return theme.text2
             case ValueKind.NOTE:
                 note = index.data(TreeRole.NOTE)
-                if note == Note.LOAD_ALL:
+                if note in NOTES_TO_ACTIVATE:
                     return theme.accent
                 return theme.corrupted.text if note == Note.PROBLEM else theme.text2
         return theme.text
@@ -186,6 +188,8 @@ class JsonView(QTreeView):
         self._closed: set[str] = set()
         self._restoring = False
         self._kept = (0, 0, "")
+        # The width of the first column before it grew for deep names, None while it has not.
+        self._usual_width: int | None = None
         setup_tree(self)
         self.setItemDelegate(JsonDelegate(self, colours_sides=colours_sides))
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
@@ -219,16 +223,43 @@ class JsonView(QTreeView):
                 return
             parent = index.parent()
             while parent.isValid():
-                self.expand(parent)
+                if not self.isExpanded(parent):
+                    self.expand(parent)
                 parent = parent.parent()
             self.setCurrentIndex(self.model().index(index.row(), 0, index.parent()))
             self.scrollTo(self.currentIndex())
         finally:
             self._restoring = False
 
+    # Deep down
+
+    def scrollTo(
+        self, index: Index, hint: QAbstractItemView.ScrollHint = QAbstractItemView.ScrollHint.EnsureVisible
+    ) -> None:
+        """Bring a row into sight, and its name, however deep it is."""
+        super().scrollTo(index, hint)
+        if index.isValid():
+            self._make_room(index, 0)
+
+    def _make_room(self, index: Index, levels: int) -> None:
+        """Widen the first column for names that stand so many levels deeper than `index`, and scroll to them."""
+        bar, header = self.horizontalScrollBar(), self.header()
+        start = self.visualRect(index.sibling(index.row(), 0)).left() + bar.value() + levels * self.indentation()
+        if start + _NAME_ROOM > header.sectionSize(0):
+            if self._usual_width is None:
+                self._usual_width = header.sectionSize(0)
+            header.resizeSection(0, start + _NAME_ROOM)
+        width = self.viewport().width()
+        if self._usual_width is not None and not bar.value() <= start <= bar.value() + width - _NAME_ROOM:
+            # The range of the bar follows the column only with the next layout.
+            bar.setMaximum(max(bar.maximum(), header.length() - width))
+            bar.setValue(max(0, start - width // 3))
+
     # What is open
 
     def _was_expanded(self, index: QModelIndex) -> None:
+        if self.model().rowCount(index):
+            self._make_room(index, 1)
         if not self._restoring:
             path = str(index.data(TreeRole.PATH))
             self._open.add(path)
@@ -241,6 +272,9 @@ class JsonView(QTreeView):
             self._open.discard(path)
 
     def _keep(self) -> None:
+        if self._usual_width is not None:
+            self.header().resizeSection(0, self._usual_width)
+            self._usual_width = None
         current = self.currentIndex()
         path = str(current.data(TreeRole.PATH) or "") if current.isValid() else ""
         self._kept = (self.verticalScrollBar().value(), self.horizontalScrollBar().value(), path)
@@ -292,11 +326,17 @@ class JsonView(QTreeView):
             self.span_selected.emit(self.currentIndex().data(TreeRole.SPAN))
 
     def _load_all(self, index: QModelIndex) -> bool:
-        if index.data(TreeRole.NOTE) != Note.LOAD_ALL:
+        note = index.data(TreeRole.NOTE)
+        if note not in NOTES_TO_ACTIVATE:
             return False
         load_all = getattr(self.model(), "load_all", None)
         if load_all is not None:
+            parent = QPersistentModelIndex(index.parent())
             load_all(index)
+            if note in (Note.EARLIER, Note.LATER):
+                # On where one was: behind what was shown, or in front of it.
+                rows = self.model().rowCount(parent)
+                self.go_to(self.model().index(1 if note == Note.LATER else rows - 2, 0, parent))
         return True
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -349,7 +389,7 @@ class JsonView(QTreeView):
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         """Show where a click does something."""
         note = self.indexAt(event.position().toPoint()).data(TreeRole.NOTE)
-        over = Qt.CursorShape.PointingHandCursor if note == Note.LOAD_ALL else Qt.CursorShape.ArrowCursor
+        over = Qt.CursorShape.PointingHandCursor if note in NOTES_TO_ACTIVATE else Qt.CursorShape.ArrowCursor
         self.viewport().setCursor(over)
         super().mouseMoveEvent(event)
 

@@ -136,6 +136,71 @@ def test_a_thousand_members_then_all_on_demand(qtbot: QtBot) -> None:
     assert model.index(2499, 1).data() == "2499"
 
 
+def test_of_a_very_long_list_some_are_shown_at_a_time(qtbot: QtBot) -> None:
+    model = tree(b'{"rows":[' + b",".join(b'{"n":%d}' % number for number in range(12_345)) + b"]}")
+    parent = opened(model, model.index(0, 0))
+    qtbot.waitUntil(lambda: not model.is_reading)
+
+    def fields() -> tuple[int, str, str]:
+        count = model.rowCount(parent)
+        return count, model.index(0, 0, parent).data(), model.index(count - 1, 1, parent).data()
+
+    assert fields() == (1001, "[0]", "Show the next 1,000")
+    model.load_all(model.index(1000, 0, parent))
+    assert fields() == (1002, "1,000 before", "Show the next 1,000")
+    assert model.index(1, 0, parent).data(TreeRole.PATH) == "rows[1000]"
+    # A byte leads to its row wherever that is, and to what is inside.
+    place = model.raw.index(b'{"n":12340}') + 6
+    found = model.index_at(place)
+    assert found.data(TreeRole.PATH) == "rows[12340].n"
+    assert found.parent().data(TreeRole.PATH) == "rows[12340]"
+    assert found.parent().parent() == parent
+    assert fields() == (346, "12,000 before", "{ 1 key }")
+    model.load_all(model.index(0, 0, parent))
+    assert fields() == (1002, "11,000 before", "Show the next 345")
+    assert model.index(1000, 0, parent).data() == "[11999]"
+    assert (model.index(1001, 0, parent).data(TreeRole.NOTE), model.index(1001, 0, parent).data()) == (
+        Note.LATER,
+        "1,000 of 12,345 shown",
+    )
+    # What was opened is there again with its page.
+    again = model.index_at(place)
+    assert again.data(TreeRole.PATH) == "rows[12340].n"
+
+
+def test_the_view_pages_with_the_keyboard(qtbot: QtBot) -> None:
+    model = tree(b"[" + b",".join(b"%d" % number for number in range(7000)) + b"]")
+    view = JsonView("eventTree", "Fields")
+    qtbot.addWidget(view)
+    view.setModel(model)
+    view.show()
+    qtbot.waitUntil(lambda: not model.is_reading)
+    view.setCurrentIndex(model.index(1000, 0))
+    QTest.keyClick(view, Qt.Key.Key_Return)
+    assert view.currentIndex().data() == "[1000]"
+    view.setCurrentIndex(model.index(0, 0))
+    QTest.keyClick(view, Qt.Key.Key_Return)
+    assert view.currentIndex().data() == "[999]"
+
+
+def test_deep_names_stay_in_sight(qtbot: QtBot) -> None:
+    model = tree(b'{"a":' * 200 + b"1" + b"}" * 200)
+    view = JsonView("eventTree", "Fields")
+    qtbot.addWidget(view)
+    view.resize(400, 300)
+    view.header().setMinimumSectionSize(128)
+    view.setModel(model)
+    view.show()
+    qtbot.waitExposed(view)
+    view.go_to(model.index_at(model.raw.index(b"1")))
+    qtbot.waitUntil(lambda: 0 <= view.visualRect(view.currentIndex()).left() < 330)
+    assert view.currentIndex().data(TreeRole.PATH) == ".".join("a" * 200)
+    view.go_to(model.index(0, 0))
+    qtbot.waitUntil(lambda: 0 <= view.visualRect(view.currentIndex()).left() < 330)
+    model.set_document(b'{"a":1}')
+    assert view.header().sectionSize(0) == 128
+
+
 def test_a_long_value_says_its_length_and_is_copied_whole(qtbot: QtBot) -> None:
     text = "é" * 5000
     model = tree(json.dumps({"a": text}, ensure_ascii=False).encode())
