@@ -1,16 +1,34 @@
 """Filtering events: the language of filters, and finding what passes one in any store.
 
 `parse_filter` turns text into an `EventFilter`, `search` finds the events of a log that it means, `complete` says
-how the text could go on. The language is described in `docs/filters.md`.
+how the text could go on. `docs/filters.md` describes the language. Names are loaded when they are first used:
+a process that scans needs few of them, and needs them soon.
 """
 
-from aether_engine.query.completion import Completion, KnownValues, complete, known_values
-from aether_engine.query.event_filter import EventFilter, FilterProblem, FilterTerm
-from aether_engine.query.found import FoundSequences
-from aether_engine.query.parsing import parse_filter
-from aether_engine.query.searching import Hits, search
-from aether_engine.query.selecting import select_events
-from aether_engine.query.turns import matching
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from aether_engine.query.completion import Completion, KnownValues, complete, known_values
+    from aether_engine.query.event_filter import EventFilter, FilterProblem, FilterTerm
+    from aether_engine.query.found import FoundSequences
+    from aether_engine.query.parsing import parse_filter
+    from aether_engine.query.searching import Hits, search
+    from aether_engine.query.selecting import select_events
+    from aether_engine.query.turns import matching
+
+_NAMES = {
+    "completion": ("Completion", "KnownValues", "complete", "known_values"),
+    "event_filter": ("EventFilter", "FilterProblem", "FilterTerm"),
+    "found": ("FoundSequences",),
+    "parsing": ("parse_filter",),
+    "searching": ("Hits", "search"),
+    "selecting": ("select_events",),
+    "turns": ("matching",),
+}
+_MODULES = {name: module for module, names in _NAMES.items() for name in names}
 
 __all__ = [
     "Completion",
@@ -27,3 +45,16 @@ __all__ = [
     "search",
     "select_events",
 ]
+
+
+def __getattr__(name: str) -> object:
+    module = _MODULES.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(f"{__name__}.{module}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,15 +1,21 @@
-"""Large event files in minutes: rows straight into the tables, with the counters they would have."""
+"""Large event files in minutes: rows straight into the tables, with the counters they would have.
+
+`cached_file` keeps them between runs; `python -m tests.benchmarks.generate FILE EVENTS ACTORS` makes one anywhere.
+"""
 
 from __future__ import annotations
 
+import os
 import random
 import sqlite3
 import sys
 from collections.abc import Iterator
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 from zlib import crc32
 
+from aether_engine.store import sqlite_schema
 from aether_engine.store.sqlite_schema import (
     INDEXES,
     PAGE_SIZE,
@@ -18,6 +24,7 @@ from aether_engine.store.sqlite_schema import (
     checksum_seed,
     create_schema,
 )
+from tests.benchmarks import events
 from tests.benchmarks.events import SEED
 
 _TYPES = ("OrderPlaced", "OrderPaid", "OrderPacked", "OrderShipped", "OrderClosed")
@@ -27,6 +34,26 @@ _RAW = (
     '"currency":"EUR","items":3},"metadata":{"CorrelationID":"%s","UserID":"user-%d"},'
     '"timestamp":"2024-01-01T%02d:%02d:%02d.%06dZ"}'
 )
+
+
+def cached_file(count: int, actors: int) -> Path:
+    """A file that `generate` made, now or in an earlier run of the same code; not to be changed."""
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "aether-benchmarks"
+    folder.mkdir(parents=True, exist_ok=True)
+    made_by = blake2b(digest_size=6)
+    for source in (__file__, sqlite_schema.__file__, events.__file__):
+        made_by.update(Path(source).read_bytes())
+    path = folder / f"{count}-{actors}-{made_by.hexdigest()}.aether"
+    if not path.exists():
+        for outdated in folder.glob(f"{count}-{actors}-*.aether"):
+            outdated.unlink()
+        part = path.with_suffix(f".{os.getpid()}")
+        try:
+            generate(part, count, actors)
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+    return path
 
 
 def generate(path: Path, count: int, actors: int, *, namespace: str = "benchmark") -> None:
