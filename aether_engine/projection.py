@@ -7,6 +7,7 @@ an event he can trust decodes it with `codec.decode_event`.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from operator import attrgetter
 from typing import Any, Final
 
 import msgspec
@@ -45,7 +46,8 @@ class Projection:
         kind = defstruct("Projection", members, rename=_WIRE_NAMES, gc=False)
         #: What was asked for of an event; raises `ValueError` where that is not what it should be.
         self.decode: Callable[[bytes], Any] = msgspec.json.Decoder(kind).decode
-        #: For each path the function that takes its value out of what `decode` returns, `ABSENT` if there is none.
+        #: For each path the function that takes its value out of what `decode` returns. It returns `ABSENT`, or
+        #: raises `AttributeError`, if there is none.
         self.getters: list[Getter] = [_getter(root, path) for path in paths]
 
 
@@ -81,33 +83,21 @@ _ANYTHING_ELSE: Final[Any] = str | int | float | bool | None | list[Any]
 
 def _getter(root: _Node, path: Sequence[str]) -> Getter:
     """Follows `path` through projected objects, and through decoded ones behind them."""
-    attributes: list[str] = []
+    attributes = ["data"]
     node = root
     rest = list(path)
     while rest and not node.is_whole:
         key = rest.pop(0)
         attributes.append(f"member_{list(node.members).index(key)}")
         node = node.members[key]
+    follow: Getter = attrgetter(".".join(attributes))
 
     def get(event: Any) -> Any:
-        value = event.data
-        try:
-            for attribute in attributes:
-                value = getattr(value, attribute)
-        except AttributeError:
-            return ABSENT  # Something else stands where an object should lead on.
+        value = follow(event)
         for key in rest:
             if type(value) is not dict or key not in value:
                 return ABSENT
             value = value[key]
         return ABSENT if value is None and not path else value
 
-    if len(attributes) == 1 and not rest:
-        only = attributes[0]
-
-        def get_member(event: Any) -> Any:
-            data = event.data
-            return ABSENT if data is None else getattr(data, only)
-
-        return get_member
-    return get
+    return follow if path and not rest else get

@@ -9,7 +9,7 @@ from aether_engine.event import ActorInfo
 from aether_engine.query.conditions import SequenceIs, TextIs
 from aether_engine.query.event_filter import EventFilter
 from aether_engine.query.turns import matching
-from aether_engine.query.values import NumberRange, TextPattern
+from aether_engine.query.values import TextPattern
 from aether_engine.store.protocols import EventLog
 
 #: An index is asked for at most so many actors, and so many events or this share of the log.
@@ -23,8 +23,9 @@ def sequence_bounds(event_filter: EventFilter, first: int, last: int) -> tuple[i
     """The part of a range of the log outside of which no event, corrupted ones included, passes the filter."""
     for term in event_filter.terms:
         if isinstance(term.condition, SequenceIs) and not term.is_negated:
-            first = max(first, min(_lowest(each, first) for each in term.condition.ranges))
-            last = min(last, max(_highest(each, last) for each in term.condition.ranges))
+            bounds = [each.bounds() for each in term.condition.ranges]
+            first = max(first, min(low for low, _ in bounds))
+            last = min(last, max(high for _, high in bounds))
     return first, last
 
 
@@ -71,15 +72,3 @@ async def hits_of_actors(
             within = [stored for stored in batch if first <= stored.sequence <= last]
             found += [stored.sequence for stored in await matching(within, event_filter)]
     return array("q", sorted(found))
-
-
-def _lowest(numbers: NumberRange, default: int) -> int:
-    if numbers.low is None:
-        return default
-    return int(numbers.low.exact) + (not numbers.low_included)
-
-
-def _highest(numbers: NumberRange, default: int) -> int:
-    if numbers.high is None:
-        return default
-    return int(numbers.high.exact) - (not numbers.high_included)

@@ -72,7 +72,10 @@ class TextIs(_OfContent):
     patterns: tuple[TextPattern, ...]
 
     def accepts(self, stored: Stored, event: Facts) -> bool:
-        text = getattr(event, self.field) or ""
+        return self.accepts_text(getattr(event, self.field) or "")
+
+    def accepts_text(self, text: str) -> bool:
+        """Whether the field may be this."""
         return any(pattern.accepts(text) for pattern in self.patterns)
 
 

@@ -66,8 +66,13 @@ class DamageSieve:
 
     depth: Final = SieveDepth.ALL
     needs_times: Final = False
+    versions: Final = ()
+    times: Final = ()
 
-    def select(self, raws: object, first_sequence: int, times: object) -> list[int]:
+    def refuses_type(self, name: str) -> bool:
+        return False
+
+    def select(self, raws: object, sequences: object, times: object) -> list[int]:
         raise NotImplementedError("at this depth nothing is selected by its bytes")
 
     def matches(self, stored: StoredEvent) -> bool:

@@ -9,14 +9,16 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from decimal import Decimal
 from itertools import accumulate
+from math import inf
 from operator import attrgetter
 from typing import Any, Final
 
 from aether_engine import codec
 from aether_engine.errors import InvalidEventError
 from aether_engine.event import StoredEvent
-from aether_engine.projection import ABSENT, Projection, can_follow
+from aether_engine.projection import ABSENT, Getter, Projection, can_follow
 from aether_engine.query.conditions import (
     CorruptedIs,
     DataIs,
@@ -31,6 +33,7 @@ from aether_engine.query.conditions import (
 )
 from aether_engine.query.event_filter import EventFilter, FilterTerm
 from aether_engine.query.needles import ESCAPE, needles_of
+from aether_engine.query.values import IsInNumberRange
 from aether_engine.store.protocols import SieveDepth
 
 #: Where this share of events holds what is looked for, looking for it does not pay for the next blocks.
@@ -61,6 +64,13 @@ class FilterSieve:
         terms = event_filter.terms
         self.depth = SieveDepth.BYTES if event_filter.takes_corrupted else SieveDepth.SELECTED
         self.needs_times = any(isinstance(term.condition, RecordedIs) for term in terms)
+        self.versions = _bounds(terms, VersionIs)
+        self.times = _bounds(terms, RecordedIs)
+        self._of_type = [
+            (term.condition, term.is_negated)
+            for term in terms
+            if isinstance(term.condition, TextIs) and term.condition.field == "event_type"
+        ]
         self._needles = [
             needles for term in terms if not term.is_negated and (needles := needles_of(term.condition))
         ]
@@ -75,23 +85,26 @@ class FilterSieve:
     def matches(self, stored: StoredEvent) -> bool:
         return self.filter.matches(stored)
 
-    def select(self, raws: Sequence[bytes], first_sequence: int, times: Sequence[int]) -> list[int]:
+    def refuses_type(self, name: str) -> bool:
+        return any(condition.accepts_text(name) is is_negated for condition, is_negated in self._of_type)
+
+    def select(self, raws: Sequence[bytes], sequences: Sequence[int], times: Sequence[int]) -> list[int]:
         indexes: Iterable[int] = range(len(raws))
         if self._needles:
             indexes = self._holding(raws, self._needles[0])
             for needles in self._needles[1:]:
                 indexes = [index for index in indexes if _holds(raws[index], needles)]
-        return self._deciding(raws, indexes, first_sequence, times)
+        return self._deciding(raws, indexes, sequences, times)
 
     def _deciding(
-        self, raws: Sequence[bytes], indexes: Iterable[int], first_sequence: int, times: Sequence[int]
+        self, raws: Sequence[bytes], indexes: Iterable[int], sequences: Sequence[int], times: Sequence[int]
     ) -> list[int]:
         decode, checks, row = self._decode, self._checks, self._row
         found: list[int] = []
         event: Any = None
         for index in indexes:
             row.raw = raw = raws[index]
-            row.sequence = first_sequence + index
+            row.sequence = sequences[index]
             if times:
                 row.microseconds = times[index]
             try:
@@ -184,7 +197,15 @@ def _compile(terms: tuple[FilterTerm, ...]) -> tuple[Callable[[bytes], Any] | No
     return projection.decode, [check for _, check in checks]
 
 
-def _check(term: FilterTerm, getter: Callable[[Any], Any] | None) -> _Check:
+def _bounds(terms: tuple[FilterTerm, ...], kind: type[VersionIs | RecordedIs]) -> tuple[tuple[int, int], ...]:
+    """What the first such term leaves of all that a column can hold."""
+    for term in terms:
+        if isinstance(term.condition, kind) and not term.is_negated:
+            return tuple(each.bounds() for each in term.condition.ranges)
+    return ()
+
+
+def _check(term: FilterTerm, getter: Getter | None) -> _Check:
     condition, is_negated = term.condition, term.is_negated
     if isinstance(condition, DataIs):
         assert getter is not None
@@ -222,29 +243,44 @@ def _literal_check(condition: TextIs, is_negated: bool) -> _Check:
     return check
 
 
-def _data_check(condition: DataIs, getter: Callable[[Any], Any], is_negated: bool) -> _Check:
+def _data_check(condition: DataIs, getter: Getter, is_negated: bool) -> _Check:
     prefix = _plain_prefix(condition)
     if len(prefix) < len(condition.path):
         depth = len(prefix)
-        accepts_below = condition.accepts_below
 
-        def check_below(event: Any, row: _Row) -> bool:
-            value = getter(event)
-            return (value is not ABSENT and accepts_below(row.raw, value, depth)) is not is_negated
+        def passes(value: object, raw: bytes) -> bool:
+            return condition.accepts_below(raw, value, depth)
+    else:
+        place = ("data", *prefix)
+        tests = [test.accepts_value for test in condition.tests]
 
-        return check_below
-    place = ("data", *prefix)
-    tests = [test.accepts_value for test in condition.tests]
+        def passes(value: object, raw: bytes) -> bool:
+            return any(test(value, raw, place) for test in tests)
+
+    integers = _integers(condition)
+    low, high = integers or (0, 0)
 
     def check(event: Any, row: _Row) -> bool:
-        value = getter(event)
-        if value is not ABSENT:
-            for test in tests:
-                if test(value, row.raw, place):
-                    return not is_negated
-        return is_negated
+        try:
+            value = getter(event)
+        except AttributeError:
+            return is_negated
+        if type(value) is int and integers is not None:
+            return (low <= value <= high) is not is_negated
+        return (value is not ABSENT and passes(value, row.raw)) is not is_negated
 
     return check
+
+
+def _integers(condition: DataIs) -> tuple[float, float] | None:
+    """The lowest and the highest integer that pass, if it is just a range of them and nothing else."""
+    test = condition.tests[0]
+    if len(condition.tests) > 1 or not isinstance(test, IsInNumberRange):
+        return None
+    numbers = test.numbers
+    low: float | Decimal = -inf if numbers.low is None else numbers.low.exact + (not numbers.low_included)
+    high: float | Decimal = inf if numbers.high is None else numbers.high.exact - (not numbers.high_included)
+    return None if isinstance(low, Decimal) or isinstance(high, Decimal) else (low, high)
 
 
 def _plain_prefix(condition: DataIs) -> tuple[str, ...]:

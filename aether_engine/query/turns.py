@@ -44,4 +44,4 @@ async def matching(batch: Sequence[StoredEvent], event_filter: EventFilter) -> l
 
 def _large_matches(stored: StoredEvent, event_filter: EventFilter) -> bool:
     sieve = FilterSieve(event_filter)
-    return bool(sieve.select([stored.raw], stored.sequence, [microseconds_from_utc(stored.recorded_at)]))
+    return bool(sieve.select([stored.raw], [stored.sequence], [microseconds_from_utc(stored.recorded_at)]))

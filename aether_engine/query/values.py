@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Final, Protocol
 
 from aether_engine import lossless
+from aether_engine.codec import microseconds_from_utc
 
 _NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 # Python refuses to read longer integers, and every comparison with one goes the exact way anyway.
@@ -21,6 +22,9 @@ _LONGEST_INTEGER: Final = 40
 # The exponents that the decimal library takes; nothing sensible comes near.
 _LARGEST_EXPONENT: Final = 10**15
 
+#: What 64 bits hold.
+LEAST: Final = -(2**63)
+MOST: Final = 2**63 - 1
 #: Where a value stands in a document: keys and indexes that lead to it.
 Place = tuple[str | int, ...]
 
@@ -113,6 +117,12 @@ class NumberRange:
         if low is not None and (value < low.exact or (value == low.exact and not self.low_included)):
             return False
         return high is None or value < high.exact or (value == high.exact and self.high_included)
+
+    def bounds(self) -> tuple[int, int]:
+        """The lowest and the highest integer of 64 bits in the range, for bounds that are whole numbers."""
+        low = LEAST if self.low is None else int(self.low.exact) + (not self.low_included)
+        high = MOST if self.high is None else int(self.high.exact) - (not self.high_included)
+        return min(max(low, LEAST), MOST), min(max(high, LEAST), MOST)
 
     def accepts_rounded(self, value: float, raw: bytes, place: Place) -> bool:
         """Whether the number at `place` of `raw` lies in the range, which was rounded to the double `value`.
@@ -232,6 +242,12 @@ class TimeRange:
             cut = nanoseconds()
             return cut < high.nanoseconds or (cut == high.nanoseconds and self.high_included)
         return True
+
+    def bounds(self) -> tuple[int, int]:
+        """The first and the last microsecond since 1970 that can be in the range."""
+        low = LEAST if self.low is None else microseconds_from_utc(self.low.time)
+        high = MOST if self.high is None else microseconds_from_utc(self.high.time)
+        return low, high
 
     def judge(self, second: str) -> bool | None:
         """Whether a second in UTC, as text, lies in the range; None if a bound lies in that very second."""

@@ -272,8 +272,22 @@ class Sieve(Protocol):
         """Whether `select` wants to know when events were recorded."""
         ...
 
-    def select(self, raws: Sequence[bytes], first_sequence: int, times: Sequence[int]) -> list[int]:
-        """The indexes of the events to take, which are stored at `first_sequence` and behind it.
+    @property
+    def versions(self) -> Sequence[tuple[int, int]]:
+        """Ranges outside of which no version passes, ends included; none if that is not so simple."""
+        ...
+
+    @property
+    def times(self) -> Sequence[tuple[int, int]]:
+        """So for when events were recorded, in microseconds since 1970."""
+        ...
+
+    def refuses_type(self, name: str) -> bool:
+        """Whether no event of this type passes."""
+        ...
+
+    def select(self, raws: Sequence[bytes], sequences: Sequence[int], times: Sequence[int]) -> list[int]:
+        """The indexes of the events to take, which are stored at `sequences`.
 
         `times` are microseconds since 1970, or nothing if they are not needed. Not asked at depth `ALL`.
         """

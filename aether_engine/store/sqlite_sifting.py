@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Final
@@ -15,26 +16,18 @@ from typing import Final
 from aether_engine.event import StoredEvent
 from aether_engine.store.protocols import Sieve, SieveDepth
 from aether_engine.store.sqlite_reader import Reader, is_damage
-from aether_engine.store.sqlite_rows import COLUMNS, LOG_COLUMNS, Row, decode_log
-from aether_engine.store.sqlite_schema import first_position
+from aether_engine.store.sqlite_row_query import FIRST_LARGE, ONE, RowQuery
+from aether_engine.store.sqlite_rows import LOG_COLUMNS, Row, decode_log
+from aether_engine.store.sqlite_schema import SEQUENCE_MASK, first_position
 
 #: Rows fetched in one go.
 _ROWS: Final = 1024
-#: Larger events are looked at one by one: a thousand of them would not fit into memory.
-_LARGE: Final = 64 << 10
+#: Rows that are passed over in one go where columns alone rule most of them out.
+_PASSED_OVER: Final = 16 * _ROWS
 
-_RAW: Final = f"CASE WHEN length(raw) <= {_LARGE} THEN raw END"
-_WITHIN: Final = "FROM events WHERE position BETWEEN ? AND ? ORDER BY position"
-_BYTES: Final = f"SELECT {_RAW} {_WITHIN}"
-_BYTES_AND_TIMES: Final = f"SELECT recorded_at, {_RAW} {_WITHIN}"
-_COLUMNS: Final = f"SELECT {LOG_COLUMNS.removesuffix('raw')} {_RAW} {_WITHIN}"
-_FIRST_LARGE: Final = (
-    f"SELECT position FROM events WHERE position BETWEEN ? AND ? AND length(raw) > {_LARGE} "  # noqa: S608 (constants)
-    "ORDER BY position LIMIT 1"
-)
-
-# Those of a whole row that the log is read with, which are its last ones.
-_OF_LOG: Final = COLUMNS.count(",") - LOG_COLUMNS.count(",")
+_TYPES: Final = "SELECT id, name FROM event_types NOT INDEXED"
+# How many columns the log is read with; they are the last ones of every row here.
+_OF_LOG: Final = LOG_COLUMNS.count(",") + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,88 +61,120 @@ class Sifter:
         namespace = self._reader.namespace_id(self._name)
         if namespace is None:
             return SiftedRange(found, last)
-        end = perf_counter() + seconds
+        look = _Look(self._reader, namespace, sieve, perf_counter() + seconds, leaves_large)
         while True:
-            stop = min(first + _ROWS - 1, last)
-            large = self._first_large(namespace, first, stop) if leaves_large else None
-            stop = stop if large is None else large - 1
-            if first <= stop:
-                picked, stop = self._look(sieve, namespace, first, stop, end)
-                found.extend(picked)
-            if large == stop + 1 or stop >= last or perf_counter() >= end:
-                return SiftedRange(found, stop, met_large=large == stop + 1)
-            first = stop + 1
+            picked, looked_to = look.at(first, last)
+            found.extend(picked)
+            if look.met_large or looked_to >= last or perf_counter() >= look.end:
+                return SiftedRange(found, looked_to, look.met_large)
+            first = looked_to + 1
 
-    def _first_large(self, namespace: int, first: int, last: int) -> int | None:
-        base = first_position(namespace)
-        rows = self._fetch(_FIRST_LARGE, base + first, base + last)
-        return rows[0][0] - base if rows else None
 
-    def _look(self, sieve: Sieve, namespace: int, first: int, last: int, end: float) -> tuple[list[int], int]:
-        """What passes, and how far the look went."""
-        base = first_position(namespace)
-        if sieve.depth is SieveDepth.ALL:
-            return self._read(sieve, namespace, first, last)
-        proves = sieve.depth is SieveDepth.SELECTED
-        sql = _COLUMNS if proves else _BYTES_AND_TIMES if sieve.needs_times else _BYTES
-        rows = self._fetch(sql, base + first, base + last)
-        # Positions are unique, so that the right number of rows in a range are the right rows.
-        if rows is None or len(rows) != last - first + 1:
-            return self._read(sieve, namespace, first, last)
+class _Look:
+    """One look at a range. Its methods return what passes, and how far they got."""
+
+    def __init__(self, reader: Reader, namespace: int, sieve: Sieve, end: float, leaves_large: bool) -> None:
+        self._reader = reader
+        self._namespace = namespace
+        self._sieve = sieve
+        self._leaves_large = leaves_large
+        self.end = end
+        self.met_large = False
+        types = self._fetch(_TYPES, ()) or ()
+        self._query = RowQuery(sieve, namespace, {row[0]: str(row[1]) for row in types})
+
+    def at(self, first: int, last: int) -> tuple[list[int], int]:
+        """Look at the first sequences of a range."""
+        if self._sieve.depth is SieveDepth.ALL:
+            return self._at_all(first, min(last, first + _ROWS - 1))
+        query = self._query
+        last = min(last, first + (_PASSED_OVER if query.narrows else _ROWS) - 1)
+        rows = self._fetch(*query.statement(first, last, _ROWS))
+        if rows is None:
+            return self._read(first, min(last, first + _ROWS - 1))
+        if not query.narrows:
+            # Positions are unique, so that the right number of rows in a range are the right rows.
+            if len(rows) != last - first + 1:
+                return self._read(first, last)
+            return self._at_rows(rows, range(first, last + 1), last)
+        sequences = [row[0] & SEQUENCE_MASK for row in rows]
+        return self._at_rows(rows, sequences, last if len(rows) < _ROWS else sequences[-1])
+
+    def _at_rows(self, rows: list[Row], sequences: Sequence[int], last: int) -> tuple[list[int], int]:
         raws: list[bytes] = [row[-1] for row in rows]
-        if set(map(type, raws)) == {bytes}:
-            return self._select(sieve, namespace, first, raws, rows), last
+        if set(map(type, raws)) <= {bytes}:
+            return self._select(rows, raws, sequences), last
         # What was left out for its size, or is no blob, is looked at by itself.
         found: list[int] = []
         begin = 0
         for place in [*(index for index, raw in enumerate(raws) if type(raw) is not bytes), len(raws)]:
-            found += self._select(sieve, namespace, first + begin, raws[begin:place], rows[begin:place])
+            found += self._select(rows[begin:place], raws[begin:place], sequences[begin:place])
             begin = place + 1
-            if place < len(raws):
-                found += self._look_at_one(sieve, namespace, first + place)
-                if perf_counter() >= end:
-                    return found, first + place
+            if place == len(raws):
+                break
+            if self._leaves_large:
+                self.met_large = True
+                return found, sequences[place] - 1
+            found += self._at_one(sequences[place])
+            if perf_counter() >= self.end:
+                return found, sequences[place]
         return found, last
 
-    def _look_at_one(self, sieve: Sieve, namespace: int, sequence: int) -> list[int]:
-        row = self._reader.row_at(first_position(namespace) + sequence)
-        if row is None or type(row[-1]) is not bytes:
-            return self._read(sieve, namespace, sequence, sequence)[0]
-        return self._select(sieve, namespace, sequence, [row[-1]], [row[_OF_LOG:]])
+    def _at_one(self, sequence: int) -> list[int]:
+        rows = self._fetch(ONE, (first_position(self._namespace) + sequence,))
+        if not rows or type(rows[0][-1]) is not bytes:
+            return self._read(sequence, sequence)[0]
+        return self._select(rows, [rows[0][-1]], [sequence])
 
-    def _select(self, sieve: Sieve, namespace: int, first: int, raws: list[bytes], rows: list[Row]) -> list[int]:
-        """What passes of rows that lie side by side in the log."""
-        times = [row[0] if type(row[0]) is int else 0 for row in rows] if sieve.needs_times else []
-        indexes = sieve.select(raws, first, times)
-        sequences = [first + index for index in indexes]
+    def _at_all(self, first: int, last: int) -> tuple[list[int], int]:
+        if not self._leaves_large:
+            return self._read(first, last)
+        base = first_position(self._namespace)
+        large = self._fetch(FIRST_LARGE, (base + first, base + last))
+        if not large:
+            return self._read(first, last)
+        last = large[0][0] - base - 1
+        found, looked_to = self._read(first, last) if first <= last else ([], last)
+        self.met_large = looked_to == last
+        return found, looked_to
+
+    def _select(self, rows: list[Row], raws: list[bytes], sequences: Sequence[int]) -> list[int]:
+        sieve = self._sieve
+        times: list[int] = []
+        if sieve.needs_times:
+            recorded = [row[-_OF_LOG] for row in rows]
+            times = [time if type(time) is int else 0 for time in recorded]
+        indexes = sieve.select(raws, sequences, times)
+        picked = [sequences[index] for index in indexes]
         if sieve.depth is SieveDepth.BYTES:
-            return sequences
+            return picked
 
         def explain(sequence: int) -> StoredEvent:
-            return self._reader.read_points(namespace, [sequence], sequence)[0][0]
+            return self._reader.read_points(self._namespace, [sequence], sequence)[0][0]
 
-        stored = decode_log([rows[index] for index in indexes], namespace, sequences, explain)
+        of_log = [rows[index][-_OF_LOG:] for index in indexes]
+        stored = decode_log(of_log, self._namespace, picked, explain)
         return [each.sequence for each in stored if sieve.matches(each)]
 
-    def _read(self, sieve: Sieve, namespace: int, first: int, last: int) -> tuple[list[int], int]:
-        """What passes of events that are read with every check, and how far that went: large ones take a while."""
-        batch = self._reader.read_range(namespace, first, last, None)
+    def _read(self, first: int, last: int) -> tuple[list[int], int]:
+        """With every check; large ones take a while."""
+        batch = self._reader.read_range(self._namespace, first, last, None)
         if not batch:
             return [], last
-        ignores_damage = sieve.depth is SieveDepth.BYTES
+        ignores_damage = self._sieve.depth is SieveDepth.BYTES
         found = [
             stored.sequence
             for stored in batch
-            if sieve.matches(stored) and not (ignores_damage and stored.event is None)
+            if self._sieve.matches(stored) and not (ignores_damage and stored.event is None)
         ]
         return found, batch[-1].sequence
 
-    def _fetch(self, sql: str, first: int, last: int) -> list[Row] | None:
-        """The rows of a range of positions; None where the file is damaged."""
+    def _fetch(self, sql: str, parameters: Sequence[int]) -> list[Row] | None:
+        """The rows of a query; None where the file is damaged."""
 
         def job(connection: sqlite3.Connection) -> list[Row] | None:
             try:
-                return connection.execute(sql, (first, last)).fetchall()
+                return connection.execute(sql, parameters).fetchall()
             except sqlite3.Error as error:
                 if not is_damage(error):
                     raise

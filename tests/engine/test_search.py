@@ -321,8 +321,13 @@ class Endless:
 
     depth = SieveDepth.BYTES
     needs_times = False
+    versions = ()
+    times = ()
 
-    def select(self, raws: object, first_sequence: int, times: object) -> list[int]:
+    def refuses_type(self, name: str) -> bool:
+        return False
+
+    def select(self, raws: object, sequences: object, times: object) -> list[int]:
         while True:
             time.sleep(0.01)
 
