@@ -46,7 +46,14 @@ def exit_code(error: Exception) -> Exit:
     """The exit code that `error` means when it ends a command."""
     from aether_engine import errors
 
-    usage = (UsageError, errors.NamespaceNameError, errors.InvalidEventError)
+    usage = (
+        UsageError,
+        errors.NamespaceNameError,
+        errors.InvalidEventError,
+        errors.ExpressionError,
+        errors.ReducerFileError,
+        errors.ReducerTrustError,
+    )
     unavailable = (
         errors.StoreUnavailableError,
         errors.UnsupportedFormatError,

@@ -14,6 +14,9 @@ from typing import Any, NoReturn
 from aether_desktop.commands.outcome import UsageError
 from aether_desktop.server_options import add_server_options
 
+#: The reducers that can be chosen by name, the usual one first.
+REDUCER_NAMES = ("json-merge", "shallow-merge", "last-event", "by-event-type")
+
 _DESCRIPTION = """\
 Look into event-sourced systems, and append to them, from scripts and by hand.
 
@@ -34,6 +37,8 @@ examples:
   aether namespaces shop.aether
   aether events shop.aether --namespace prod.tenant-a --actor order-1007
   aether state shop.aether --namespace prod.tenant-a --actor order-1007 --version 3
+  aether state shop.aether --namespace prod.tenant-a --actor order-1007 --bisect 'total < 0'
+  aether audit shop.aether --snapshots
   aether tail nats://localhost:4222 --namespace 'prod.>' --type OrderPlaced
   aether export shop.aether events.ndjson.gz --namespace prod.tenant-a
 
@@ -63,6 +68,21 @@ def whole_number(lowest: int) -> Any:
     return convert
 
 
+def _versions(text: str) -> list[int]:
+    convert = whole_number(1)
+    return [convert(part) for part in text.split(",")]
+
+
+def _seconds(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds") from None
+    if not 0 < number < 86_400:
+        raise argparse.ArgumentTypeError(f"{text} is not a time of more than nothing and less than a day")
+    return number
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The parser; what it parses has `run`, the place of the command's coroutine as `module:name`."""
     parser = _Parser(
@@ -79,6 +99,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_actors(commands)
     _add_events(commands)
     _add_state(commands)
+    _add_audit(commands)
     _add_append(commands)
     _add_tail(commands)
     _add_import(commands)
@@ -190,22 +211,96 @@ def _add_events(commands: Any) -> None:
     )
 
 
+def _reducer_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--reducer", metavar="NAME", choices=REDUCER_NAMES, help=f"one of {', '.join(REDUCER_NAMES)} (the first)"
+    )
+    command.add_argument(
+        "--reducer-file", metavar="FILE", help="Python with a function apply(state, event) -> state; needs --trust"
+    )
+    command.add_argument(
+        "--trust",
+        metavar="SHA256",
+        nargs="?",
+        const=True,
+        help="run FILE, which can do whatever you can; with a hash, only if that is the hash of its content",
+    )
+    command.add_argument(
+        "--reducer-seconds", metavar="S", type=_seconds, help="what FILE may take for one event (default: 2)"
+    )
+
+
 def _add_state(commands: Any) -> None:
     command = _command(
         commands,
         "state",
-        "reading:state",
+        "states:state",
         "print the state of an actor at a version",
-        "Folds the data of the actor's events by JSON merge (RFC 7396) and prints "
-        '{"actorId","version","state"}, with every number as it was written. Damaged events are left '
-        "out, told on stderr, and make the exit code 1, as does an actor without events up to that "
-        "version.",
+        'Folds the actor\'s events with a reducer and prints {"actorId","version","state"}, with every '
+        "number as it was written. Damaged events are left out, told on stderr, and make the exit code 1, "
+        "as does an actor without events up to that version. Instead of the state, --diff prints "
+        '{"actorId","version","from","changes"} with JSON Pointers as paths; --blame for each value '
+        '{"path","value","changedAt","writtenAt","sequence","eventType"}; --bisect '
+        '{"version","before","lastVersion","alsoAt","evaluations","sequence","eventType"} and the exit code 1 '
+        "if the expression does not hold in the end.",
         "shop.aether --namespace prod.tenant-a --actor order-1007",
-        "shop.aether --namespace prod.tenant-a --actor order-1007 --version 3",
+        "shop.aether --namespace prod.tenant-a --actor order-1007 --version 5 --diff 3 --patch",
+        "shop.aether --namespace prod.tenant-a --actor order-1007 --blame",
+        "shop.aether --namespace prod.tenant-a --actor order-1007 --bisect 'status == \"paid\"' --without 4",
+        "shop.aether --namespace prod.tenant-a --actor order-1007 --reducer-file totals.py --trust",
     )
     _namespace_option(command)
     command.add_argument("--actor", metavar="ID", required=True, help="the actor")
     command.add_argument("--version", metavar="N", type=whole_number(1), help="the version (default: the latest)")
+    _reducer_options(command)
+    command.add_argument(
+        "--from-snapshot", action="store_true", help="begin with the best snapshot instead of the first event"
+    )
+    command.add_argument(
+        "--without", metavar="V,…", type=_versions, default=[], help="leave out the events with these versions"
+    )
+    looks = command.add_mutually_exclusive_group()
+    looks.add_argument(
+        "--diff",
+        metavar="M",
+        nargs="?",
+        const=-1,
+        type=whole_number(0),
+        help="what changed since version M (default: the one before)",
+    )
+    looks.add_argument("--blame", action="store_true", help="which version last changed and wrote each value")
+    looks.add_argument(
+        "--bisect", metavar="EXPR", help="the version where this begins to hold, like 'total < 0 and exists(paid)'"
+    )
+    written = command.add_mutually_exclusive_group()
+    written.add_argument("--patch", action="store_true", help="with --diff: as JSON Patch (RFC 6902)")
+    written.add_argument("--text", action="store_true", help="with --diff: as lines with - and +")
+    command.add_argument(
+        "--linear",
+        action="store_true",
+        help='with --bisect: look at every version, and print {"version","holds",…} wherever that turns',
+    )
+
+
+def _add_audit(commands: Any) -> None:
+    command = _command(
+        commands,
+        "audit",
+        "auditing:audit",
+        "check what is stored",
+        "Prints a line for each finding and at the end "
+        '{"checked":{"namespaces","snapshots"},"findings"}; with findings the exit code is 1. --snapshots '
+        "compares every snapshot with what the events come to, by value: "
+        '{"check","problem","namespace","actorId","version","path","snapshot","replay","setBy","damaged",'
+        '"message"}, where "problem" is differs, ahead, undecodable or no-replay, "path" the first one that '
+        'differs, and "setBy" the version of the event that set it.',
+        "shop.aether --snapshots",
+        "nats://localhost:4222 --snapshots --namespace prod.tenant-a --actor order-1007",
+    )
+    command.add_argument("--snapshots", action="store_true", help="compare every snapshot with the replay")
+    command.add_argument("--namespace", metavar="NS", help="only this namespace (default: all)")
+    command.add_argument("--actor", metavar="ID", help="only this actor")
+    _reducer_options(command)
 
 
 def _add_append(commands: Any) -> None:

@@ -1,4 +1,4 @@
-"""The commands that look at what is stored: namespaces, actors, events and states."""
+"""The commands that look at what is stored: namespaces, actors and events."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from aether_desktop.commands.outcome import Exit, FindingError, UsageError
 from aether_desktop.commands.output import Output, damage_sentence, event_line, time_text, to_line
 from aether_desktop.commands.running import closing, existing_namespace, opened
 from aether_engine.event import ActorInfo, StoredEvent
-from aether_engine.replay import replay
 from aether_engine.store.protocols import Store
 
 if TYPE_CHECKING:
@@ -131,24 +130,6 @@ async def _found(
         async with closing(_stored(args, store)) as stream:
             async for batch in stream:
                 yield await matching(batch, event_filter)
-
-
-async def state(args: argparse.Namespace, output: Output) -> int:
-    """Print what an actor's events add up to. Snapshots are left aside: the events are the truth."""
-    async with opened(args, output) as engine:
-        namespace = await existing_namespace(engine, args.namespace)
-        store = await engine.store(namespace)
-        latest = await store.get_latest_version(args.actor)
-        if latest == 0:
-            raise _no_events(args.actor, namespace)
-        replayed = await replay(store, args.actor, to_version=args.version, from_snapshot=False)
-        for error in replayed.errors:
-            output.say(damage_sentence(error.sequence_number, error.error))
-        if replayed.events_applied == 0:
-            readable = f"readable events up to version {args.version or latest}"
-            raise FindingError(f"Actor {args.actor!r} has no {readable} in namespace {namespace!r}.")
-        output.json({"actorId": args.actor, "version": replayed.version, "state": replayed.state})
-    return Exit.FINDINGS if replayed.errors else Exit.DONE
 
 
 def _no_events(actor_id: str, namespace: str) -> FindingError:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from aether_engine.errors import ReducerError
-from aether_engine.event import ActorSnapshot, Event, ReplayError
+from aether_engine.event import ActorSnapshot, Event, ReplayError, StoredEvent
 from aether_engine.replay.checkpoints import Quarantine
 from aether_engine.replay.exact import exact_state
 from aether_engine.replay.folding import start_fold
@@ -78,6 +78,10 @@ async def replay(
             events.append(stored.event)
             sequences[stored.event.version] = stored.sequence
             size += len(stored.raw)
+            if stored.event.version == to_version:
+                # What is damaged behind it has a higher version.
+                is_over = True
+                break
         try:
             if is_foreign or size > _AT_ONCE:
                 await asyncio.to_thread(fold.feed, events)
@@ -120,7 +124,7 @@ async def load_history(
     start = 0 if snapshot is None else snapshot.version + 1
     is_foreign = reducer not in REDUCERS.values()
     async for batch in store.read_actor(actor_id, from_version=start):
-        wanted = [stored for stored in batch if to_version is None or _is_up_to(to_version, stored.event)]
+        wanted = batch if to_version is None else batch[: _count_up_to(batch, to_version)]
         history.extend(wanted)
         if is_foreign or sum(len(stored.raw) for stored in wanted) > _AT_ONCE:
             await asyncio.to_thread(history.fold)
@@ -128,7 +132,7 @@ async def load_history(
             history.fold()
         if progress is not None:
             progress(len(history.stream))
-        if len(wanted) < len(batch):
+        if len(wanted) < len(batch) or history.stream.latest_version == to_version:
             break
     return history
 
@@ -142,5 +146,10 @@ async def best_snapshot(store: ReplayableStore, actor_id: str, last: int) -> Act
     return max(earlier, key=lambda one: one.version, default=None)
 
 
-def _is_up_to(version: int, event: Event | None) -> bool:
-    return event is None or event.version <= version
+def _count_up_to(batch: Sequence[StoredEvent], version: int) -> int:
+    """How many events of a stream, damaged ones included, belong to `version`."""
+    for count, stored in enumerate(batch):
+        if stored.event is not None and stored.event.version >= version:
+            # What is damaged behind it has a higher version.
+            return count + (stored.event.version == version)
+    return len(batch)

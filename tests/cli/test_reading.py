@@ -166,6 +166,7 @@ def test_looking_changes_nothing(aether: Aether, two: Path) -> None:
         ("actors", two, "--namespace", "staging"),
         ("events", two, "--namespace", "staging"),
         ("state", two, "--namespace", "staging", "--actor", "order-1"),
+        ("state", two, "--namespace", "staging", "--actor", "order-1", "--blame"),
         ("tail", two, "--after-sequence", 0, "--limit", 3),
         ("export", two, "-", "--namespace", "staging"),
     ):
