@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 from msgspec import Raw
 from msgspec.json import Decoder
 
-__all__ = ["PIECE", "Raw", "array_pieces", "object_pieces"]
+__all__ = ["PIECE", "Raw", "array_pieces", "object_pieces", "syntax_error"]
 
 _Piece = TypeVar("_Piece", dict[str, Raw], list[Raw])
 
@@ -26,6 +26,8 @@ _TRIES: Final = 6
 _SEPARATOR: Final = re.compile(rb'[}\]"0-9el]([ \t\r\n]*+),([ \t\r\n]*+)(?=["{\[0-9tfn-])')
 _SPACE: Final = re.compile(rb"[ \t\r\n]*+")
 
+_skip: Final[Callable[[bytes], Raw]] = Decoder(Raw).decode
+_PLACE: Final = re.compile(r"\(byte ([0-9]+)\)\Z")
 _decode_object: Final[Callable[[bytes], dict[str, Raw]]] = Decoder(dict[str, Raw]).decode
 _decode_array: Final[Callable[[bytes], list[Raw]]] = Decoder(list[Raw]).decode
 
@@ -41,6 +43,18 @@ def object_pieces(raw: bytes) -> Iterator[dict[str, Raw]]:
 def array_pieces(raw: bytes) -> Iterator[list[Raw]]:
     """The items of the array `raw` as written, in order, some at a time; raises `ValueError` likewise."""
     return _pieces(raw, _decode_array, b"[", b"]")
+
+
+def syntax_error(raw: bytes) -> int | None:
+    """The offset at which `raw` stops being a JSON value, its length if it ends too early; None if it is one."""
+    try:
+        _skip(raw)
+    except ValueError as error:
+        place = _PLACE.search(str(error))
+        return len(raw) if place is None else int(place[1])
+    except RecursionError:
+        return None
+    return None
 
 
 def _pieces(raw: bytes, decode: Callable[[bytes], _Piece], opening: bytes, closing: bytes) -> Iterator[_Piece]:

@@ -6,9 +6,10 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from aether_desktop.models.claims import claims_of
 from aether_desktop.numbers import number_text
 from aether_engine import lossless
-from aether_engine.codec import decode_event, format_timestamp, parse_timestamp
+from aether_engine.codec import format_timestamp, parse_timestamp
 from aether_engine.errors import (
     AetherError,
     ChecksumMismatchError,
@@ -16,7 +17,7 @@ from aether_engine.errors import (
     InvalidEventError,
     MisplacedEventError,
 )
-from aether_engine.event import Event, StoredEvent
+from aether_engine.event import StoredEvent
 
 #: Longest payload preview handed to the view, in characters; the whole text is a role of its own.
 PREVIEW_LENGTH = 400
@@ -60,30 +61,26 @@ def cells_of(stored: StoredEvent) -> EventCells:
             corrupted=False,
         )
     assert stored.error is not None
-    claimed = claimed_event(stored.raw)
+    claims = claims_of(stored.raw)
+    timestamp = _spaced(claims.fields["timestamp"]) if claims.moment is not None else ""
     return EventCells(
         sequence,
-        number_text(claimed.version) if claimed else "",
+        number_text(claims.version) if claims.version is not None else "",
         short_reason(stored.error.error),
-        claimed.actor_id if claimed else "",
-        timestamp_text(stored.raw, claimed.timestamp) if claimed else "",
-        timestamp_text(stored.raw, claimed.timestamp)[:10] if claimed else "",
+        claims.actor_id,
+        timestamp,
+        timestamp[:10],
         NOT_TRUSTED,
         corrupted=True,
     )
 
 
-def claimed_event(raw: bytes) -> Event | None:
-    """What damaged bytes still claim to be, if they parse at all; never to be trusted."""
-    try:
-        return decode_event(raw)
-    except InvalidEventError:
-        return None
-
-
 def timestamp_text(raw: bytes, moment: datetime) -> str:
     """The timestamp as stored, as `date time offset`: no digit lost, `Z` kept as written."""
-    text = _stored_timestamp(raw, moment)
+    return _spaced(_stored_timestamp(raw, moment))
+
+
+def _spaced(text: str) -> str:
     offset = 1 if text[-1:] in "Zz" else 6
     return f"{text[:10]} {text[11:-offset]} {text[-offset:]}"
 
@@ -136,7 +133,11 @@ def short_reason(error: Exception) -> str:
     if isinstance(error, MisplacedEventError):
         return f"Payload and place disagree: {error.field}"
     if isinstance(error, InvalidEventError):
-        return f"{error.field} {error.problem}".strip()
+        if error.field:
+            return f"{'Missing' if error.problem == 'is missing' else 'Invalid'} {error.field}"
+        # "is not UTF-8: byte 0xEB at offset 188 …" in its first words.
+        words = re.split("[:,]", error.problem, maxsplit=1)[0].removeprefix("is ")
+        return words[:1].upper() + words[1:]
     return str(error) if isinstance(error, AetherError) else type(error).__name__
 
 

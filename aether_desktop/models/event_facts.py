@@ -7,6 +7,8 @@ import json
 from PySide6.QtCore import QObject
 from PySide6.QtGui import QStandardItem, QStandardItemModel
 
+from aether_desktop.models.claims import claims_of
+from aether_desktop.models.damage import damage_of
 from aether_desktop.models.tree_roles import TreeRole, ValueKind
 from aether_engine.event import StoredEvent
 
@@ -32,6 +34,7 @@ class EventFacts(QStandardItemModel):
         self._add("Size", f"{len(stored.raw):,} bytes", ValueKind.PLAIN)
         event = stored.event
         if event is None:
+            self._add_damage(stored)
             return
         if event.command_id:
             self._add("Command", event.command_id, ValueKind.STRING)
@@ -42,6 +45,20 @@ class EventFacts(QStandardItemModel):
                 )
                 break
             self._add(key, value, ValueKind.STRING)
+
+    def _add_damage(self, stored: StoredEvent) -> None:
+        """Why the event is not trusted, and what its bytes still say."""
+        damage = damage_of(stored)
+        if damage is None:
+            return
+        self._add("Damage", f"{damage.reason}. {damage.explanation}".strip(), ValueKind.PLAIN)
+        if damage.place:
+            self._add("First fault", damage.place, ValueKind.PLAIN)
+        claims = claims_of(stored.raw).fields
+        if claims:
+            self._add("Not trusted", "what the bytes still say:", ValueKind.NOTE)
+        for name, value in claims.items():
+            self._add(name, value, ValueKind.NUMBER if name == "version" else ValueKind.STRING)
 
     def _add(self, field: str, value: str, kind: ValueKind) -> None:
         shown = json.dumps(value, ensure_ascii=False) if kind is ValueKind.STRING else value

@@ -10,6 +10,7 @@ from PySide6.QtGui import QGuiApplication
 
 from aether_desktop.jobs import Job
 from aether_desktop.links import Link, portable_url
+from aether_desktop.models.damage import not_utf8_at
 from aether_desktop.models.event_lines import ChosenEvent, EventLines, gather_lines
 from aether_desktop.models.tree_roles import written
 from aether_desktop.numbers import number_text
@@ -89,15 +90,15 @@ class Copying(QObject):
         if not stored.raw:
             self._workspace.told.emit("Nothing was copied: the selected row has no event's bytes.")
             return
-        try:
-            stored.raw.decode("utf-8")
-        except UnicodeDecodeError as error:
+        # An event that was decoded is text; of megabytes it is not looked through again.
+        fault = None if stored.event is not None else not_utf8_at(stored.raw)
+        if fault is not None:
             data = mime_data()
             data.setData(JSON_TYPE, stored.raw)
             data.setText(written(stored.raw))
             QGuiApplication.clipboard().setMimeData(data)
             self._workspace.told.emit(
-                f"#{number_text(stored.sequence)} is not UTF-8 at byte {number_text(error.start)}: the copied "
+                f"#{number_text(stored.sequence)} is not UTF-8 at byte {number_text(fault)}: the copied "
                 f"text shows such bytes as ⟨0x…⟩; exactly as stored they are on the clipboard as {JSON_TYPE}."
             )
             return

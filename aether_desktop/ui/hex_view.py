@@ -98,6 +98,10 @@ class HexView(QAbstractScrollArea):
         self._suspects = offsets
         self.viewport().update()
 
+    def suspects(self) -> frozenset[int]:
+        """The bytes that are framed."""
+        return self._suspects
+
     def selected_span(self) -> Span | None:
         """The bytes the user has selected, or None."""
         if not self._has_selection or not self._raw:

@@ -7,7 +7,7 @@ from typing import Final
 from PySide6.QtCore import QPoint, Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QStackedWidget, QTabWidget, QVBoxLayout, QWidget
 
-from aether_desktop.models.event_cells import short_reason
+from aether_desktop.models.damage import Damage, damage_of, not_utf8_at
 from aether_desktop.models.event_diff import EventDiff
 from aether_desktop.models.event_facts import EventFacts
 from aether_desktop.models.json_tree import JsonTreeModel
@@ -31,6 +31,8 @@ Span = tuple[int, int]
 
 #: Bytes up to which text and hexadecimal are filled at once; longer ones wait until somebody looks.
 _EAGER: Final = 1 << 16
+#: Most bytes that are framed as being at fault.
+_FRAMED: Final = 64
 
 
 class _Footer(Surface):
@@ -72,6 +74,8 @@ class Inspector(QWidget):
         self._namespace = ""
         self._stale: set[QWidget] = set()
         self._detail = ""
+        self._damage: Damage | None = None
+        self._is_damaged = False
         self._model = JsonTreeModel(self)
         self._facts = EventFacts(self)
         self._difference = EventDiff(self)
@@ -153,7 +157,10 @@ class Inspector(QWidget):
         self._diff_footer = _Footer("", self)
         self.tabs.addTab(self.tree, "Event")
         self.tabs.addTab(_column(self.raw, self._raw_footer), "Raw")
-        self.tabs.addTab(_column(self.hex, self._hex_footer), "Hex")
+        self._hex_page = _column(self.hex, self._hex_footer)
+        self.tabs.addTab(self._hex_page, "Hex")
+        # Where one was among sound and among damaged events.
+        self._tabs_left: dict[bool, QWidget | None] = {False: None, True: self._hex_page}
         self.tabs.addTab(self.facts, "Metadata")
         self._diff_page = _column(self.diff, self._diff_footer)
         self.tabs.addTab(self._diff_page, "Diff")
@@ -194,22 +201,58 @@ class Inspector(QWidget):
     def _show_document(self) -> None:
         stored = self._stored
         raw = stored.raw if stored is not None else b""
-        error = stored.error.error if stored is not None and stored.error is not None else None
-        self.banner.setVisible(error is not None)
-        if error is not None:
-            fact = short_reason(error)
-            self.banner.set_message(BannerKind.CORRUPTED, fact, str(error).removeprefix(f"{fact}:").strip())
-        lost = "There are no bytes: they are lost." if error is not None and not raw else ""
+        self._damage = damage_of(stored) if stored is not None else None
+        self._show_damage()
+        lost = "There are no bytes: they are lost." if self._damage is not None and not raw else ""
         self._model.set_document(raw, problem=lost)
         self._facts.show_event(stored, self._namespace)
         self._stale = {self.raw, self.hex}
         if len(raw) <= _EAGER:
             self._fill_bytes(self.raw)
             self._fill_bytes(self.hex)
+        if stored is not None:
+            self._choose_tab()
         self._fill()
         # What was selected in the event before is selected in this one too.
         span = self.tree.currentIndex().data(TreeRole.SPAN) if self.tree.currentIndex().isValid() else None
         self._mark(span, self.tree)
+        self._scroll_to_fault()
+
+    def _scroll_to_fault(self) -> None:
+        if self._damage is not None and self._damage.span is not None and self.hex not in self._stale:
+            self.hex.scroll_to(self._damage.span[0])
+
+    def _show_damage(self) -> None:
+        damage = self._damage
+        self.banner.setVisible(damage is not None)
+        self.banner.clear_actions()
+        if damage is None:
+            return
+        self.banner.set_message(
+            BannerKind.CORRUPTED, damage.reason, f"{damage.explanation} {damage.place}".strip()
+        )
+        if damage.span is not None:
+            self.banner.add_action(
+                "Show the byte" if damage.span[1] - damage.span[0] == 1 else "Show the bytes", self._show_fault
+            )
+
+    def _show_fault(self) -> None:
+        """Show the first bytes at fault in hexadecimal."""
+        if self._damage is not None and self._damage.span is not None:
+            self.tabs.setCurrentWidget(self._hex_page)
+            self.select_bytes(self._damage.span)
+            self._mark(self._damage.span, None)
+            self.hex.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _choose_tab(self) -> None:
+        """Of damaged events the bytes come first, until another tab is chosen; sound ones keep theirs."""
+        damaged = self._damage is not None
+        if damaged is not self._is_damaged:
+            self._tabs_left[self._is_damaged] = self.tabs.currentWidget()
+            self._is_damaged = damaged
+            wanted = self._tabs_left[damaged]
+            if wanted is not None and self.tabs.isTabVisible(self.tabs.indexOf(wanted)):
+                self.tabs.setCurrentWidget(wanted)
 
     def _fill(self) -> None:
         """Give what it shows to the view that is looked at, if it has not got it yet."""
@@ -225,13 +268,18 @@ class Inspector(QWidget):
         self._stale.discard(view)
         raw = self._stored.raw if self._stored is not None else b""
         if view is self.raw:
-            self.raw.set_raw(raw)
+            self.raw.set_raw(raw, fault=self._damage.span if self._damage is not None else None)
             self._show_raw_footer()
         else:
             self.hex.set_raw(raw)
+            fault = self._damage.span if self._damage is not None else None
+            if fault is not None:
+                # A value that is at fault is marked by its ends: what is framed is looked for in every repaint.
+                self.hex.set_suspects(frozenset(range(fault[0], min(fault[1], fault[0] + _FRAMED))))
         index = self.tree.currentIndex()
         if index.isValid():
             self._mark(index.data(TreeRole.SPAN), self.tree)
+        self._scroll_to_fault()
 
     def _show_difference(self) -> None:
         stored, previous = self._stored, self._previous
@@ -264,7 +312,7 @@ class Inspector(QWidget):
             return ""
         event = self._stored.event
         place = f"#{self._stored.sequence:,}"
-        return place if event is None else f"{place}  {event.actor_id}  v{event.version}"
+        return f"{place}  damaged" if event is None else f"{place}  {event.actor_id}  v{event.version}"
 
     # Linked selection
 
@@ -301,13 +349,12 @@ class Inspector(QWidget):
         self._hex_footer.label.set_text(f"{path}, {place}" if path else place)
 
     def _show_raw_footer(self) -> None:
-        raw = self.raw.raw
+        raw, stored = self.raw.raw, self._stored
         if self.raw.is_whole:
-            try:
-                raw.decode("utf-8")
-                text = f"{len(raw):,} bytes, UTF-8, exactly as stored"
-            except UnicodeDecodeError as error:
-                text = f"{len(raw):,} bytes, not UTF-8 at byte {error.start:,}, exactly as stored"
+            # An event that was decoded is text; others are looked through.
+            fault = None if stored is not None and stored.event is not None else not_utf8_at(raw)
+            kind = "UTF-8" if fault is None else f"not UTF-8 at byte {fault:,}"
+            text = f"{len(raw):,} bytes, {kind}, exactly as stored"
         else:
             text = f"{self.raw.shown_bytes:,} of {len(raw):,} bytes shown"
         self._raw_footer.label.set_text(text)

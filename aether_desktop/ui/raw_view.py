@@ -139,6 +139,7 @@ class RawView(QPlainTextEdit):
         self._shown = 0
         self._goal = 0
         self._span: tuple[int, int] | None = None
+        self._fault: tuple[int, int] | None = None
         self._telling = True
         self._highlighter = _Highlighter(self.document())
         self._timer = QTimer(self)
@@ -165,9 +166,11 @@ class RawView(QPlainTextEdit):
         """Whether all bytes are shown."""
         return self._shown >= len(self._raw)
 
-    def set_raw(self, raw: bytes) -> None:
-        """Show other bytes."""
+    def set_raw(self, raw: bytes, *, fault: tuple[int, int] | None = None) -> None:
+        """Show other bytes; those of `fault` are marked as being at fault."""
+        self._fault = fault
         if raw is self._raw:
+            self._mark()
             return
         self._timer.stop()
         self._telling = False
@@ -180,6 +183,7 @@ class RawView(QPlainTextEdit):
         self._goal = SHOWN_AT_ONCE
         self._highlighter.enabled = len(raw) <= _COLOURED
         self.setPlainText("\n".join(self._next_texts(SHOWN_AT_ONCE)))
+        self._mark()
         self._telling = True
         self.shown_changed.emit()
 
@@ -303,16 +307,22 @@ class RawView(QPlainTextEdit):
         self.shown_changed.emit()
 
     def _mark(self) -> None:
-        if self._span is None or self._span[0] >= self._shown:
-            self.setExtraSelections([])
-            return
-        cursor = self.textCursor()
-        cursor.setPosition(self.position_of(self._span[0]))
-        cursor.setPosition(self.position_of(self._span[1]), QTextCursor.MoveMode.KeepAnchor)
-        selection = QTextEdit.ExtraSelection()
-        selection.format.setBackground(current_theme().sel)
-        selection.cursor = cursor
-        self.setExtraSelections([selection])
+        theme = current_theme()
+        marks = [(self._span, theme.sel, None), (self._fault, theme.corrupted.tint, theme.corrupted.text)]
+        selections: list[QTextEdit.ExtraSelection] = []
+        for span, background, foreground in marks:
+            if span is None or span[0] >= self._shown:
+                continue
+            cursor = self.textCursor()
+            cursor.setPosition(self.position_of(span[0]))
+            cursor.setPosition(self.position_of(span[1]), QTextCursor.MoveMode.KeepAnchor)
+            selection = QTextEdit.ExtraSelection()
+            selection.format.setBackground(background)
+            if foreground is not None:
+                selection.format.setForeground(foreground)
+            selection.cursor = cursor
+            selections.append(selection)
+        self.setExtraSelections(selections)
 
     def _tell(self) -> None:
         if not self._telling:

@@ -20,7 +20,7 @@ from aether_desktop.ui.hex_view import HexView
 from aether_desktop.ui.inspector import Inspector
 from aether_desktop.ui.raw_view import RawView
 from aether_desktop.workspace import Place, Selection
-from aether_engine.errors import ChecksumMismatchError, EventLostError
+from aether_engine.errors import ChecksumMismatchError, EventLostError, InvalidEventError
 from aether_engine.event import Event, ReplayError, StoredEvent
 from aether_engine.trace import Related, RelatedEvent
 
@@ -138,9 +138,42 @@ def test_a_damaged_event_gives_its_reason_and_its_bytes(inspector: Inspector) ->
     assert "00000001" in inspector.banner.plain_text()
     assert inspector.raw.toPlainText() == '{"id":"x",⟨0xC3⟩(␀'
     assert inspector.hex.raw == b'{"id":"x",\xc3(\x00'
-    assert inspector.detail_text == "#7"
+    assert inspector.detail_text == "#7  damaged"
     inspector.show_event(stored(), namespace="shop")
     assert not inspector.banner.isVisible()
+
+
+def current_tab(inspector: Inspector) -> str:
+    return inspector.tabs.tabText(inspector.tabs.currentIndex())
+
+
+def test_of_damaged_events_the_bytes_come_first(inspector: Inspector) -> None:
+    inspector.show_event(stored(), namespace="shop")
+    assert current_tab(inspector) == "Event"
+    raw = RAW % (2, b"1.10")
+    broken = raw.replace(b"order-1", b"order-\xfc")
+    inspector.show_event(damaged(broken, InvalidEventError("", "is not UTF-8")), namespace="shop")
+    assert current_tab(inspector) == "Hex"
+    place = broken.index(b"\xfc")
+    assert inspector.hex.suspects() == frozenset({place})
+    assert inspector.banner.plain_text() == f"Not UTF-8 Byte 0xFC at offset {place:,} begins no character."
+    # Whoever prefers another tab gets it for the next damaged event, and sound ones have theirs again.
+    inspector.tabs.setCurrentIndex(3)
+    inspector.show_event(stored(3), namespace="shop")
+    assert current_tab(inspector) == "Event"
+    assert inspector.hex.suspects() == frozenset()
+    inspector.show_event(damaged(broken[:-1], InvalidEventError("", "is not UTF-8")), namespace="shop")
+    assert current_tab(inspector) == "Metadata"
+    facts = inspector.facts.model()
+    shown = {facts.index(row, 0).data(): facts.index(row, 1).data() for row in range(facts.rowCount())}
+    assert shown["Not trusted"] == "what the bytes still say:"
+    assert shown["actorId"].startswith('"order-')
+    assert shown["version"] == "2"
+    show = next(each for each in inspector.banner.findChildren(QAbstractButton) if each.text() == "Show the byte")
+    QTest.mouseClick(show, Qt.MouseButton.LeftButton)
+    assert current_tab(inspector) == "Hex"
+    assert inspector.hex.highlighted() == (place, place + 1)
+    assert inspector.detail_text == "#7  damaged"
 
 
 def test_lost_bytes_are_said_to_be_lost(inspector: Inspector) -> None:
