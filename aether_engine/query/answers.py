@@ -1,4 +1,4 @@
-"""What an index answers without reading the log: the events of the actors that a filter names."""
+"""What an index answers without reading the log: events whose ids or actors a filter names."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from aether_engine.query.conditions import SequenceIs, TextIs
 from aether_engine.query.event_filter import EventFilter
 from aether_engine.query.turns import matching
 from aether_engine.query.values import TextPattern
-from aether_engine.store.protocols import EventLog
+from aether_engine.store.protocols import EventLog, IdIndex, SequenceReader
 
 #: An index is asked for at most so many actors, and so many events or this share of the log.
 _MOST_ACTORS: Final = 500
@@ -29,29 +29,60 @@ def sequence_bounds(event_filter: EventFilter, first: int, last: int) -> tuple[i
     return first, last
 
 
-async def actors_meant(store: EventLog, event_filter: EventFilter, total: int) -> list[str] | None:
-    """The actors whose streams hold all readable hits; None if reading the log is the shorter way."""
+async def answer(store: EventLog, event_filter: EventFilter, first: int, last: int) -> array[int] | None:
+    """The readable hits in a range of the log, from an index; None if none knows them, or not faster."""
     for term in event_filter.terms:
         condition = term.condition
-        if term.is_negated or not isinstance(condition, TextIs) or condition.field != "actor_id":
+        if term.is_negated or not isinstance(condition, TextIs):
             continue
-        found: dict[str, int] = {}
-        for pattern in condition.patterns:
-            actors = await _actors(store, pattern)
-            if actors is None:
-                break
-            found |= {actor.actor_id: actor.event_count for actor in actors}
-        else:
-            events = sum(found.values())
-            if events <= max(_FEW_EVENTS, min(_MOST_EVENTS, total * _SHARE)):
-                return sorted(found)
+        found = None
+        if condition.field == "id":
+            found = await _of_ids(store, event_filter, condition.patterns)
+        elif condition.field == "actor_id":
+            found = await _of_actors(store, event_filter, condition.patterns, last - first + 1)
+        if found is not None:
+            return array("q", sorted(sequence for sequence in found if first <= sequence <= last))
     return None
+
+
+async def _of_ids(
+    store: EventLog, event_filter: EventFilter, patterns: tuple[TextPattern, ...]
+) -> list[int] | None:
+    if not isinstance(store, IdIndex) or not isinstance(store, SequenceReader):
+        return None
+    if not all(pattern.is_literal for pattern in patterns):
+        return None
+    sequences = await store.find_ids([pattern.parts[0] for pattern in patterns])
+    if sequences is None:
+        return None
+    found: list[int] = []
+    async for batch in store.read_sequences(sequences):
+        found += [stored.sequence for stored in await matching(batch, event_filter)]
+    return found
+
+
+async def _of_actors(
+    store: EventLog, event_filter: EventFilter, patterns: tuple[TextPattern, ...], total: int
+) -> list[int] | None:
+    actors: dict[str, int] = {}
+    for pattern in patterns:
+        meant = await _actors(store, pattern)
+        if meant is None:
+            return None
+        actors |= {actor.actor_id: actor.event_count for actor in meant}
+    if sum(actors.values()) > max(_FEW_EVENTS, min(_MOST_EVENTS, total * _SHARE)):
+        return None
+    found: list[int] = []
+    for actor_id in actors:
+        async for batch in store.read_actor(actor_id):
+            found += [stored.sequence for stored in await matching(batch, event_filter)]
+    return found
 
 
 async def _actors(store: EventLog, pattern: TextPattern) -> list[ActorInfo] | None:
     """The actors that a pattern means; None if there are too many to tell."""
     prefix = pattern.parts[0]
-    if len(pattern.parts) == 1:
+    if pattern.is_literal:
         page = await store.actors(prefix=prefix, limit=1)
         return [actor for actor in page if actor.actor_id == prefix]
     if not prefix:
@@ -60,15 +91,3 @@ async def _actors(store: EventLog, pattern: TextPattern) -> list[ActorInfo] | No
     if len(page) > _MOST_ACTORS:
         return None
     return [actor for actor in page if pattern.accepts(actor.actor_id)]
-
-
-async def hits_of_actors(
-    store: EventLog, event_filter: EventFilter, actors: list[str], first: int, last: int
-) -> array[int]:
-    """The events of these actors within a range of the log that pass the filter."""
-    found: list[int] = []
-    for actor_id in actors:
-        async for batch in store.read_actor(actor_id):
-            within = [stored for stored in batch if first <= stored.sequence <= last]
-            found += [stored.sequence for stored in await matching(within, event_filter)]
-    return array("q", sorted(found))

@@ -15,7 +15,7 @@ from time import monotonic
 from typing import Final
 
 from aether_engine.event import StoredEvent
-from aether_engine.query.answers import actors_meant, hits_of_actors, sequence_bounds
+from aether_engine.query.answers import answer, sequence_bounds
 from aether_engine.query.damage import DamageSieve, damage_of
 from aether_engine.query.event_filter import EventFilter
 from aether_engine.query.sieve import FilterSieve
@@ -119,10 +119,9 @@ class _Search:
             yield True
 
     async def _search(self) -> AsyncGenerator[None, None]:
-        actors = await actors_meant(self._store, self._filter, self._total)
-        if actors is not None:
-            hits = await hits_of_actors(self._store, self._filter, actors, self._first, self._last)
-            self._found = _merged(hits, self._known)
+        answered = await answer(self._store, self._filter, self._first, self._last)
+        if answered is not None:
+            self._found = _merged(answered, self._known)
         elif isinstance(self._store, Scannable):
             sieve = FilterSieve(self._filter)
             scan = self._store.scan(sieve, from_sequence=self._first, to_sequence=self._last)

@@ -7,7 +7,7 @@ from contextlib import aclosing
 from typing import Final
 
 from aether_engine.event import StoredEvent
-from aether_engine.query.answers import actors_meant
+from aether_engine.query.answers import answer
 from aether_engine.query.event_filter import EventFilter
 from aether_engine.query.searching import Hits, search
 from aether_engine.query.turns import matching
@@ -48,7 +48,7 @@ async def _finds_before_it_reads(store: EventLog, event_filter: EventFilter) -> 
         return True
     if event_filter.takes_corrupted:
         return False
-    return await actors_meant(store, event_filter, await store.last_sequence()) is not None
+    return await answer(store, event_filter, 1, await store.last_sequence()) is not None
 
 
 async def _read_matching(

@@ -210,7 +210,7 @@ def _check(term: FilterTerm, getter: Getter | None) -> _Check:
     if isinstance(condition, DataIs):
         assert getter is not None
         return _data_check(condition, getter, is_negated)
-    if isinstance(condition, TextIs) and all(len(pattern.parts) == 1 for pattern in condition.patterns):
+    if isinstance(condition, TextIs) and all(pattern.is_literal for pattern in condition.patterns):
         return _literal_check(condition, is_negated)
     accepts = condition.accepts
     if isinstance(condition, TimestampIs):

@@ -97,6 +97,11 @@ class TextPattern:
         return True
 
     @property
+    def is_literal(self) -> bool:
+        """Whether just one text is meant."""
+        return len(self.parts) == 1
+
+    @property
     def takes_everything(self) -> bool:
         """Whether every text is meant: `*`."""
         return len(self.parts) > 1 and not any(self.parts)

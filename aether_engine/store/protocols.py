@@ -7,7 +7,7 @@ contract suite in `aether_engine.testing` is the arbiter.
 from __future__ import annotations
 
 from array import array
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Collection, Sequence
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import Final, Protocol, runtime_checkable
@@ -148,6 +148,15 @@ class SequenceReader(Protocol):
         self, sequences: Sequence[int], *, batch_size: int = 1000
     ) -> AsyncIterator[list[StoredEvent]]:
         """The events at `sequences`, in their order, damaged ones included; where there is none, none comes."""
+        ...
+
+
+@runtime_checkable
+class IdIndex(Protocol):
+    """Stores that know without reading the log where an event with an id is."""
+
+    async def find_ids(self, ids: Collection[str]) -> list[int] | None:
+        """The sequences of the events with these ids, rising; None if that cannot be told."""
         ...
 
 

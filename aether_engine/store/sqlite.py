@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Collection, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -35,6 +35,7 @@ from aether_engine.store.sqlite_connections import ReadConnections
 from aether_engine.store.sqlite_cursors import LogCursor, PlaceCursor, PointCursor, StreamCursor
 from aether_engine.store.sqlite_directory import ActorRange, Directory
 from aether_engine.store.sqlite_file import FileState, RawFile
+from aether_engine.store.sqlite_id_search import find_ids
 from aether_engine.store.sqlite_reader import Reader
 from aether_engine.store.sqlite_saved import encode_all, encode_checked
 from aether_engine.store.sqlite_scan import Scanner
@@ -283,6 +284,10 @@ class SQLiteEventStore:
         """See `SequenceReader.read_sequences`."""
         cursor = PointCursor(self._backend.reader, self._namespace, sequences, max(batch_size, 1))
         return Batches(cursor, self._backend.run)
+
+    async def find_ids(self, ids: Collection[str]) -> list[int] | None:
+        """See `IdIndex.find_ids`."""
+        return await self._backend.run(lambda: find_ids(self._backend.reader, self._namespace, ids))
 
     def scan(self, sieve: Sieve, *, from_sequence: int, to_sequence: int) -> AsyncGenerator[Sifted, None]:
         """See `Scannable.scan`."""

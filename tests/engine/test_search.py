@@ -7,6 +7,8 @@ import os
 import shutil
 import signal
 import sqlite3
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
@@ -25,7 +27,7 @@ from aether_engine.store.sqlite import SQLiteBackend
 from aether_engine.transfer import export_ndjson
 from tests.engine.sqlite_support import NAMESPACE, opened
 from tests.nats_servers import NatsServer, nats_server, wipe
-from tests.waiting import until
+from tests.waiting import until, until_sync
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 COUNT = 3_000
@@ -377,3 +379,67 @@ async def test_events_are_selected_once_each(store: Store, text: str) -> None:
     found = [stored async for batch in select_events(store, event_filter) for stored in batch]
     assert [stored.sequence for stored in found] == expected(text)
     assert all(event_filter.matches(stored) for stored in found)
+
+
+async def test_an_index_answers_before_the_log_is_read(tmp_path: Path) -> None:
+    async with opened(tmp_path / "log.aether", synchronous="OFF") as backend:
+        store = await backend.store(NAMESPACE)
+        await filled(store)
+        for text, count in (
+            ("actor:order-7", 300),
+            ("id:e-17,e-2999", 2),
+            ("id:e-17 type:Nothing", 0),
+            ("id:no", 0),
+        ):
+            searching = search(store, parse_filter(text))
+            first, second = await anext(searching), await anext(searching)
+            await searching.aclose()
+            assert (first.searched, second.searched, len(second.sequences)) == (0, COUNT, count)
+        # Ids that are in the index, and behind it.
+        assert await store.find_ids(["e-3000", "e-1", "e-1", "\ud800"]) == [1, 3000]
+    async with opened(tmp_path / "log.aether", read_only=True) as backend:
+        store = await backend.store(NAMESPACE)
+        assert await store.find_ids(["e-3000", "e-1"]) == [1, 3000]
+        assert await (await backend.store("nowhere")).find_ids(["e-1"]) == []
+
+
+_PROGRAM = """
+import asyncio, sys, time
+from aether_engine.query import parse_filter, search
+from pathlib import Path
+from tests.engine.sqlite_support import NAMESPACE, opened
+
+async def main():
+    async with opened(Path(sys.argv[1]), read_only=True) as backend:
+        backend.scanner.workers_from = 0
+        store = await backend.store(NAMESPACE)
+        while not backend.scanner.process_ids:
+            async for _ in search(store, parse_filter("type:Note")):
+                pass
+        print(*backend.scanner.process_ids, flush=True)
+        time.sleep(60)
+
+asyncio.run(main())
+"""
+
+
+def test_workers_end_with_a_program_that_is_killed(whole_file: Path) -> None:
+    root = str(Path(__file__).resolve().parents[2])
+    with subprocess.Popen(
+        [sys.executable, "-c", _PROGRAM, str(whole_file)],
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": root},
+    ) as program:
+        assert program.stdout is not None
+        process_ids = [int(each) for each in program.stdout.readline().split()]
+        assert process_ids
+        program.kill()
+    until_sync(lambda: not any(map(is_running, process_ids)), what=f"the end of {process_ids}")
+
+
+def is_running(process_id: int) -> bool:
+    try:
+        status = Path(f"/proc/{process_id}/stat").read_text()
+    except OSError:
+        return False
+    return status.rpartition(")")[2].split()[0] not in "ZX"
