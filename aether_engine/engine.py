@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 # How many batches (of up to 1,000 events) wait for the reader of a tail before its logs are read no further.
 _WAITING_BATCHES: Final = 8
 _DISCOVERY_SECONDS: Final = 0.05
+# How long servers that are away are left alone before they are asked again.
+_RETRY_SECONDS: Final = 0.25
 
 
 class EngineTail(AsyncIterator[list[Tailed | Gap]]):
@@ -61,8 +63,8 @@ class EngineTail(AsyncIterator[list[Tailed | Gap]]):
         self._after = after_sequence
         self._on_end = on_end
         self._called_at = datetime.now(UTC)
-        # Namespaces that had events when this tail was asked for, known once `_listed` is set.
-        self._existing: set[str] = set()
+        # Where the logs ended of those namespaces that had events when this tail was asked for.
+        self._ends: dict[str, int] | None = None
         self._listed = asyncio.Event()
         self._followed: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -135,8 +137,10 @@ class EngineTail(AsyncIterator[list[Tailed | Gap]]):
         if namespace in self._followed:
             return
         self._followed.add(namespace)
-        # "Now" is pinned here, within the call of `tail` or of `store`: the caller's next step may be a save.
-        now = store.tail() if self._after is None else None
+        # "Now" is pinned here, within the call of `tail` or of `store`: the caller's next step may be a save. A
+        # namespace that is found by the list is followed from where that says it ended.
+        pins = self._after is None and (was_open or self._ends is None)
+        now = store.tail() if pins else None
         self._own(self._pump(namespace, store, now, was_open=was_open), namespace)
 
     async def _pump(
@@ -146,13 +150,16 @@ class EngineTail(AsyncIterator[list[Tailed | Gap]]):
             source = now
         else:
             await self._listed.wait()
-            existed = namespace in self._existing
-            if now is not None and existed:
+            assert self._ends is not None
+            end = self._ends.get(namespace)
+            if now is not None and end is not None:
                 source = now
-            else:
+            elif self._after is None:
                 # What was born after the call is new from its first event on.
-                keeps_number = existed or not is_wildcard_pattern(self.pattern)
-                source = store.tail(after_sequence=self._after or 0 if keeps_number else 0)
+                source = store.tail(after_sequence=0 if end is None else end)
+            else:
+                keeps_number = end is not None or not is_wildcard_pattern(self.pattern)
+                source = store.tail(after_sequence=self._after if keeps_number else 0)
         async for batch in source:
             wanted = [stored for stored in batch if stored.event is None or passes(self._filter, stored.event)]
             if self._event_filter is not None:
@@ -169,24 +176,36 @@ class EngineTail(AsyncIterator[list[Tailed | Gap]]):
     async def _discover(self) -> None:
         while True:
             seen = self._backend.change_count()
-            infos = await self._backend.namespaces()
-            names = [info.name for info in infos if match_namespace_pattern(self.pattern, info.name)]
-            if not self._listed.is_set():
-                self._existing = {
-                    info.name
-                    for info in infos
-                    if info.first_recorded_at is None or info.first_recorded_at < self._called_at
-                }
-                self._listed.set()
-            if not is_wildcard_pattern(self.pattern):
-                await self._open_store(self.pattern)
-                return
-            for name in names:
-                if name not in self._followed:
-                    await self._open_store(name)
+            try:
+                if await self._look():
+                    return
+            except StoreUnavailableError as error:
+                # A tail outlasts servers that are away, also when they go while it begins.
+                if not error.passing or self._ended:
+                    raise
+                await asyncio.sleep(_RETRY_SECONDS)
+                continue
             await self._backend.wait_for_change(seen)
             # A busy store changes all the time; a list now and then is enough to find newcomers.
             await asyncio.sleep(_DISCOVERY_SECONDS)
+
+    async def _look(self) -> bool:
+        """Follow the namespaces that there are; whether that is all there will ever be."""
+        ends = await self._backend.ends(self.pattern)
+        if self._ends is None:
+            self._ends = {
+                name: end.last_sequence
+                for name, end in ends.items()
+                if end.first_recorded_at is None or end.first_recorded_at < self._called_at
+            }
+            self._listed.set()
+        if not is_wildcard_pattern(self.pattern):
+            await self._open_store(self.pattern)
+            return True
+        for name in ends:
+            if name not in self._followed and match_namespace_pattern(self.pattern, name):
+                await self._open_store(name)
+        return False
 
 
 async def _passing(batch: list[StoredEvent], event_filter: EventFilter) -> list[StoredEvent]:

@@ -140,6 +140,9 @@ class OutcomeUnknownError(AetherError):
 class StoreUnavailableError(AetherError):
     """The store cannot be reached or opened at present; nothing was changed."""
 
+    #: Whether it is to be expected that trying again helps: a connection, a leader or an answer is missing.
+    passing: bool = False
+
     def __init__(self, url: str, reason: str) -> None:
         self.url = url
         self.reason = reason

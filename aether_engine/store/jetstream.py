@@ -37,7 +37,6 @@ from aether_engine.store.jetstream_heads import Heads
 from aether_engine.store.jetstream_locks import SubjectLocks
 from aether_engine.store.jetstream_publish import Publisher
 from aether_engine.store.jetstream_reader import StreamReader
-from aether_engine.store.jetstream_reasons import NoAnswerError, NotSentError
 from aether_engine.store.jetstream_refusals import Save
 from aether_engine.store.jetstream_stream import check_owner, create, drift
 from aether_engine.store.jetstream_tail import JetStreamTail
@@ -420,6 +419,9 @@ class JetStreamEventStore:
         self._warn(drift(self._namespace, info))
         if self._opened is not None and self._opened.reader.info.created == info.created:
             self._opened.reader.info = info
+            if info.last_sequence < self._opened.heads.highest:
+                # A server came back without its last events: what is known may be of them.
+                self._opened.heads.clear()
             return
         reader = StreamReader(self._api, self._layout, info)
         self._opened = _Opened(self._api, reader, ActorIndex(self._api, self._layout, reader), Heads(reader))
@@ -434,8 +436,8 @@ class JetStreamEventStore:
         while True:
             try:
                 return await self.last_sequence()
-            except (NotSentError, NoAnswerError):
-                if self._link.closed:
+            except StoreUnavailableError as error:
+                if self._link.closed or not error.passing:
                     raise
                 await asyncio.sleep(_RETRY_SECONDS)
 

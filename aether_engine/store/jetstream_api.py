@@ -40,6 +40,7 @@ class ApiError(StoreUnavailableError):
         self.code = int(error.get("code", 0))
         self.err_code = int(error.get("err_code", 0))
         self.description = str(error.get("description", "no reason given"))
+        self.passing = self.code == 503
         super().__init__(url, f"JetStream says: {self.description}")
 
 

@@ -10,6 +10,7 @@ from typing import Final, Self
 
 from aether_engine.errors import NotPermittedError, StoreUnavailableError
 from aether_engine.event import NamespaceInfo, StoreWarning
+from aether_engine.patterns import is_wildcard_pattern
 from aether_engine.store.jetstream import JetStreamEventStore
 from aether_engine.store.jetstream_api import Api, StreamInfo
 from aether_engine.store.jetstream_frames import Frame
@@ -17,7 +18,7 @@ from aether_engine.store.jetstream_link import Link, SharedSubscription
 from aether_engine.store.jetstream_options import LinkOptions
 from aether_engine.store.jetstream_publish import Publisher
 from aether_engine.store.jetstream_reader import StreamReader
-from aether_engine.store.protocols import Publish
+from aether_engine.store.protocols import LogEnd, Publish
 from aether_engine.store.tailing import Changes
 
 _log = logging.getLogger(__name__)
@@ -82,7 +83,7 @@ class JetStreamBackend:
         except BaseException:
             await link.close()
             raise
-        link.on_change(lambda _: backend._tell_now())
+        link.on_change(backend._link_changed)
         return backend
 
     def before_close(self, work: Callable[[], Awaitable[None]]) -> None:
@@ -102,6 +103,19 @@ class JetStreamBackend:
             part = mine[start : start + _AT_ONCE]
             found += await asyncio.gather(*(self._describe(name, info) for name, info in part))
         return sorted(found, key=lambda info: info.name)
+
+    async def ends(self, namespace_pattern: str) -> dict[str, LogEnd]:
+        """See `Backend.ends`."""
+        if is_wildcard_pattern(namespace_pattern):
+            infos = await self._streams()
+        else:
+            info = await self._api.stream_info(self._layout.stream(namespace_pattern))
+            infos = [] if info is None else [info]
+        return {
+            name: LogEnd(info.last_sequence, info.first_recorded_at)
+            for info in infos
+            if (name := self._layout.namespace(info.config)) is not None
+        }
 
     async def foreign_streams(self) -> list[str]:
         """Names of the streams that are other programs': never read, never written."""
@@ -179,6 +193,13 @@ class JetStreamBackend:
             self._telling.cancel()
             self._telling = None
         self._changes.notify()
+
+    def _link_changed(self, link: Link) -> None:
+        if link.is_up:
+            # While nobody listened, streams may have been replaced, or have lost their ends with a server.
+            for store in self._stores.values():
+                store.look_again()
+        self._tell_now()
 
     def _heard_of_streams(self, frames: list[Frame]) -> None:
         """Streams were created, changed or deleted, by whomever."""

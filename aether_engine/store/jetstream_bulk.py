@@ -10,10 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from aether_engine.codec import decode_event
-from aether_engine.errors import AetherError, DuplicateEventError, IncompleteLoadError, VersionConflictError
+from aether_engine.errors import (
+    AetherError,
+    DuplicateEventError,
+    IncompleteLoadError,
+    StoreUnavailableError,
+    VersionConflictError,
+)
 from aether_engine.event import Event
 from aether_engine.store.jetstream_heads import SubjectHead
-from aether_engine.store.jetstream_refusals import Save
+from aether_engine.store.jetstream_refusals import OutdatedHeadError, Save
 from aether_engine.store.jetstream_writer import StreamWriter
 from aether_engine.store.protocols import MAX_BATCH
 
@@ -43,7 +49,13 @@ class Load:
             if current is not None and inside:
                 raise VersionConflictError(event.actor_id, event.version, current, in_batch=True)
             if writer is not None:
-                await writer.refusals.refuse(save, head)
+                try:
+                    await writer.refusals.refuse(save, head)
+                except OutdatedHeadError:
+                    raise StoreUnavailableError(
+                        writer.url,
+                        "the stream was replaced while the events were looked through; nothing was stored",
+                    ) from None
             if event.id in self._ids:
                 raise DuplicateEventError(event.id, self._ids[event.id], in_batch=True)
             self._versions[event.actor_id] = event.version

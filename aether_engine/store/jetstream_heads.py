@@ -57,6 +57,8 @@ class Heads:
         self._reader = reader
         self._heads: OrderedDict[str, SubjectHead] = OrderedDict()
         self._ids = 0
+        #: The highest sequence that anything is known of.
+        self.highest = 0
 
     def known(self, subject: str) -> SubjectHead | None:
         """The head as it was last seen, without asking."""
@@ -97,6 +99,7 @@ class Heads:
         """Remember `head`, and forget others if that makes too many."""
         self.forget(subject)
         self._heads[subject] = head
+        self.highest = max(self.highest, head.last_sequence)
         self._ids += len(head.ids) + 1
         while self._ids > _MOST_IDS and len(self._heads) > 1:
             self.forget(next(iter(self._heads)))
@@ -107,6 +110,7 @@ class Heads:
         """A save of ours stands at `sequence`."""
         head.assumed = False
         head.add(actor_id, version, event_id, sequence)
+        self.highest = max(self.highest, sequence)
         if self._heads.get(subject) is head:
             self._ids += 1
         else:
@@ -127,3 +131,4 @@ class Heads:
     def clear(self) -> None:
         self._heads.clear()
         self._ids = 0
+        self.highest = 0

@@ -16,13 +16,19 @@ _REFUSALS: Final = ("authorization", "authentication", "credentials", "account",
 class NotSentError(StoreUnavailableError):
     """There is no connection, and nothing has left this process."""
 
+    passing = True
+
 
 class NoAnswerError(StoreUnavailableError):
     """A question was sent and its answer did not come: what it asked for may have happened or happen yet."""
 
+    passing = True
+
 
 class NobodyThereError(StoreUnavailableError):
     """The servers say that nobody listens there: no such stream, or no JetStream."""
+
+    passing = True
 
 
 def is_refusal(error: BaseException) -> bool:

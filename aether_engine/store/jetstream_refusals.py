@@ -24,8 +24,15 @@ class Save(NamedTuple):
     subject: str
 
 
+class OutdatedHeadError(Exception):
+    """What was remembered of a subject does not stand there any more: the stream was replaced, or lost its end."""
+
+
 class Refusals:
-    """Of one stream: looks where a save stands in the way of another, and says so."""
+    """Of one stream: looks where a save stands in the way of another, and says so.
+
+    What a head remembers is looked up before anything is refused for it: raises `OutdatedHeadError` otherwise.
+    """
 
     def __init__(self, api: Api, reader: StreamReader) -> None:
         self._api = api
@@ -50,7 +57,13 @@ class Refusals:
         await self.known_id(save.event, head)
 
     async def conflict(self, event: Event, head: SubjectHead, current: int) -> None:
-        holder = await self._holder(event, head)
+        """Raise `VersionConflictError`, with the event that holds the version if there is one."""
+        top = head.actors[event.actor_id]
+        row = await self._reader.message_at(top.sequence)
+        found = None if row is None else row.event
+        if found is None or (found.actor_id, found.version) != (event.actor_id, current):
+            raise OutdatedHeadError
+        holder = found if event.version == current else await self._holder(event)
         raise VersionConflictError(
             event.actor_id,
             event.version,
@@ -59,15 +72,8 @@ class Refusals:
             is_duplicate=holder is not None and holder.id == event.id,
         )
 
-    async def _holder(self, event: Event, head: SubjectHead) -> Event | None:
+    async def _holder(self, event: Event) -> Event | None:
         """The stored event that has the version."""
-        current = head.actors.get(event.actor_id)
-        if current is None:
-            return None
-        if current.version == event.version:
-            row = await self._reader.message_at(current.sequence)
-            if row is not None and row.event is not None and row.event.actor_id == event.actor_id:
-                return row.event
         async for rows in self._reader.actor(event.actor_id, event.version):
             for row in rows:
                 if row.event is not None and row.event.version == event.version:
@@ -78,12 +84,19 @@ class Refusals:
         """Raise `DuplicateEventError` for an id of the actor, or one that was saved here lately."""
         sequence = head.ids.get(event.id, 0)
         if sequence:
+            if not await self._is_at(event.id, sequence):
+                raise OutdatedHeadError
             raise DuplicateEventError(event.id, sequence)
         sequence = self.recent.get(event.id, 0)
         if sequence:
-            row = await self._reader.message_at(sequence)
-            if row is not None and row.event is not None and row.event.id == event.id:
-                raise DuplicateEventError(event.id, sequence)
+            if not await self._is_at(event.id, sequence):
+                del self.recent[event.id]
+                return
+            raise DuplicateEventError(event.id, sequence)
+
+    async def _is_at(self, event_id: str, sequence: int) -> bool:
+        row = await self._reader.message_at(sequence)
+        return row is not None and row.event is not None and row.event.id == event_id
 
     async def check_duplicate(self, save: Save, sequence: int) -> None:
         """The server remembers the id: fine if at `sequence` stands this very event, an error if another."""

@@ -66,13 +66,13 @@ class JetStreamTail(AsyncIterator[list[StoredEvent]]):
                 self._pause = _RETRY_SECONDS
             except _EndedError:
                 raise StopAsyncIteration from None
-            except PullBrokenError:
-                await self._leave()
             except NotPermittedError:
                 raise
-            except StoreUnavailableError:
+            except StoreUnavailableError as error:
+                # A run that broke can be followed by the next at once; one that did not even begin cannot.
+                at_once = isinstance(error, PullBrokenError) and self._pull is not None
                 await self._leave()
-                if not self._link.closed:
+                if not at_once and not self._link.closed:
                     await self._rest(self._pause)
                     self._pause = min(self._pause * 2, _LONGEST_RETRY_SECONDS)
         batch, self._rows = self._rows[:_ROWS_AT_ONCE], self._rows[_ROWS_AT_ONCE:]

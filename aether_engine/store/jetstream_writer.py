@@ -37,7 +37,7 @@ from aether_engine.store.jetstream_publish import (
 )
 from aether_engine.store.jetstream_reader import StreamReader
 from aether_engine.store.jetstream_reasons import NoAnswerError, NobodyThereError, NotSentError
-from aether_engine.store.jetstream_refusals import Refusals, Save
+from aether_engine.store.jetstream_refusals import OutdatedHeadError, Refusals, Save
 
 # How long an attempt's answer is waited for before it is found out what became of it.
 _ATTEMPT_SECONDS: Final = 2.0
@@ -99,6 +99,7 @@ class StreamWriter:
         locks: SubjectLocks,
     ) -> None:
         self._api = api
+        self.url = api.url
         self._link = api.link
         self._reader = reader
         self._publisher = publisher
@@ -135,27 +136,37 @@ class StreamWriter:
             try:
                 if head is None:
                     head = await self.heads.read(save.subject)
-                progress.settle(head, event.id)
-                stored = await self._refuse(save, head, progress)
-                if stored:
-                    return self._done([save], {save.subject: head}, [stored])[0]
-                self._publisher.check_size(save.raw)
-                draft = Draft(save.subject, save.raw, event.id, head.last_sequence)
-                outcome = await self._publisher.publish(
-                    self._stream, draft, self._patience(progress), self._late([save])
-                )
-                if isinstance(outcome, Stored):
-                    if not outcome.duplicate:
-                        return self._done([save], {save.subject: head}, [outcome.sequence])[0]
-                    await self.refusals.check_duplicate(save, outcome.sequence)
-                    if progress.doubt:
-                        return self._done([save], {save.subject: head}, [outcome.sequence])[0]
-                if isinstance(outcome, Doubtful):
-                    progress.in_doubt(outcome.reason, head.last_sequence)
-                await self._read_on({save.subject: head}, outcome, progress)
+                try:
+                    sequence = await self._attempt(save, head, progress)
+                except OutdatedHeadError:
+                    sequence = 0
+                    await self._look_anew({save.subject: head}, progress)
+                if sequence:
+                    return self._done([save], {save.subject: head}, [sequence])[0]
             except _WEATHER as error:
                 await self._weather(error, event, progress)
             self._check_time(event, progress)
+
+    async def _attempt(self, save: Save, head: SubjectHead, progress: _Progress) -> int:
+        """Try once to store an event behind `head`: its sequence, or 0 if it has to be tried again."""
+        event = save.event
+        progress.settle(head, event.id)
+        stored = await self._refuse(save, head, progress)
+        if stored:
+            return stored
+        self._publisher.check_size(save.raw)
+        draft = Draft(save.subject, save.raw, event.id, head.last_sequence)
+        outcome = await self._publisher.publish(self._stream, draft, self._patience(progress), self._late([save]))
+        if isinstance(outcome, Stored):
+            if not outcome.duplicate:
+                return outcome.sequence
+            await self.refusals.check_duplicate(save, outcome.sequence)
+            if progress.doubt:
+                return outcome.sequence
+        if isinstance(outcome, Doubtful):
+            progress.in_doubt(outcome.reason, head.last_sequence)
+        await self._read_on({save.subject: head}, outcome, progress)
+        return 0
 
     # --- Several events, all or none ------------------------------------------------------------------------
 
@@ -188,28 +199,41 @@ class StreamWriter:
         while True:
             try:
                 await self.fill(heads, saves)
-                progress.settle(heads[first.subject], first.event.id)
-                stored = await self._refuse_batch(saves, heads, progress)
-                if stored:
-                    return self._done(saves, heads, stored)
-                outcome = await self._publisher.publish_batch(
-                    self._stream, self._drafts(saves, heads), self._patience(progress), self._late(saves)
-                )
-                if isinstance(outcome, Stored):
-                    start = outcome.sequence - len(saves) + 1
-                    return self._done(saves, heads, list(range(start, outcome.sequence + 1)))
-                if isinstance(outcome, Unsupported):
-                    raise self.no_batches()
-                if isinstance(outcome, Doubtful):
-                    progress.in_doubt(outcome.reason, heads[first.subject].last_sequence)
-                await self._read_on(heads, outcome, progress)
-                if isinstance(outcome, DuplicateInBatch):
-                    progress.settle(heads[first.subject], first.event.id)
-                    if not await self._refuse_batch(saves, heads, progress):
-                        await self.refusals.remembered(saves)
+                try:
+                    sequences = await self._attempt_batch(saves, heads, progress)
+                except OutdatedHeadError:
+                    sequences = []
+                    await self._look_anew(heads, progress)
+                if sequences:
+                    return self._done(saves, heads, sequences)
             except _WEATHER as error:
                 await self._weather(error, first.event, progress)
             self._check_time(first.event, progress)
+
+    async def _attempt_batch(
+        self, saves: Sequence[Save], heads: dict[str, SubjectHead], progress: _Progress
+    ) -> list[int]:
+        """Try once to store events behind `heads`: their sequences, or none if it has to be tried again."""
+        first = saves[0]
+        progress.settle(heads[first.subject], first.event.id)
+        stored = await self._refuse_batch(saves, heads, progress)
+        if stored:
+            return stored
+        outcome = await self._publisher.publish_batch(
+            self._stream, self._drafts(saves, heads), self._patience(progress), self._late(saves)
+        )
+        if isinstance(outcome, Stored):
+            return list(range(outcome.sequence - len(saves) + 1, outcome.sequence + 1))
+        if isinstance(outcome, Unsupported):
+            raise self.no_batches()
+        if isinstance(outcome, Doubtful):
+            progress.in_doubt(outcome.reason, heads[first.subject].last_sequence)
+        await self._read_on(heads, outcome, progress)
+        if isinstance(outcome, DuplicateInBatch):
+            progress.settle(heads[first.subject], first.event.id)
+            if not await self._refuse_batch(saves, heads, progress):
+                await self.refusals.remembered(saves)
+        return []
 
     def no_batches(self) -> StoreUnavailableError:
         """The error of a stream that cannot take several events as one."""
@@ -325,6 +349,10 @@ class StreamWriter:
         if moved or not isinstance(outcome, Moved):
             return
         # Refused for what stands there, and nothing new does: the cluster is not done, or the stream was replaced.
+        await self._look_anew(heads, progress)
+
+    async def _look_anew(self, heads: dict[str, SubjectHead], progress: _Progress) -> None:
+        """Read the heads from their subjects' first messages on, if it is still the same stream."""
         await self._check_stream()
         await progress.pause()
         for subject, head in heads.items():

@@ -34,7 +34,7 @@ from aether_engine.event import (
 )
 from aether_engine.patterns import check_namespace
 from aether_engine.store.listing import first_of, least, matching, span
-from aether_engine.store.protocols import MAX_BATCH, Publish, StoredSnapshot
+from aether_engine.store.protocols import MAX_BATCH, LogEnd, Publish, StoredSnapshot
 from aether_engine.store.tailing import Changes, LogTail
 
 MEMORY_URL: Final = "memory://"
@@ -455,6 +455,9 @@ class MemoryBackend:
     async def namespaces(self) -> list[NamespaceInfo]:
         infos = (self._stores[name].info() for name in sorted(self._stores))
         return [info for info in infos if info is not None]
+
+    async def ends(self, namespace_pattern: str) -> dict[str, LogEnd]:
+        return {info.name: LogEnd(info.event_count, info.first_recorded_at) for info in await self.namespaces()}
 
     async def store(self, namespace: str) -> InMemoryEventStore:
         store = self._stores.get(namespace)

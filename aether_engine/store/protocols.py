@@ -9,8 +9,9 @@ from __future__ import annotations
 from array import array
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum, StrEnum
-from typing import Final, Protocol, runtime_checkable
+from typing import Final, NamedTuple, Protocol, runtime_checkable
 
 from aether_engine.event import (
     ActorInfo,
@@ -361,6 +362,13 @@ class Linked(Protocol):
         ...
 
 
+class LogEnd(NamedTuple):
+    """Where the log of a namespace ends at a moment, and when its first event was recorded."""
+
+    last_sequence: int
+    first_recorded_at: datetime | None
+
+
 class Backend(Protocol):
     """What `Engine` needs of a kind of storage: its namespaces, and a store for each."""
 
@@ -369,6 +377,10 @@ class Backend(Protocol):
 
     async def namespaces(self) -> list[NamespaceInfo]:
         """Existing namespaces by name."""
+        ...
+
+    async def ends(self, namespace_pattern: str) -> dict[str, LogEnd]:
+        """Where the logs of matching namespaces end now; those of others may be among them."""
         ...
 
     async def store(self, namespace: str) -> Store:

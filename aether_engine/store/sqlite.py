@@ -27,7 +27,7 @@ from aether_engine.event import (
 )
 from aether_engine.moments import TimeCount
 from aether_engine.patterns import check_namespace
-from aether_engine.store.protocols import MAX_BATCH, Publish, Sieve, Sifted, StoredSnapshot
+from aether_engine.store.protocols import MAX_BATCH, LogEnd, Publish, Sieve, Sifted, StoredSnapshot
 from aether_engine.store.sqlite_append import Appender
 from aether_engine.store.sqlite_batches import Batches, Shielded, WatchedChanges
 from aether_engine.store.sqlite_bulk import BulkSave
@@ -103,6 +103,10 @@ class SQLiteBackend:
     async def namespaces(self) -> list[NamespaceInfo]:
         """Existing namespaces by name."""
         return await self.run(self.directory.namespaces)
+
+    async def ends(self, namespace_pattern: str) -> dict[str, LogEnd]:
+        """See `Backend.ends`; sequences in a file are contiguous."""
+        return {info.name: LogEnd(info.event_count, info.first_recorded_at) for info in await self.namespaces()}
 
     async def store(self, namespace: str) -> SQLiteEventStore:
         """The store of a namespace, the same object each time. Raises `NamespaceNameError`."""

@@ -23,6 +23,7 @@ from aether_engine import (
 )
 from aether_engine.engine import sqlite_path, sqlite_url
 from aether_engine.store.memory import InMemoryEventStore, MemoryBackend
+from aether_engine.store.protocols import LogEnd
 from aether_engine.testing import make_event, soon, take
 
 
@@ -219,9 +220,9 @@ class _SlowlyListed(MemoryBackend):
         super().__init__()
         self.allowed = asyncio.Event()
 
-    async def namespaces(self):  # type: ignore[no-untyped-def]
+    async def ends(self, namespace_pattern: str) -> dict[str, LogEnd]:
         await self.allowed.wait()
-        return await super().namespaces()
+        return await super().ends(namespace_pattern)
 
 
 async def test_namespaces_born_before_the_first_look_are_new() -> None:
@@ -240,6 +241,42 @@ async def test_namespaces_born_before_the_first_look_are_new() -> None:
         assert isinstance(item, Tailed)
         assert (item.namespace, item.stored.sequence) == ("new", 1)
         await old.save_event(make_event(2))
+        [item] = await take(tail, 1)
+        assert isinstance(item, Tailed)
+        assert (item.namespace, item.stored.sequence) == ("old", 2)
+
+
+class _SlowlyOpened(MemoryBackend):
+    """Opens its stores when it is allowed to, after it has said where they end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.listed = asyncio.Event()
+        self.allowed = asyncio.Event()
+
+    async def ends(self, namespace_pattern: str) -> dict[str, LogEnd]:
+        ends = await super().ends(namespace_pattern)
+        self.listed.set()
+        return ends
+
+    async def store(self, namespace: str) -> InMemoryEventStore:
+        if self.listed.is_set():
+            await self.allowed.wait()
+        return await super().store(namespace)
+
+
+@pytest.mark.parametrize("pattern", ["*", "old"])
+async def test_what_others_add_before_a_namespace_is_followed_is_not_missed(pattern: str) -> None:
+    """ "Now" is when the tail was asked for, not when it came round to a namespace."""
+    backend = _SlowlyOpened()
+    async with Engine("memory://", read_only=False, bus=EventBus(), backend=backend) as engine:
+        old = await backend.store("old")
+        await old.save_event(make_event(1))
+        tail = engine.tail(pattern)
+        await soon(backend.listed.wait())
+        # Behind the engine's back, as another process would.
+        await old.save_event(make_event(2))
+        backend.allowed.set()
         [item] = await take(tail, 1)
         assert isinstance(item, Tailed)
         assert (item.namespace, item.stored.sequence) == ("old", 2)

@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 
 from aether_engine.engine import Engine, EngineTail, open_engine
+from aether_engine.errors import StoreUnavailableError
 from aether_engine.event import ActorSnapshot, Gap, StoredEvent, Tailed
 from aether_engine.nats_bus import NATSEventBus
 from aether_engine.testing import make_event, soon, take, take_published
@@ -186,6 +187,40 @@ async def test_namespaces_of_other_processes_join_within_a_second(engine: Engine
         assert item.stored.event == event
         assert loop.time() - begun < 3
     await tail.aclose()
+
+
+@pytest.mark.parametrize("pattern", ["*", "prod.a"])
+async def test_a_tail_outlasts_servers_that_stay_away(pattern: str) -> None:
+    """Longer than any answer is waited for, from before it found its namespaces; the list is asked for again."""
+    with nats_server() as server:
+        async with open_engine(server.url, request_timeout=0.3) as engine, open_engine(server.url) as other:
+            link = engine.link
+            assert link is not None
+            store = await other.store("prod.a")
+            await store.save_event(make_event(1))
+            begun = engine.tail(pattern, after_sequence=0)
+            assert len(await items(begun, 1)) == 1
+            server.kill()
+            await until(lambda: link.state == "down")
+            late = engine.tail(pattern, after_sequence=0)
+            # Not a time but a number of questions that nobody answers.
+            waiting = asyncio.ensure_future(anext(late))
+            for _ in range(3):
+                with pytest.raises(StoreUnavailableError):
+                    await engine.namespaces()
+            assert not waiting.done()
+            await asyncio.to_thread(server.start)
+            await store.save_event(make_event(2))
+            assert len(await items(begun, 1)) == 1
+            found = await soon(waiting)
+            while len(found) < 2:
+                found += await soon(anext(late))
+            assert [item.stored.sequence for item in found if isinstance(item, Tailed)] == [1, 2]
+            if pattern == "*":
+                await (await other.store("prod.b")).save_event(make_event(1))
+                assert len(await items(begun, 1)) == 1
+            await begun.aclose()
+            await late.aclose()
 
 
 async def test_changes_of_other_processes_are_noticed(engine: Engine, other: Engine) -> None:

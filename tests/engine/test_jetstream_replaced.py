@@ -1,0 +1,61 @@
+"""Streams that are not what they were: deleted and made again, or without their last events after an outage."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from aether_engine.engine import open_engine
+from aether_engine.errors import VersionConflictError
+from aether_engine.store.jetstream_backend import JetStreamBackend
+from aether_engine.testing import collect, make_event
+from tests.nats_servers import nats_server, wipe
+from tests.waiting import until
+
+
+async def test_what_is_remembered_of_a_deleted_stream_refuses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where no news of the deletion come, as for a user who may not listen to them."""
+    monkeypatch.setattr(JetStreamBackend, "_heard_of_streams", lambda self, frames: None)
+    with nats_server() as server:
+        async with open_engine(server.url) as engine:
+            store = await engine.store("a")
+            events = [make_event(version) for version in (1, 2, 3)]
+            for event in events:
+                await store.save_event(event)
+            await wipe(server)
+            # The same versions and the same ids: both are remembered, and neither is there.
+            assert await store.save_event(events[1]) == 1
+            with pytest.raises(VersionConflictError) as caught:
+                await store.save_event(events[0])
+            assert caught.value.current_version == 2
+            await wipe(server)
+            assert await store.save_events(events[1:]) == [1, 2]
+            await wipe(server)
+            assert await store.save_events([make_event(9, "order-2"), events[0]]) == [1, 2]
+            assert [stored.event for stored in await collect(store.read())][1:] == events[:1]
+
+
+async def test_a_server_that_lost_its_last_events() -> None:
+    """As after a power loss of one that does not sync each event: its end counts, not what was known of it."""
+    with nats_server() as server:
+        async with open_engine(server.url) as engine:
+            link = engine.link
+            assert link is not None
+            store = await engine.store("a")
+            await store.save_events([make_event(1), make_event(2)])
+            server.stop()
+            kept = server.folder / "kept"
+            shutil.copytree(server.data, kept)
+            server.start()
+            await until(lambda: link.state == "up", 15)
+            await store.save_event(make_event(3))
+            server.stop()
+            shutil.rmtree(server.data)
+            shutil.copytree(kept, server.data)
+            server.start()
+            await until(lambda: link.state == "up", 15)
+            assert await store.get_latest_version("order-1") == 2
+            event = make_event(3)
+            assert await store.save_event(event) == 3
+            assert [stored.event for stored in await collect(store.read())][2:] == [event]
