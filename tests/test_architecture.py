@@ -25,7 +25,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("event", "errors"),
     ("codec", "json_pieces", "large_events", "projection", "patterns", "lossless", "moments", "urls"),
     ("store", "bus", "nats_bus"),
-    ("replay", "audit", "query", "trace", "trace_memory", "time_bars", "timeline", "transfer"),
+    ("replay", "audit", "causation", "query", "trace", "trace_memory", "time_bars", "timeline", "transfer"),
     ("engine",),
     ("testing",),
 )

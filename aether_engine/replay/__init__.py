@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from aether_engine.replay.differences import Change, Path, changes_between, diff
     from aether_engine.replay.expressions import StateExpression, parse_expression
     from aether_engine.replay.folding import Fold, apply, start_fold
+    from aether_engine.replay.forking import Fork, fork_actor
     from aether_engine.replay.history import StateHistory
-    from aether_engine.replay.json_patch import (
+    from aether_engine.replay.patches import (
         apply_patch,
         diff_lines,
         json_patch,
@@ -37,6 +38,12 @@ if TYPE_CHECKING:
         shallow_merge,
     )
     from aether_engine.replay.replaying import ReplayableStore, ReplayedState, load_history, replay
+    from aether_engine.replay.snapshot_check import (
+        CheckStep,
+        SnapshotFinding,
+        SnapshotProblem,
+        check_snapshots,
+    )
     from aether_engine.replay.stream import ActorStream, Trouble, VersionGap
     from aether_engine.replay.user_reducer import ReducerFile, UserReducer
 
@@ -47,8 +54,9 @@ _NAMES = {
     "differences": ("Change", "Path", "changes_between", "diff"),
     "expressions": ("StateExpression", "parse_expression"),
     "folding": ("Fold", "apply", "start_fold"),
+    "forking": ("Fork", "fork_actor"),
     "history": ("StateHistory",),
-    "json_patch": ("apply_patch", "diff_lines", "json_patch", "parse_pointer", "patch_of", "pointer"),
+    "patches": ("apply_patch", "diff_lines", "json_patch", "parse_pointer", "patch_of", "pointer"),
     "reducers": (
         "NO_STATE",
         "REDUCERS",
@@ -61,6 +69,7 @@ _NAMES = {
     ),
     "replaying": ("ReplayableStore", "ReplayedState", "load_history", "replay"),
     "reducer_process": ("ReducerLimits",),
+    "snapshot_check": ("CheckStep", "SnapshotFinding", "SnapshotProblem", "check_snapshots"),
     "stream": ("ActorStream", "Trouble", "VersionGap"),
     "user_reducer": ("ReducerFile", "UserReducer"),
 }
@@ -73,8 +82,10 @@ __all__ = [
     "Bisection",
     "Blame",
     "Change",
+    "CheckStep",
     "Fold",
     "FoldFailure",
+    "Fork",
     "Origin",
     "Path",
     "Quarantine",
@@ -83,6 +94,8 @@ __all__ = [
     "ReducerLimits",
     "ReplayableStore",
     "ReplayedState",
+    "SnapshotFinding",
+    "SnapshotProblem",
     "StateExpression",
     "StateHistory",
     "Trouble",
@@ -93,8 +106,10 @@ __all__ = [
     "bisect_history",
     "by_event_type",
     "changes_between",
+    "check_snapshots",
     "diff",
     "diff_lines",
+    "fork_actor",
     "json_merge",
     "json_patch",
     "last_event",

@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 from aether_engine.codec import ExactNumber
 from aether_engine.errors import ExpressionError
 from aether_engine.replay.differences import changes_between
-from aether_engine.replay.json_patch import parse_pointer
+from aether_engine.replay.patches import parse_pointer
 
 #: Longest expression that is understood, in characters, and deepest nesting of parentheses and `not`.
 MAX_LENGTH: Final = 10_000

@@ -22,7 +22,7 @@ from aether_engine.replay.differences import Change, changes_between
 from aether_engine.replay.exact import exact_state
 from aether_engine.replay.folding import Fold, OwnFold, start_fold
 from aether_engine.replay.history import StateHistory
-from aether_engine.replay.json_patch import pointer
+from aether_engine.replay.patches import pointer
 from aether_engine.replay.reducers import NO_STATE, REDUCERS, Reducer, json_merge
 from aether_engine.replay.replaying import ReplayableStore, load_history
 from aether_engine.store.protocols import SnapshotLog, StoredSnapshot

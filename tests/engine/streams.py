@@ -9,6 +9,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from aether_engine.codec import dumps
 from aether_engine.event import Event, ReplayError, StoredEvent
 
 NOW = datetime(2024, 1, 1, tzinfo=UTC)
@@ -91,11 +92,10 @@ def events_of(stored_events: Iterable[StoredEvent]) -> list[Event]:
 
 
 def json_text(value: Any) -> str:
-    """A JSON value as text in which equal values are equal, numbers as written."""
-    from aether_engine.codec import dumps
+    """A JSON value as text that is the same for equal values: members in one order, numbers as written."""
 
-    return repr(
-        json.loads(
-            dumps(value), parse_float=lambda text: ("number", text), parse_int=lambda text: ("number", text)
-        )
-    )
+    def number(text: str) -> list[str]:
+        return ["number", text]
+
+    parsed = json.loads(dumps(value), parse_float=number, parse_int=number)
+    return json.dumps(parsed, sort_keys=True)

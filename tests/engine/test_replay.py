@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import copy
+import importlib
 import json
+import pkgutil
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -253,3 +256,16 @@ def test_differences_lead_from_one_to_the_other(old: Any, new: Any) -> None:
     assert json.dumps(result, sort_keys=True) == json.dumps(new, sort_keys=True)
     assert bool(changes) == (json.dumps(old, sort_keys=True) != json.dumps(new, sort_keys=True))
     assert diff(new, new) == diff(old, copy.deepcopy(old)) == []
+
+
+def test_every_public_name_is_what_it_says() -> None:
+    """Also once all modules are loaded: none may have the name of something else."""
+    package = importlib.import_module("aether_engine.replay")
+    for module in pkgutil.iter_modules(package.__path__):
+        importlib.import_module(f"aether_engine.replay.{module.name}")
+        assert module.name not in package.__all__
+    for name in package.__all__:
+        assert not isinstance(getattr(package, name), ModuleType)
+    with pytest.raises(AttributeError, match="no_such_name"):
+        package.no_such_name  # noqa: B018 (asking is the test)
+    assert set(dir(package)) == set(package.__all__)

@@ -11,7 +11,7 @@ from hypothesis import given
 from aether_engine.codec import dumps, loads_exactly
 from aether_engine.errors import PatchError
 from aether_engine.replay.differences import diff
-from aether_engine.replay.json_patch import apply_patch, diff_lines, json_patch, parse_pointer, pointer
+from aether_engine.replay.patches import apply_patch, diff_lines, json_patch, parse_pointer, pointer
 from aether_engine.testing import nested
 from tests.engine.streams import json_texts
 
