@@ -57,7 +57,7 @@ def cells_of(stored: StoredEvent) -> EventCells:
             event.actor_id,
             timestamp,
             timestamp[:10],
-            data_preview(stored.raw),
+            data_preview(stored.raw, has_data=len(stored.raw) <= HUGE and bool(event.data)),
             corrupted=False,
         )
     assert stored.error is not None
@@ -94,6 +94,9 @@ def _stored_timestamp(raw: bytes, moment: datetime) -> str:
                 if parse_timestamp(text) == moment:
                     return text
         return format_timestamp(moment)
+    if (found_once := _TIMESTAMP.search(raw)) is not None and _is_said_once(raw, b'"timestamp"'):
+        # Every event has one, so this is it.
+        return found_once[1].decode("ascii")
     try:
         member = lossless.find_member(raw, "timestamp")
     except lossless.ScanError:
@@ -101,6 +104,11 @@ def _stored_timestamp(raw: bytes, moment: datetime) -> str:
     if member is None:
         return format_timestamp(moment)
     return lossless.string_value(raw[member.value.start : member.value.end])
+
+
+def _is_said_once(raw: bytes, key: bytes) -> bool:
+    """Whether a member can have this quoted key in one place only, so that no other need be looked at."""
+    return raw.count(key) == 1 and b"\\u" not in raw
 
 
 def data_text(raw: bytes) -> str:
@@ -114,11 +122,14 @@ def data_text(raw: bytes) -> str:
     return raw[member.value.start : member.value.end].decode("utf-8", "replace")
 
 
-def data_preview(raw: bytes) -> str:
-    """The payload on one line, cut to what a cell can show."""
+def data_preview(raw: bytes, *, has_data: bool = False) -> str:
+    """The payload on one line, cut to what a cell can show; `has_data` if it is known that there is one."""
+    start = _DATA.search(raw, 0, HUGE)
     if len(raw) > HUGE:
-        start = _DATA.search(raw, 0, HUGE)
         text = raw[start.end() if start else 0 :][: 4 * PREVIEW_LENGTH].decode("utf-8", "replace")
+    elif has_data and start is not None and _is_said_once(raw, b'"data"'):
+        value = lossless.scan_value(raw, start.end())
+        text = raw[value.start : min(value.end, value.start + 4 * PREVIEW_LENGTH)].decode("utf-8", "replace")
     else:
         text = data_text(raw)
     return _LAYOUT.sub(" ", text[:PREVIEW_LENGTH])

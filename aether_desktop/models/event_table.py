@@ -15,6 +15,9 @@ from aether_engine.event import StoredEvent
 
 Index = QModelIndex | QPersistentModelIndex
 _ROOT = QModelIndex()
+# Plain integers: a paint asks hundreds of times, and members of an enumeration are slow to compare.
+_KIND, _MARKED, _SAME_DATE = int(Role.KIND), int(Role.MARKED), int(Role.SAME_DATE)
+_DISPLAY, _ACCESSIBLE = int(Qt.ItemDataRole.DisplayRole), int(Qt.ItemDataRole.AccessibleTextRole)
 
 
 class Column(Enum):
@@ -123,24 +126,25 @@ class EventTable(QAbstractTableModel):
         return None
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        if not index.isValid():
-            return None
-        row = index.row()
+        return self.data_at(index.row(), index.column(), role) if index.isValid() else None
+
+    def data_at(self, row: int, column_number: int, role: int) -> Any:
+        """As `data`, for whoever asks hundreds of times a paint and cannot afford the way through Qt."""
         entry = self.entry(row)
         if entry is None:
-            return RowKind.PLACEHOLDER if role == Role.KIND else None
+            return RowKind.PLACEHOLDER if role == _KIND else None
         if isinstance(entry, BannerRow):
-            return self._banner_data(entry, index.column(), role)
-        if role == Role.KIND:
+            return self._banner_data(entry, column_number, role)
+        if role == _KIND:
             return RowKind.CORRUPTED if entry.error is not None else RowKind.EVENT
-        column = self.columns[index.column()]
-        if role == Role.MARKED:
-            return self._is_marked is not None and self._is_marked(entry.sequence)
-        if role == Qt.ItemDataRole.AccessibleTextRole and column is Column.GUTTER:
-            return self._signs(entry)
-        if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
+        column = self.columns[column_number]
+        if role == _DISPLAY or (role == _ACCESSIBLE and column is not Column.GUTTER):
             return self._text(entry, row, column)
-        if role == Role.SAME_DATE and column is Column.TIMESTAMP:
+        if role == _MARKED:
+            return self._is_marked is not None and self._is_marked(entry.sequence)
+        if role == _ACCESSIBLE:
+            return self._signs(entry)
+        if role == _SAME_DATE and column is Column.TIMESTAMP:
             return self._same_date(entry, row)
         if role in (Role.FULL_TEXT, Role.COPY_TEXT):
             return self._full_text(entry, row, column)

@@ -24,6 +24,8 @@ WANTED_PAGES = 4
 HEAVY_PAGE = 8 << 20
 #: Rows a view is given. Qt's views paint nothing beyond 2^31 pixels: this leaves 127 pixels for each row.
 MAX_ROWS = 1 << 24
+#: Rest after which the pages beside the one in sight are loaded, in milliseconds.
+_NEIGHBOURS_AFTER = 40
 _ROOT = QModelIndex()
 
 
@@ -74,6 +76,10 @@ class PagedTable(EventTable):
         # Painting asks for rows one by one; one timer shot later all pages a view needs are known.
         self._kick = QTimer(self, singleShot=True, interval=0)
         self._kick.timeout.connect(self._start_loading)
+        # What is beside comes when what is in sight was painted: both want the processor.
+        self._next = QTimer(self, singleShot=True, interval=_NEIGHBOURS_AFTER)
+        self._next.timeout.connect(self._start_neighbours)
+        self._neighbours_of = 0
 
     # -- what a subclass says
 
@@ -209,6 +215,7 @@ class PagedTable(EventTable):
     async def close(self) -> None:
         """Stop loading."""
         self._kick.stop()
+        self._next.stop()
         await self._tasks.cancel_all()
 
     async def _load_position(self, position: int) -> Row:
@@ -243,17 +250,23 @@ class PagedTable(EventTable):
             while self._wanted:
                 page, (first, last) = self._wanted.popitem(last=True)
                 await self._load_page(page, first, last)
-                if not self._wanted and not self._heavy:
-                    await self._load_neighbours(page)
+                if not self._heavy:
+                    self._neighbours_of = page
+                    self._next.start()
         finally:
             self._loading = False
+
+    def _start_neighbours(self) -> None:
+        if not self._loading:
+            self._tasks.start(self._load_neighbours(self._neighbours_of), "table pages beside")
 
     async def _load_neighbours(self, page: int) -> None:
         """Have ready what scrolling shows next, unless something else is looked at meanwhile."""
         for number in (page + 1, page - 1):
-            start = number * PAGE_ROWS
-            if not self._wanted and 0 <= start < self._total and number not in self._pages:
-                await self._load_page(number, start, start)
+            start, end = number * PAGE_ROWS, min((number + 1) * PAGE_ROWS, self._total)
+            if not self._wanted and 0 <= start < end and number not in self._pages:
+                # Nobody was shown their absence: who asks meanwhile is told when they are loaded for him.
+                await self._load_part(start, end, start, start, tell=False)
 
     async def _load_page(self, page: int, first: int, last: int) -> None:
         """Load a page; one of huge events only from the `first` to the `last` position that was asked for."""
@@ -268,7 +281,9 @@ class PagedTable(EventTable):
         self._heavy = size > HEAVY_PAGE
         self.page_loaded.emit(page)
 
-    async def _load_part(self, begin: int, end: int, first: int, last: int) -> tuple[int, int]:
+    async def _load_part(
+        self, begin: int, end: int, first: int, last: int, *, tell: bool = True
+    ) -> tuple[int, int]:
         """Load positions until they are enough or heavy; returns the bytes loaded and where to go on."""
         generation, size = self._generation, 0
         async with aclosing(self._read(begin, end)) as parts:
@@ -276,7 +291,8 @@ class PagedTable(EventTable):
                 if generation != self._generation:
                     return 0, end
                 size += self._keep(begin, rows)
-                self._show_loaded(begin, begin + len(rows))
+                if tell:
+                    self._show_loaded(begin, begin + len(rows))
                 begin += len(rows)
                 if size > HEAVY_PAGE and (begin < first or begin > last):
                     return size, max(begin, first)

@@ -4,7 +4,8 @@ It draws cells from the roles in `aether_desktop.models.roles` and the kind of t
 some two hundred times, so fonts, colours and shortened texts are cached and Qt's own option is not filled again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, cast
 
 from PySide6.QtCore import (
@@ -188,7 +189,7 @@ class EventDelegate(QStyledItemDelegate):
         x, y, width, height = rect.x(), rect.y(), rect.width(), rect.height()
         state: int = option.state.value
         selected = bool(state & _SELECTED)
-        data = index.data
+        data = self._reader(index)
         row_kind = data(_KIND) or RowKind.EVENT
         hovered = index.row() == self._hover_row
 
@@ -215,7 +216,12 @@ class EventDelegate(QStyledItemDelegate):
             paint_placeholder(painter, rect, theme, self.column_kind(index.column()), index)
         else:
             self._paint_cell(
-                painter, rect, index, corrupted=row_kind == RowKind.CORRUPTED, tinted=fill is not None
+                painter,
+                rect,
+                index.column(),
+                data,
+                corrupted=row_kind == RowKind.CORRUPTED,
+                tinted=fill is not None,
             )
             if state & _HAS_FOCUS:
                 painter.setPen(theme.accent)
@@ -233,12 +239,24 @@ class EventDelegate(QStyledItemDelegate):
         width = min(header.length(), self._view.viewport().width())
         return QRect(-header.offset(), cell.y(), max(width, 1), cell.height())
 
-    def _paint_cell(self, painter: QPainter, rect: QRect, index: Index, *, corrupted: bool, tinted: bool) -> None:
+    def _reader(self, index: Index) -> Callable[[int], Any]:
+        """What tells the values of a cell by role: the model itself if it can, without the way through Qt."""
+        read = getattr(index.model(), "data_at", None)
+        return index.data if read is None else partial(read, index.row(), index.column())
+
+    def _paint_cell(
+        self,
+        painter: QPainter,
+        rect: QRect,
+        column: int,
+        data: Callable[[int], Any],
+        *,
+        corrupted: bool,
+        tinted: bool,
+    ) -> None:
         theme = self._theme
         x, y, width, height = rect.x(), rect.y(), rect.width(), rect.height()
-        column = index.column()
         kind = self._kinds.get(column) or self.column_kind(column)
-        data = index.data
         if kind is ColumnKind.GUTTER:
             paint_gutter(painter, rect, theme, data(_GUTTER), corrupted=corrupted, marked=bool(data(_MARKED)))
             return
