@@ -297,30 +297,6 @@ class Workspace(QObject):
 
         return self.jobs.start(f"Export {path.name}", work)
 
-    async def find_time(self, place: Place, moment: float, actor_id: str | None = None) -> int | None:
-        """The sequence of the first event whose timestamp is `moment` (POSIX seconds) or later (a job).
-
-        Of one actor, if given, in the order of its versions.
-
-        Timestamps are the writers' and need not rise, so nothing but a look at each event is right.
-        """
-        found: list[int] = []
-
-        async def work(job: Job) -> None:
-            store = await self.store(place)
-            job.report(0, await store.last_sequence() if actor_id is None else None)
-            done = 0
-            async for batch in store.read() if actor_id is None else store.read_actor(actor_id):
-                for stored in batch:
-                    if stored.event is not None and stored.event.timestamp.timestamp() >= moment:
-                        found.append(stored.sequence)
-                        return
-                done = batch[-1].sequence if actor_id is None else done + len(batch)
-                job.report(done)
-
-        await self.jobs.run("Go to time", work)
-        return found[0] if found else None
-
     async def _open_ndjson(self, path: Path) -> Connection | None:
         connection = await self.open("memory://", title=f"{path.name} (in memory)", announce=False)
         if connection is None:

@@ -35,6 +35,9 @@ _STEP_SECONDS: Final = 0.025
 _FIRST_STEP: Final = 500
 _LONGEST_STEP: Final = 50_000
 _BATCH: Final = 1000
+#: Sequences whose times a store looks at in one go while one is looked for, and how exactly (milliseconds).
+_LOOKED_AT: Final = 20_000
+_SECOND: Final = 1000
 #: Sequences of a stretch that is extended rather than followed by another one.
 _ZONE: Final = 10_000
 #: How long reading event by event rests after each batch: it shares the thread of the event loop.
@@ -201,7 +204,20 @@ async def sequence_at(
             found = await _first_at(log, moment, zone.first_sequence, zone.last_sequence, progress)
             if found is not None:
                 return found
-    return await _first_at(log, moment, behind + 1, None, progress)
+    if not isinstance(log, CountsByTime):
+        return await _first_at(log, moment, behind + 1, None, progress)
+    last = await log.last_sequence()
+    for first in range(behind + 1, last + 1, _LOOKED_AT):
+        end = min(first + _LOOKED_AT - 1, last)
+        groups = await log.count_by_time(first, end, _SECOND)
+        # Those that cannot be told easily have no time in their group.
+        if any(group.span is None or group.latest >= wanted for group in groups):
+            found = await _first_at(log, moment, first, end, progress)
+            if found is not None:
+                return found
+        if progress is not None:
+            progress(end)
+    return None
 
 
 async def _first_at(

@@ -99,6 +99,15 @@ class FilterableTable(PagedTable):
         position = self._found.position_of(number)
         return position if position < len(self._found) and self._found[position] == number else -1
 
+    def nearest_position(self, sequence: int) -> int:
+        """The position of the event at `sequence` or, if it is left out, of the nearest row; -1 without rows."""
+        number = self._number_of(sequence)
+        if self._found is None or number < 1:
+            return self.position_of_sequence(sequence)
+        behind = self._found.position_of(number)
+        near = [position for position in (behind, behind - 1) if 0 <= position < len(self._found)]
+        return min(near, key=lambda position: abs(self.numbers(position, position + 1)[0] - number), default=-1)
+
     def sequence_at(self, row: int) -> int | None:
         """The sequence of the event in `row`, known before the event is."""
         position = self.first_position + row

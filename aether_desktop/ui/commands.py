@@ -18,7 +18,6 @@ from aether_engine.event import Event
 
 # Dialogs are loaded where they are opened, or before by `preparation`: a first table does not wait for them.
 if TYPE_CHECKING:
-    from aether_desktop.models.go_to import Target
     from aether_desktop.server_login import ServerLogin
     from aether_desktop.ui.panels import Panels
 
@@ -60,7 +59,6 @@ class Commands(QObject):
             "actors_by_events": lambda: panels.navigator.table.sort_by(1),
             "actors_by_activity": lambda: panels.navigator.table.sort_by(3),
             "toggle_timeline": panels.timelines.toggle,
-            "go_to": self.go_to,
             "quick_open": panels.quick_open,
             "previous_event": lambda: desk.step(-1),
             "next_event": lambda: desk.step(1),
@@ -74,6 +72,7 @@ class Commands(QObject):
             "reset_layout": panels.reset_layout,
             "command_palette": self.show_palette,
             "about": self.show_about,
+            **panels.navigation.commands(),
             **panels.inspection.commands(),
             **self.links.commands(),
         }
@@ -221,19 +220,6 @@ class Commands(QObject):
         if selection is not None and event is not None:
             opening = self._desk.open_stream(selection.place, event.actor_id, event.version)
             self._workspace.start(opening, "open stream")
-
-    def go_to(self) -> None:
-        """Ask for a version, sequence or time and go there."""
-        from aether_desktop.ui.go_to_dialog import GoToDialog
-
-        dialog = GoToDialog(in_stream=self._desk.shows_stream, parent=self._window)
-        dialog.chosen.connect(lambda target: self._workspace.start(self._go_to(target), "go to"))
-        dialog.open()
-
-    async def _go_to(self, target: Target) -> None:
-        missing = await self._desk.go_to(target)
-        if missing:
-            self._workspace.told.emit(missing)
 
     # -- window
 

@@ -11,7 +11,6 @@ from PySide6.QtWidgets import QWidget
 
 from aether_desktop.connection import Connection
 from aether_desktop.models.document_filter import DocumentFilter
-from aether_desktop.models.go_to import Target, ToSequence, ToTime, ToVersion
 from aether_desktop.models.log_table import LogTable
 from aether_desktop.models.paged_table import PagedTable
 from aether_desktop.models.stream_table import StreamTable
@@ -154,41 +153,6 @@ class Desk(QObject):
                 return
         view = await self.open_log(selection.place)
         view.select_row(_row_of_sequence(view, sequence))
-
-    async def go_to(self, target: Target, in_view: EventView | None = None) -> str:
-        """Go to a place of a document, that in front if none is given; returns a sentence when there is none."""
-        view = in_view or self._documents.currentWidget()
-        document = self._documents.document_of(view)
-        if not isinstance(view, EventView) or document is None:
-            return "Open a log or a stream first."
-        model = view.model
-        match target:
-            case ToSequence(sequence):
-                row = _row_of_sequence(view, sequence)
-                if row < 0 and isinstance(model, StreamTable):
-                    view = await self.open_log(document.place)
-                    row = _row_of_sequence(view, sequence)
-                missing = _missing_sequence(view, sequence, document.place.namespace)
-            case ToVersion(version) if isinstance(model, StreamTable):
-                row = model.row_of_version(version)
-                missing = f"{visible(model.actor_id)} has no version {version:,}."
-                if model.has_version(version):
-                    missing = f"Version {version:,} is left out by the filter."
-            case ToVersion():
-                return "A version belongs to an actor: open the actor's stream first."
-            case ToTime(moment):
-                row = await self._row_at(view, document.place, moment.timestamp())
-                missing = "No event is as late as that."
-        if row < 0:
-            return missing
-        view.select_row(row)
-        return ""
-
-    async def _row_at(self, view: EventView, place: Place, moment: float) -> int:
-        model = view.model
-        actor_id = model.actor_id if isinstance(model, StreamTable) else None
-        sequence = await self._workspace.find_time(place, moment, actor_id)
-        return _row_of_sequence(view, sequence) if sequence is not None else -1
 
     # -- filtering
 
@@ -333,13 +297,6 @@ def _row_of_sequence(view: EventView, sequence: int) -> int:
     model = view.model
     assert isinstance(model, (LogTable, StreamTable))
     return model.row_of_sequence(sequence)
-
-
-def _missing_sequence(view: EventView, sequence: int, namespace: str) -> str:
-    model = view.model
-    if isinstance(model, LogTable) and model.is_filtered and 1 <= sequence <= model.last_number:
-        return f"Sequence {sequence:,} is left out by the filter."
-    return f"There is no sequence {sequence:,} in {namespace}."
 
 
 def _tailed(place: Place, item: tuple[str, StoredEvent]) -> tuple[Place, StoredEvent]:

@@ -123,6 +123,11 @@ class EventView(QWidget):
         return self.table.currentIndex().row()
 
     @property
+    def position(self) -> int:
+        """The position of the selected row among all there are, -1 without one."""
+        return self._position
+
+    @property
     def selected(self) -> StoredEvent | None:
         """The event of the selected row."""
         return self.model.stored_at(self.current_row)

@@ -49,11 +49,16 @@ _DEFAULT_SIZE = (1440, 900)
 #: Idle time after the first paint in which the panels are prepared, in milliseconds.
 _PREPARE_AFTER = 150
 _NEED_PLACE = (
+    "toggle_timeline",
     *("new_tail", "go_to", "quick_open", "export_namespace", "next_event", "previous_event"),
     *("filter", "clear_filter"),
 )
 _NEED_WRITABLE = ("append", "import_events")
 _NEED_SELECTION = (
+    "next_of_type",
+    "previous_of_type",
+    "next_of_actor",
+    "previous_of_actor",
     "copy_event",
     "copy_link",
     "open_stream",

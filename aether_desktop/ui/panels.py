@@ -21,6 +21,7 @@ from aether_desktop.ui.event_view import EventView
 from aether_desktop.ui.filter_bar import FilterBar
 from aether_desktop.ui.inspection import Inspection
 from aether_desktop.ui.inspector import Inspector
+from aether_desktop.ui.navigation import Navigation
 from aether_desktop.ui.navigator import Navigator
 from aether_desktop.ui.state_panel import StatePanel
 from aether_desktop.ui.tail_view import TailView
@@ -56,7 +57,9 @@ class Panels(QObject):
         self.actors = ActorTable(self)
         self.state = StateController(self)
         self.desk = Desk(self._workspace, self._documents, self, table_actions=window.actions_by_name.for_tables())
-        self.timelines = Timelines(self._workspace, self.desk, self)
+        self.navigation = Navigation(window, self._workspace, self._documents, self.desk, self)
+        self.timelines = Timelines(self._workspace, self.desk, self.navigation, self)
+        self.navigation.zones_of = self.timelines.zones_of
         self.navigator = Navigator(self.actors)
         self.navigator.setMinimumWidth(_NAVIGATOR_WIDTH[0])
         self.inspector = Inspector()

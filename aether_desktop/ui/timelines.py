@@ -14,6 +14,7 @@ from aether_desktop.ui.view_timelines import LogViewTimeline, StreamViewTimeline
 if TYPE_CHECKING:
     from aether_desktop.ui.desk import Desk
     from aether_desktop.ui.documents import Document
+    from aether_desktop.ui.navigation import Navigation
     from aether_desktop.workspace import Workspace
     from aether_engine.timeline import Zone
 
@@ -23,10 +24,11 @@ _SETTING = "timeline"
 class Timelines(QObject):
     """Gives every table of events its timeline, and all of them the same place in the settings: shown or not."""
 
-    def __init__(self, workspace: Workspace, desk: Desk, parent: QObject) -> None:
+    def __init__(self, workspace: Workspace, desk: Desk, navigation: Navigation, parent: QObject) -> None:
         super().__init__(parent)
         self._workspace = workspace
         self._desk = desk
+        self._navigation = navigation
         self._of: dict[EventView, ViewTimeline] = {}
         self._shown = workspace.settings.get(_SETTING) is not False
         desk.view_added.connect(self._add)
@@ -70,7 +72,7 @@ class Timelines(QObject):
         if not isinstance(view, EventView):
             return
         kind = LogViewTimeline if isinstance(view.model, LogTable) else StreamViewTimeline
-        timeline = kind(self._workspace, self._desk, document, view)
+        timeline = kind(self._workspace, self._navigation, document, view)
         self._of[view] = timeline
         self._desk.before_closing(view, lambda: self._close(view))
         timeline.pane.setVisible(self._shown)

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from aether_desktop.models.go_to import Target
     from aether_desktop.models.log_timeline import LogTimelineController
     from aether_desktop.models.stream_timeline import StreamTimelineController
-    from aether_desktop.ui.desk import Desk
     from aether_desktop.ui.documents import Document
+    from aether_desktop.ui.navigation import Navigation
     from aether_desktop.workspace import Workspace
     from aether_engine.event import StoredEvent
     from aether_engine.timeline import Zone
@@ -34,10 +34,10 @@ _SOON_COUNTED = 50_000
 class ViewTimeline(QObject):
     """The timeline of one tab. The controller is made with the first look."""
 
-    def __init__(self, workspace: Workspace, desk: Desk, document: Document, view: EventView) -> None:
+    def __init__(self, workspace: Workspace, navigation: Navigation, document: Document, view: EventView) -> None:
         super().__init__(view)
         self._workspace = workspace
-        self._desk = desk
+        self._navigation = navigation
         self._document = document
         self._view = view
         self._is_closed = False
@@ -161,12 +161,7 @@ class ViewTimeline(QObject):
     # -- moving and filtering
 
     def _go_to(self, target: Target) -> None:
-        self._workspace.start(self._going_to(target), "go to")
-
-    async def _going_to(self, target: Target) -> None:
-        said = await self._desk.go_to(target, self._view)
-        if said:
-            self._workspace.told.emit(said)
+        self._navigation.go(target, self._view)
 
     def _set_filter(self, text: str) -> None:
         if self._view.filter is not None and text != self._view.filter.text:
@@ -202,10 +197,10 @@ class ViewTimeline(QObject):
 class LogViewTimeline(ViewTimeline):
     """Bars over time."""
 
-    def __init__(self, workspace: Workspace, desk: Desk, document: Document, view: EventView) -> None:
+    def __init__(self, workspace: Workspace, navigation: Navigation, document: Document, view: EventView) -> None:
         self._log: LogTimelineController | None = None
         self._selected: int | None = None
-        super().__init__(workspace, desk, document, view)
+        super().__init__(workspace, navigation, document, view)
         self._count_all = self.pane.add_link("Count all")
         self._count_all.setToolTip("Read every event of the server to count it exactly")
         self._count_all.clicked.connect(self._count)
@@ -279,11 +274,11 @@ class LogViewTimeline(ViewTimeline):
 class StreamViewTimeline(ViewTimeline):
     """Versions at equal steps, or bars over time."""
 
-    def __init__(self, workspace: Workspace, desk: Desk, document: Document, view: EventView) -> None:
+    def __init__(self, workspace: Workspace, navigation: Navigation, document: Document, view: EventView) -> None:
         self._stream: StreamTimelineController | None = None
         self._selected: StoredEvent | None = None
         self._by_time = False
-        super().__init__(workspace, desk, document, view)
+        super().__init__(workspace, navigation, document, view)
         self.pane.add_choice(("By version", "By time"), self._set_mode)
 
     @property

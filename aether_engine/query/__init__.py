@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from aether_engine.query.parsing import parse_filter
     from aether_engine.query.searching import Hits, search
     from aether_engine.query.selecting import select_events
+    from aether_engine.query.stepping import Step, next_match
     from aether_engine.query.turns import matching
 
 _NAMES = {
@@ -26,6 +27,7 @@ _NAMES = {
     "parsing": ("parse_filter",),
     "searching": ("Hits", "search"),
     "selecting": ("select_events",),
+    "stepping": ("Step", "next_match"),
     "turns": ("matching",),
 }
 _MODULES = {name: module for module, names in _NAMES.items() for name in names}
@@ -38,9 +40,11 @@ __all__ = [
     "FoundSequences",
     "Hits",
     "KnownValues",
+    "Step",
     "complete",
     "known_values",
     "matching",
+    "next_match",
     "parse_filter",
     "search",
     "select_events",

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QLabel, QListView, QToolButton
 
 from aether_desktop.models.document_filter import FilterState
 from aether_desktop.models.event_table import Column
+from aether_desktop.models.go_to import ToSequence
 from aether_desktop.ui.filter_bar import FilterBar, status_words, time_left
 from aether_desktop.ui.filter_edit import FilterEdit
 from aether_desktop.ui.tail_view import TailView
@@ -245,15 +246,21 @@ async def test_a_tail_is_filtered_and_what_is_left_out_counted(seen: DrivenWindo
     await until(lambda: view.controller.counters.shown == 4, what="everything is shown again")
 
 
-async def test_a_sequence_that_is_left_out_is_said_to_be(seen: DrivenWindow) -> None:
-    from aether_desktop.models.go_to import ToSequence
-
+async def test_a_sequence_that_is_left_out_is_said_to_be_and_the_nearest_shown(seen: DrivenWindow) -> None:
     await type_filter(seen, "version:1")
-    assert await seen.panels.desk.go_to(ToSequence(2)) in ("", "Sequence 2 is left out by the filter.")
+    await until(lambda: seen.view.filter is not None and not seen.view.filter.busy, what="it is searched")  # type: ignore[attr-defined]
+    navigation, model = seen.panels.navigation, seen.view.model
     total = seen.workspace.place.connection.namespaces[0].event_count  # type: ignore[union-attr]
-    hidden = next(number for number in range(1, total) if seen.view.model.row_of_sequence(number) < 0)  # type: ignore[attr-defined]
-    assert await seen.panels.desk.go_to(ToSequence(hidden)) == f"Sequence {hidden:,} is left out by the filter."
-    assert await seen.panels.desk.go_to(ToSequence(10**6)) == f"There is no sequence {10**6:,} in {NAMESPACE}."
+    shown = [number for number in range(1, total + 1) if model.position_of_sequence(number) >= 0]  # type: ignore[attr-defined]
+    hidden = next(number for number in range(shown[3], total) if number not in shown)
+    nearest = min(shown, key=lambda number: (abs(number - hidden), -number))
+    said = await navigation.go_to(ToSequence(hidden), seen.view)
+    assert said == f"Sequence {hidden:,} is left out by the filter; the nearest match is {nearest:,}."
+    await seen.at(nearest)
+    assert await navigation.go_to(ToSequence(shown[5]), seen.view) == ""
+    await seen.at(shown[5])
+    said = await navigation.go_to(ToSequence(10**6), seen.view)
+    assert said == f"There is no sequence {10**6:,} in {NAMESPACE}."
 
 
 def test_words_on_how_far_a_filter_is() -> None:

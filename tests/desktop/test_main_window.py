@@ -327,7 +327,9 @@ async def test_go_to_a_sequence_a_version_and_a_time(seen: DrivenWindow, events:
     first = next(n for n, event in enumerate(events, 1) if datetime.fromisoformat(event["timestamp"]) >= moment)
     await seen.at(first)
     await go_to("#9999")
-    await until(lambda: "There is no sequence 9,999" in seen.banner)
+    dialog = await seen.dialog(GoToDialog)
+    assert dialog.answer.text().startswith("There is no sequence 9,999: they go from 1 to ")
+    dialog.reject()
     assert seen.row_sequence == first
     await seen.click_row(0)
     seen.run("open_stream")
