@@ -168,6 +168,8 @@ class ActorTable(QAbstractTableModel):
         return -1
 
     async def close(self) -> None:
+        # What is stored from now on is nobody's affair any more.
+        self._actors = None
         for timer in (self._kick, self._again, self._tell):
             timer.stop()
         await self._tasks.cancel_all()
