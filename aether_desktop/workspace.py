@@ -18,6 +18,7 @@ from aether_desktop.urls import title_of
 if TYPE_CHECKING:
     from aether_desktop.connection import Connection
     from aether_engine.event import Event, StoredEvent
+    from aether_engine.query import EventFilter
     from aether_engine.store.protocols import Store
 
 #: Positions of the selection that Alt+Left goes back through.
@@ -282,15 +283,22 @@ class Workspace(QObject):
 
         return self.jobs.start(f"Import {path.name}", work)
 
-    def export_file(self, place: Place, path: Path, actor_id: str | None = None) -> Job:
-        """Export a namespace or one actor as NDJSON, byte for byte."""
+    def export_file(
+        self, place: Place, path: Path, actor_id: str | None = None, event_filter: EventFilter | None = None
+    ) -> Job:
+        """Export a namespace or one actor, or what of it passes a filter, as NDJSON, byte for byte."""
 
         from aether_engine.transfer import export_ndjson
 
         async def work(job: Job) -> None:
             store = await self.store(place)
             result = await export_ndjson(
-                store, path, actor_id=actor_id, overwrite=True, progress=job.report_transfer
+                store,
+                path,
+                actor_id=actor_id,
+                event_filter=event_filter,
+                overwrite=True,
+                progress=job.report_transfer,
             )
             left_out = f"; {len(result.skipped):,} damaged events were left out" if result.skipped else ""
             self.told.emit(f"Exported {result.events:,} events to {path.name}{left_out}.")

@@ -42,6 +42,9 @@ COMMANDS = (
     Command("import_events", "Import NDJSON…", "File", "import"),
     Command("export_namespace", "Export namespace as NDJSON…", "File", "export"),
     Command("export_actor", "Export actor as NDJSON…", "File", "export"),
+    Command(
+        "export_filtered", "Export filtered as NDJSON…", "File", "export", (), "Export what the filter passes"
+    ),
     Command("close_tab", "Close tab", "File", "close", ("Ctrl+W",)),
     Command("quit", "Quit", "File", "", ("Ctrl+Q",)),
     Command("copy_event", "Copy event JSON", "Edit", "copy", ("Ctrl+C",), "Copy it exactly as stored", True),

@@ -48,6 +48,7 @@ class Commands(QObject):
             "import_events": self.import_events,
             "export_namespace": self.export_namespace,
             "export_actor": self.export_actor,
+            "export_filtered": self.export_filtered,
             "close_tab": desk.close_current,
             "quit": window.close,
             "filter": panels.focus_filter,
@@ -137,6 +138,21 @@ class Commands(QObject):
         event = self._selected_event()
         if event is not None:
             self._export(event.actor_id)
+
+    def export_filtered(self) -> None:
+        """Export what the log or stream in front shows, also what is still being looked for."""
+        filtered = self._desk.filtered_in_front
+        if filtered is None:
+            self._workspace.told.emit("Nothing is filtered: type a filter for a log or stream first (Ctrl+F).")
+            return
+        place, actor_id, event_filter = filtered
+        dialog = self._file_dialog(f"Export what passes {event_filter.text}", EVENT_FILES)
+        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        dialog.setDefaultSuffix("ndjson")
+        dialog.fileSelected.connect(
+            lambda name: self._workspace.export_file(place, Path(name), actor_id, event_filter)
+        )
+        dialog.open()
 
     def _export(self, actor_id: str | None) -> None:
         place = self._workspace.place

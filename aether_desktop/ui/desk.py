@@ -25,7 +25,7 @@ from aether_desktop.workspace import Place, Selection, Workspace
 from aether_engine.event import StoredEvent
 
 if TYPE_CHECKING:
-    from aether_engine.query import KnownValues
+    from aether_engine.query import EventFilter, KnownValues
 
 ORDER_LOG = "Order: sequence, oldest first"
 ORDER_STREAM = "Order: version, oldest first"
@@ -166,6 +166,18 @@ class Desk(QObject):
     def filter_in_front(self) -> DocumentFilter | None:
         """The filter of the tab in front."""
         return self.filter_of(self._documents.currentWidget())
+
+    @property
+    def filtered_in_front(self) -> tuple[Place, str | None, EventFilter] | None:
+        """The filter in force of the log or stream in front, with its place and, of a stream, its actor."""
+        view = self._documents.currentWidget()
+        document, document_filter = self._documents.document_of(view), self.filter_in_front
+        if document is None or document_filter is None or document_filter.in_force is None:
+            return None
+        if not isinstance(view, EventView):
+            return None
+        actor_id = view.model.actor_id if isinstance(view.model, StreamTable) else None
+        return document.place, actor_id, document_filter.in_force
 
     async def _known_values(self, place: Place) -> KnownValues:
         from aether_engine.query import known_values

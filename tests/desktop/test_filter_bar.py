@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -244,6 +245,33 @@ async def test_a_tail_is_filtered_and_what_is_left_out_counted(seen: DrivenWindo
     seen.run("clear_filter")
     await save_elsewhere(tmp_path / "permits.aether", order_event(3, 1), namespace=NAMESPACE)
     await until(lambda: view.controller.counters.shown == 4, what="everything is shown again")
+
+
+async def test_what_passes_is_exported_byte_for_byte(
+    seen: DrivenWindow, tmp_path: Path, permits_extract: Path
+) -> None:
+    lines = permits_extract.read_bytes().splitlines()
+    await seen.settle()
+    seen.run("export_filtered")
+    await until(lambda: "Nothing is filtered" in seen.banner, what="it says what is missing")
+    await type_filter(seen, "version:3")
+    seen.run("export_filtered")
+    await seen.answer_file_dialog(tmp_path / "third.ndjson")
+    await until((tmp_path / "third.ndjson").exists, what="the export")
+    await seen.settle()
+    exported = (tmp_path / "third.ndjson").read_bytes().splitlines()
+    assert exported == [line for line in lines if json.loads(line)["version"] == 3]
+    await seen.active()
+    await seen.click_row(0)
+    seen.run("open_stream")
+    await until(lambda: len(seen.tabs) == 2, what="the stream's tab")
+    await seen.settle()
+    await type_filter(seen, "version:1,2")
+    seen.run("export_filtered")
+    await seen.answer_file_dialog(tmp_path / "stream.ndjson")
+    await until((tmp_path / "stream.ndjson").exists, what="the export")
+    await seen.settle()
+    assert len((tmp_path / "stream.ndjson").read_bytes().splitlines()) == 2
 
 
 async def test_a_sequence_that_is_left_out_is_said_to_be_and_the_nearest_shown(seen: DrivenWindow) -> None:
