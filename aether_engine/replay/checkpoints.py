@@ -117,12 +117,14 @@ class Checkpoints(Generic[T]):
 
     def fold(self, limit: int | None = None) -> bool:
         """Fold at most `limit` further events; whether there are more. Ends, without raising, at a failure."""
-        with self._lock:
-            end = len(self._stream)
-            if limit is not None:
-                end = min(end, self._folded + limit)
-            self._fold_to(end)
-            return self._failure is None and self._folded < len(self._stream)
+        end = len(self._stream)
+        if limit is not None:
+            end = min(end, self._folded + limit)
+        while self._failure is None and self._folded < end:
+            # Whoever asks for a result meanwhile does not wait for the end.
+            with self._lock:
+                self._fold_to(min(end, self._folded + _RUN))
+        return self._failure is None and self._folded < len(self._stream)
 
     def at(self, position: int) -> T:
         """What the first `position` events come to. Raises `ReducerError` if the reducer fails on the way."""

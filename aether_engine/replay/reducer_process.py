@@ -46,9 +46,10 @@ _DUMPED_FRAME: Final = re.compile(r'^  File "(?P<file>.*)", line (?P<line>\d+) i
 
 @dataclass(frozen=True, slots=True)
 class ReducerLimits:
-    """What a user's reducer may take: seconds for one event, for all that one fold is given, and for being loaded;
-    bytes of memory besides what Python itself takes (where the system can limit it), of one state as JSON, and of
-    what it prints.
+    """What a user's reducer may take.
+
+    Seconds: for one event, for all that a fold is given without a pause, and for being loaded. Bytes: of memory
+    besides what Python itself takes (where the system can limit it), of one state as JSON, and of what it prints.
     """
 
     event_seconds: float = 2.0

@@ -37,6 +37,8 @@ MAX_FILE_BYTES: Final = 4 << 20
 _EACH_AT_ONCE: Final = 256
 # How often a process that died is started again to get at the state before the event it died of.
 _RECOVERIES: Final = 3
+# Behind a pause of so many seconds, what comes is not the same work any more: a stream may grow for weeks.
+_PAUSE: Final = 5.0
 # How much earlier than told a process may be ended for having taken too long, in seconds.
 _LATE: Final = 0.1
 # What parsed JSON takes of memory, in bytes per byte, about.
@@ -305,6 +307,7 @@ class UserFold:
         self._kept: Any = state
         self._is_kept = True
         self._seconds_left = reducer.limits.total_seconds
+        self._idle_since = time.monotonic()
 
     @property
     def kept_bytes(self) -> int:
@@ -339,10 +342,13 @@ class UserFold:
 
     def _run(self, events: Sequence[Event], *, each: bool) -> tuple[list[bytes], bytes, ReducerError | None]:
         begin = time.monotonic()
+        if begin - self._idle_since > _PAUSE:
+            self._seconds_left = self._reducer.limits.total_seconds
         try:
             return self._reducer.run(self._raw, events, self._seconds_left, each=each)
         finally:
-            self._seconds_left -= time.monotonic() - begin
+            self._idle_since = time.monotonic()
+            self._seconds_left -= self._idle_since - begin
 
     def _take(self, state: bytes) -> None:
         if state != self._raw:

@@ -287,6 +287,36 @@ def test_ctrl_c_ends_it_too(history: Path, tmp_path: Path, options: tuple[str, .
         os.kill(int(sign.read_text()), 0)
 
 
+def test_the_one_wrong_event_of_many(aether: Aether, tmp_path: Path) -> None:
+    """What somebody does who finds a stock that is wrong and does not know since when."""
+    path = tmp_path / "stock.aether"
+    events, stock = [], 1000
+    for version in range(1, 5001):
+        moved = -1 if version % 2 else 1
+        stock += moved
+        if version == 3333:
+            stock -= 5000  # a picking of five thousand instead of none
+        data = b'{"stock":%d,"moved":%d,"by":"user-%d","place":{"shelf":%d}}' % (
+            stock,
+            moved,
+            version % 7,
+            version % 40,
+        )
+        events.append(event("order-1", version, data, "StockMoved"))
+    for start_at in range(0, 5000, 1000):
+        write(path, {"shop": events[start_at : start_at + 1000]})
+    (found,) = aether("state", path, *ORDER, "--bisect", "stock < 0").objects
+    assert (found["version"], found["before"], found["sequence"]) == (3333, 3332, 3333)
+    assert found["evaluations"] <= 25
+    blamed = {each["path"]: each for each in aether("state", path, *ORDER, "--version", 3333, "--blame").objects}
+    assert (blamed["/stock"]["changedAt"], blamed["/stock"]["value"]) == (3333, -4001)
+    (changed,) = aether("state", path, *ORDER, "--version", 3333, "--diff").objects
+    old, new = next((one["old"], one["new"]) for one in changed["changes"] if one["path"] == "/stock")
+    assert old - new == 5001
+    (without,) = aether("state", path, *ORDER, "--version", 3333, "--without", 3333).objects
+    assert without["state"]["stock"] == 1000
+
+
 def test_json_on_every_line(aether: Aether, history: Path) -> None:
     for options in (
         (),
