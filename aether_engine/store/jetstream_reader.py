@@ -150,6 +150,8 @@ class StreamReader:
 
     async def _short(self, first: int, last: int) -> AsyncIterator[list[StoredEvent]]:
         rows = self.rows
+        if first > last:
+            return
         if self._allows_direct:
             more = True
             while more and first <= last:

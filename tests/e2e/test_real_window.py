@@ -127,7 +127,7 @@ def test_from_import_to_tail(screen: Screen, file: Path, tmp_path: Path, permits
 
         # Replay: one version back with the state panel's key.
         wait_for_selection(window, other)
-        window.keys("F6", "F6", "Left")
+        window.keys("F6", "F6", "F6", "Left")
         append_like_the_selected(window)
         (event,) = stored(file, other, len(versions) + 1)
         assert event["data"] == versions[1]["data"], "one back from version 3"
