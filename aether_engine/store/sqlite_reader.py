@@ -112,6 +112,7 @@ class Reader:
 
         def job(connection: sqlite3.Connection) -> list[StoredEvent] | None:
             def explain(sequence: int) -> StoredEvent:
+                # A damaged tree may yield a row in passing and not find it when it is looked for.
                 rows = connection.execute(_POINT, (base + sequence,)).fetchall()
                 return explain_row(rows[0], actor_names(connection, rows))
 
@@ -128,7 +129,7 @@ class Reader:
                     size += sum([len(row[2]) for row in rows])
                     if size > BATCH_BYTES:
                         break
-            except (sqlite3.Error, TypeError) as error:
+            except (sqlite3.Error, TypeError, IndexError) as error:
                 if isinstance(error, sqlite3.Error) and not is_damage(error):
                     raise
                 return None

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from aether_engine.store.protocols import Sieve, SieveDepth
-from aether_engine.store.sqlite_rows import LOG_COLUMNS
+from aether_engine.store.sqlite_rows import COLUMNS, LOG_COLUMNS
 from aether_engine.store.sqlite_schema import first_position
 
 #: Larger events are not fetched with others: a thousand of them would not fit into memory.
@@ -18,38 +18,40 @@ LARGE: Final = 64 << 10
 #: Most types that are listed in a statement.
 _MOST_TYPES: Final = 500
 
-_IN_FRONT: Final = LOG_COLUMNS.removesuffix(", raw")
 _RAW: Final = f"CASE WHEN length(raw) <= {LARGE} THEN raw END"
 _WITHIN: Final = "FROM events WHERE position BETWEEN ? AND ?"
 FIRST_LARGE: Final = f"SELECT position {_WITHIN} AND length(raw) > {LARGE} ORDER BY position LIMIT 1"
-ONE: Final = f"SELECT {LOG_COLUMNS} FROM events WHERE position = ?"  # noqa: S608 (constants)
 
 
 class RowQuery:
     """The query for ranges of a namespace's log.
 
     The last column of its rows is `raw`, None if that is large. Where more is needed than bytes, the columns in
-    front of it are the others of `LOG_COLUMNS`. If it `narrows`, rows can be left out, and the first column is the
-    position.
+    front of it are the others of `LOG_COLUMNS`. If it `narrows`, rows can be left out, and all have all `COLUMNS`.
     """
 
-    def __init__(self, sieve: Sieve, namespace: int, types: Mapping[int, str]) -> None:
+    def __init__(self, sieve: Sieve, namespace: int, types: Mapping[int, str] | None) -> None:
+        """`types` are the names of event types by their numbers; with None no row is left out."""
         self._base = first_position(namespace)
         self._values: list[int] = []
+        conditions = [] if types is None else self._conditions(sieve, types)
+        self.narrows = bool(conditions)
+        needs_more = sieve.needs_times or sieve.depth is SieveDepth.SELECTED
+        columns = COLUMNS if self.narrows else LOG_COLUMNS if needs_more else "raw"
+        narrowed = "".join(f" AND ({condition})" for condition in conditions)
+        self._sql = f"SELECT {columns.removesuffix('raw')}{_RAW} {_WITHIN}{narrowed} ORDER BY position LIMIT ?"
+
+    def statement(self, first: int, last: int, limit: int) -> tuple[str, Sequence[int]]:
+        """The SQL and its parameters for the sequences `first` to `last`."""
+        return self._sql, (self._base + first, self._base + last, *self._values, limit)
+
+    def _conditions(self, sieve: Sieve, types: Mapping[int, str]) -> list[str]:
         conditions = self._on_types(sieve, types)
         for column, ranges in (("version", sieve.versions), ("recorded_at", sieve.times)):
             if ranges:
                 conditions.append(" OR ".join([f"{column} BETWEEN ? AND ?"] * len(ranges)))
                 self._values += [bound for each in ranges for bound in each]
-        self.narrows = bool(conditions)
-        needs_more = sieve.needs_times or sieve.depth is SieveDepth.SELECTED
-        columns = ["position"] * self.narrows + [_IN_FRONT] * needs_more + [_RAW]
-        narrowed = "".join(f" AND ({condition})" for condition in conditions)
-        self._sql = f"SELECT {', '.join(columns)} {_WITHIN}{narrowed} ORDER BY position LIMIT ?"
-
-    def statement(self, first: int, last: int, limit: int) -> tuple[str, Sequence[int]]:
-        """The SQL and its parameters for the sequences `first` to `last`."""
-        return self._sql, (self._base + first, self._base + last, *self._values, limit)
+        return conditions
 
     def _on_types(self, sieve: Sieve, types: Mapping[int, str]) -> list[str]:
         refused = {number for number, name in types.items() if sieve.refuses_type(name)}

@@ -16,14 +16,16 @@ from typing import Final
 from aether_engine.event import StoredEvent
 from aether_engine.store.protocols import Sieve, SieveDepth
 from aether_engine.store.sqlite_reader import Reader, is_damage
-from aether_engine.store.sqlite_row_query import FIRST_LARGE, ONE, RowQuery
-from aether_engine.store.sqlite_rows import LOG_COLUMNS, Row, decode_log
+from aether_engine.store.sqlite_row_query import FIRST_LARGE, RowQuery
+from aether_engine.store.sqlite_rows import LOG_COLUMNS, Row, decode_log, is_intact
 from aether_engine.store.sqlite_schema import SEQUENCE_MASK, first_position
 
 #: Rows fetched in one go.
 _ROWS: Final = 1024
 #: Rows that are passed over in one go where columns alone rule most of them out.
 _PASSED_OVER: Final = 16 * _ROWS
+#: Leaving rows out pays if that leaves one in so many.
+_WORTHWHILE: Final = 3
 
 _TYPES: Final = "SELECT id, name FROM event_types NOT INDEXED"
 # How many columns the log is read with; they are the last ones of every row here.
@@ -87,18 +89,33 @@ class _Look:
         """Look at the first sequences of a range."""
         if self._sieve.depth is SieveDepth.ALL:
             return self._at_all(first, min(last, first + _ROWS - 1))
-        query = self._query
-        last = min(last, first + (_PASSED_OVER if query.narrows else _ROWS) - 1)
-        rows = self._fetch(*query.statement(first, last, _ROWS))
+        if self._query.narrows:
+            return self._at_some(first, min(last, first + _PASSED_OVER - 1))
+        last = min(last, first + _ROWS - 1)
+        rows = self._fetch(*self._query.statement(first, last, _ROWS))
+        # Positions are unique, so that the right number of rows in a range are the right rows.
+        if rows is None or len(rows) != last - first + 1:
+            return self._read(first, last)
+        return self._at_rows(rows, range(first, last + 1), last)
+
+    def _at_some(self, first: int, last: int) -> tuple[list[int], int]:
+        """Look only at what columns do not rule out."""
+        rows = self._fetch(*self._query.statement(first, last, _ROWS))
         if rows is None:
             return self._read(first, min(last, first + _ROWS - 1))
-        if not query.narrows:
-            # Positions are unique, so that the right number of rows in a range are the right rows.
-            if len(rows) != last - first + 1:
-                return self._read(first, last)
-            return self._at_rows(rows, range(first, last + 1), last)
         sequences = [row[0] & SEQUENCE_MASK for row in rows]
-        return self._at_rows(rows, sequences, last if len(rows) < _ROWS else sequences[-1])
+        if len(rows) == _ROWS:
+            last = sequences[-1]
+            if last - first < _WORTHWHILE * _ROWS:
+                self._query = RowQuery(self._sieve, self._namespace, None)
+        found, looked_to = self._at_rows(rows, sequences, last)
+        # Among rows with others between them, nothing but the checksum shows one in a wrong place.
+        picked = set(found)
+        taken = [row for row, sequence in zip(rows, sequences, strict=True) if sequence in picked]
+        if all(is_intact(row) for row in taken if row[-1] is not None):
+            return found, looked_to
+        self.met_large = False
+        return self._read(first, min(last, first + _ROWS - 1))
 
     def _at_rows(self, rows: list[Row], sequences: Sequence[int], last: int) -> tuple[list[int], int]:
         raws: list[bytes] = [row[-1] for row in rows]
@@ -121,10 +138,10 @@ class _Look:
         return found, last
 
     def _at_one(self, sequence: int) -> list[int]:
-        rows = self._fetch(ONE, (first_position(self._namespace) + sequence,))
-        if not rows or type(rows[0][-1]) is not bytes:
+        row = self._reader.row_at(first_position(self._namespace) + sequence)
+        if row is None or type(row[-1]) is not bytes:
             return self._read(sequence, sequence)[0]
-        return self._select(rows, [rows[0][-1]], [sequence])
+        return self._select([row], [row[-1]], [sequence])
 
     def _at_all(self, first: int, last: int) -> tuple[list[int], int]:
         if not self._leaves_large:

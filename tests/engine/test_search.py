@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -264,6 +265,45 @@ async def test_a_page_that_cannot_be_read_costs_no_other_hit(whole_file: Path, t
             ]
             assert await find(store, "type:Note") == agreed
             assert len(agreed) > len(expected("type:Note"))
+
+
+def cut_off(content: bytearray, dice: random.Random) -> None:
+    del content[int(len(content) * dice.uniform(0.3, 0.99)) :]
+
+
+def flip_bits(content: bytearray, dice: random.Random) -> None:
+    for _ in range(12):
+        content[dice.randrange(8192, len(content))] ^= 1 << dice.randrange(8)
+
+
+def overwrite_pages(content: bytearray, dice: random.Random) -> None:
+    for _ in range(3):
+        start = dice.randrange(1, len(content) // 8192) * 8192
+        content[start : start + 8192] = dice.randbytes(8192)
+
+
+@pytest.mark.parametrize("harm", [cut_off, flip_bits, overwrite_pages])
+async def test_damaged_files_are_searched_as_they_are_read(
+    whole_file: Path, tmp_path: Path, harm: Callable[[bytearray, random.Random], None]
+) -> None:
+    for seed in range(3):
+        content = bytearray(whole_file.read_bytes())
+        harm(content, random.Random(seed))
+        path = tmp_path / f"{seed}.aether"
+        path.write_bytes(content)
+        async with opened(path, read_only=True) as backend:
+            store = await backend.store(NAMESPACE)
+            read = [stored async for batch in store.read() for stored in batch]
+            for text in (
+                "type:Note",
+                "version:5..20",
+                "data.number:>2900 corrupted:no",
+                "-Größe",
+                "corrupted:yes",
+            ):
+                event_filter = parse_filter(text, now=NOW)
+                agreed = [stored.sequence for stored in read if event_filter.matches(stored)]
+                assert await find(store, text) == agreed, (seed, text)
 
 
 async def test_large_events_are_found(tmp_path: Path) -> None:
