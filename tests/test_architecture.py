@@ -23,7 +23,10 @@ ROOT = Path(__file__).resolve().parents[1]
 
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("event", "errors"),
-    ("codec", "json_pieces", "large_events", "projection", "patterns", "lossless", "moments", "urls"),
+    (
+        *("codec", "batch_decoding", "json_pieces", "large_events", "projection"),
+        *("patterns", "lossless", "moments", "urls"),
+    ),
     ("store", "bus", "nats_bus"),
     ("replay", "audit", "causation", "query", "trace", "trace_memory", "time_bars", "timeline", "transfer"),
     ("engine",),

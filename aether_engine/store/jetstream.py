@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import weakref
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Coroutine, Sequence
 from typing import Final, TypeVar
 
 from aether_engine.codec import decode_event, decode_snapshot, encode_event, encode_snapshot
@@ -267,6 +267,13 @@ class JetStreamEventStore:
         if opened is not None:
             async for batch in _in_batches(opened.reader.at(sequences), batch_size):
                 yield batch
+
+    async def missing_sequences(self) -> AsyncGenerator[tuple[int, int], None]:
+        """See `KnowsMissing.missing_sequences`; those of snapshots are among them."""
+        opened = await self._open()
+        if opened is not None:
+            for stretch in await self._api.missing(self._stream):
+                yield stretch
 
     async def actors(
         self,

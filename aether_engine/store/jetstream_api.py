@@ -169,6 +169,19 @@ class Api:
         answer["state"]["subjects"] = found
         return StreamInfo.from_answer(answer)
 
+    async def missing(self, stream: str) -> list[tuple[int, int]]:
+        """First and last of every stretch of sequences that the stream has handed out and does not hold."""
+        answer = await self.ask(f"STREAM.INFO.{stream}", {"deleted_details": True})
+        state = answer["state"]
+        first = int(state.get("first_seq", 0))
+        found: list[tuple[int, int]] = [(1, first - 1)] if first > 1 else []
+        for sequence in sorted(int(one) for one in state.get("deleted") or ()):
+            if found and found[-1][1] == sequence - 1:
+                found[-1] = (found[-1][0], sequence)
+            else:
+                found.append((sequence, sequence))
+        return found
+
     async def streams(self) -> list[StreamInfo]:
         """Every stream of the account."""
         found: dict[str, StreamInfo] = {}

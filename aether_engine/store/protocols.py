@@ -202,6 +202,15 @@ class SnapshotLog(Protocol):
 
 
 @runtime_checkable
+class KnowsMissing(Protocol):
+    """Stores whose log can lose single places, and that know which."""
+
+    def missing_sequences(self) -> AsyncGenerator[tuple[int, int], None]:
+        """The first and last sequence of every stretch that is not there any more, rising."""
+        ...
+
+
+@runtime_checkable
 class BulkWriter(Protocol):
     """Stores that can take a load of any length as one: all of it or nothing."""
 

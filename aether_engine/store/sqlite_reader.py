@@ -265,7 +265,7 @@ class Reader:
         stored: list[StoredEvent] = []
         places = self.places(actor, first, last, limit)
         for _, position in places:
-            row = self.row_at(position) or self._salvaged(position, position).get(position)
+            row = self.row_at(position) or self.rescued(position, position).get(position)
             if row is None:
                 namespace, sequence = position >> 40, position & SEQUENCE_MASK
                 stored.append(lost_event(sequence, self.recorded_at(namespace, sequence - 1)))
@@ -294,7 +294,7 @@ class Reader:
                 if row is not None:
                     rows[position] = row
         if any(position not in rows for position in range(base + first, base + last + 1)):
-            rows = self._salvaged(base + first, base + last) | rows
+            rows = self.rescued(base + first, base + last) | rows
         stored = {event.sequence: event for event in self.decode(rows.values())}
         before = self.recorded_at(namespace, first - 1) if predecessor is None else predecessor
         result: list[StoredEvent] = []
@@ -306,7 +306,8 @@ class Reader:
             result.append(event)
         return result
 
-    def _salvaged(self, first: int, last: int) -> dict[int, Row]:
+    def rescued(self, first: int, last: int) -> dict[int, Row]:
+        """The rows at positions `first` to `last` that can be read from the pages themselves."""
         try:
             if self._salvage is None or self._salvage.is_outdated():
                 self._salvage = Salvage(self.raw)
@@ -374,7 +375,7 @@ class Reader:
 
     def _trusted(self, connection: sqlite3.Connection, base: int, sequence: int) -> int:
         """`sequence` if the row there is what was written there, else 0: a flipped bit can move a row."""
-        row = connection.execute(_POINT, (base + sequence,)).fetchone() or self._salvaged(
+        row = connection.execute(_POINT, (base + sequence,)).fetchone() or self.rescued(
             base + sequence, base + sequence
         ).get(base + sequence)
         return sequence if row is not None and is_intact(row) else 0

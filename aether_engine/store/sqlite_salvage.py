@@ -14,13 +14,11 @@ from collections.abc import Iterator
 from typing import Final
 
 from aether_engine.store.sqlite_file import RawFile, beside
+from aether_engine.store.sqlite_pages import FilePages
 from aether_engine.store.sqlite_rows import Row, is_intact
 from aether_engine.store.sqlite_schema import MAX_RAW_LENGTH
 
 _LEAF: Final = 0x0D
-_WAL_MAGIC: Final = (0x377F0682, 0x377F0683)
-_WAL_HEADER: Final = 32
-_FRAME_HEADER: Final = 24
 _SCAN_BYTES: Final = 1 << 20
 #: Serial types of the columns of `events` (None: any integer).
 _INTEGERS: Final = {1: 1, 2: 2, 3: 3, 4: 4, 5: 6, 6: 8, 8: 0, 9: 0}
@@ -35,16 +33,13 @@ class Salvage:
 
     def __init__(self, raw: RawFile) -> None:
         self._raw = raw
-        self._wal = RawFile(beside(raw.path, "-wal"))
+        self._wal_path = beside(raw.path, "-wal")
         self._stamp = self._look()
+        self._file = FilePages(raw)
         try:
-            size = int.from_bytes(raw.read_at(16, 2), "big")
-            self._page_size = 65536 if size == 1 else size if size >= 512 and not size & (size - 1) else 4096
-            self._in_wal = self._wal_pages()
-            self._page_count = max(raw.size() // self._page_size, max(self._in_wal, default=0))
             self._index()
         finally:
-            self._wal.release()
+            self._file.release()
 
     def is_outdated(self) -> bool:
         """Whether the file changed since it was indexed."""
@@ -70,19 +65,19 @@ class Salvage:
                 if self._lasts[index] < first or number in seen:
                     continue
                 seen.add(number)
-                page = self._page(number)
+                page = self._file.page(number)
                 for position, offset, length in _cells(page):
                     if first <= position <= last:
                         row = self._row(page, position, offset, length)
                         if row is not None and (position not in found or is_intact(row)):
                             found[position] = row
         finally:
-            self._wal.release()
+            self._file.release()
         return found
 
     def _look(self) -> Stamp:
         stamps: list[int] = []
-        for path in (self._raw.path, self._wal.path):
+        for path in (self._raw.path, self._wal_path):
             try:
                 status = path.stat()
                 stamps += (status.st_size, status.st_mtime_ns)
@@ -116,47 +111,20 @@ class Salvage:
             self._reach.append(highest)
 
     def _all_pages(self) -> Iterator[tuple[int, bytes]]:
-        size = self._page_size
+        size = self._file.page_size
         per_read = max(_SCAN_BYTES // size, 1)
-        for start in range(0, self._page_count, per_read):
+        for start in range(0, self._file.page_count, per_read):
             block = self._raw.read_at(start * size, per_read * size)
             for index in range(per_read):
                 number = start + index + 1
-                if number > self._page_count:
+                if number > self._file.page_count:
                     return
-                page = self._page(number) if number in self._in_wal else block[index * size : (index + 1) * size]
+                page = (
+                    self._file.page(number)
+                    if number in self._file.in_wal
+                    else block[index * size : (index + 1) * size]
+                )
                 yield number, page
-
-    def _page(self, number: int) -> bytes:
-        if not 0 < number <= self._page_count:
-            return b""
-        offset = self._in_wal.get(number)
-        if offset is not None:
-            return self._wal.read_at(offset, self._page_size)
-        return self._raw.read_at((number - 1) * self._page_size, self._page_size)
-
-    def _wal_pages(self) -> dict[int, int]:
-        """Where the write-ahead log holds the newest committed content of a page."""
-        head = self._wal.read_at(0, _WAL_HEADER)
-        if len(head) < _WAL_HEADER or int.from_bytes(head[:4], "big") not in _WAL_MAGIC:
-            return {}
-        if int.from_bytes(head[8:12], "big") != self._page_size:
-            return {}
-        salts = head[16:24]
-        committed: dict[int, int] = {}
-        open_transaction: dict[int, int] = {}
-        end = self._wal.size()
-        offset = _WAL_HEADER
-        while offset + _FRAME_HEADER + self._page_size <= end:
-            frame = self._wal.read_at(offset, _FRAME_HEADER)
-            if frame[8:16] != salts:
-                break
-            open_transaction[int.from_bytes(frame[:4], "big")] = offset + _FRAME_HEADER
-            if frame[4:8] != b"\0\0\0\0":
-                committed |= open_transaction
-                open_transaction = {}
-            offset += _FRAME_HEADER + self._page_size
-        return committed
 
     def _row(self, page: bytes, position: int, offset: int, length: int) -> Row | None:
         payload = self._payload(page, offset, length)
@@ -181,18 +149,18 @@ class Salvage:
         return (position, actor, version, recorded_at, checksum, raw)
 
     def _payload(self, page: bytes, offset: int, length: int) -> bytes | None:
-        usable = self._page_size
+        usable = self._file.page_size
         local = _local_length(length, usable)
         if local == length:
             payload = page[offset : offset + length]
             return payload if len(payload) == length else None
-        if length > self._page_count * usable or length > MAX_RAW_LENGTH + 1024:
+        if length > self._file.page_count * usable or length > MAX_RAW_LENGTH + 1024:
             return None
         parts = [page[offset : offset + local]]
         left = length - local
         following = int.from_bytes(page[offset + local : offset + local + 4], "big")
         while left > 0:
-            overflow = self._page(following)
+            overflow = self._file.page(following)
             if len(overflow) < usable:
                 return None
             part = overflow[4 : 4 + min(left, usable - 4)]

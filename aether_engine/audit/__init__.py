@@ -1,0 +1,34 @@
+"""Auditing a store: which events are damaged, lost or do not fit together, said so that it can be defended.
+
+`Audit` goes through a target (`audit_target` of an open engine, `FileTarget` of a file) and yields findings as it
+finds them. What is looked for is the table `CHECKS`; nothing is ever changed.
+"""
+
+from aether_engine.audit.checks import CHECKS, Check, Severity, Source
+from aether_engine.audit.file_target import FileTarget
+from aether_engine.audit.finding import Finding
+from aether_engine.audit.log_target import Auditee, LogTarget
+from aether_engine.audit.running import Audit, AuditProgress, AuditStep, AuditTotals, Tally, audit_target
+from aether_engine.audit.settings import AuditScope, AuditSettings, UnknownCheckError
+from aether_engine.audit.target import Target
+
+__all__ = [
+    "CHECKS",
+    "Audit",
+    "AuditProgress",
+    "AuditScope",
+    "AuditSettings",
+    "AuditStep",
+    "AuditTotals",
+    "Auditee",
+    "Check",
+    "FileTarget",
+    "Finding",
+    "LogTarget",
+    "Severity",
+    "Source",
+    "Tally",
+    "Target",
+    "UnknownCheckError",
+    "audit_target",
+]

@@ -1,0 +1,368 @@
+"""Looking at a part of a log: what is wrong with each event by itself, and the facts to compare events by.
+
+A thousand events a turn, in a process of its own where there are many. A part is decoded in one call and its
+columns are compared as wholes; only events at which something differs are looked at one by one (`judging`).
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import compress
+from math import isfinite, nan
+from operator import gt, ne
+from typing import Final
+from zlib import crc32
+
+from aether_engine.audit.finding import Finding
+from aether_engine.audit.judging import Place, Row, clock_ahead, judge, moment_of, recorded_backwards
+from aether_engine.audit.settings import AuditScope, AuditSettings
+from aether_engine.batch_decoding import (
+    PlainEvent,
+    decode_one_plain,
+    decode_plain,
+    duplicate_key,
+    may_have_duplicate_keys,
+    plain_moments,
+)
+from aether_engine.event import CAUSATION_ID
+from aether_engine.patterns import match_actor_pattern
+from aether_engine.store.sqlite_schema import EventIdHash
+
+_MASK: Final = 0xFFFFFFFF
+_MICROSECOND: Final = 1e6
+
+
+@dataclass(slots=True)
+class RowColumns:
+    """What the rows of a file say besides the events' bytes; None where that could not be read."""
+
+    namespace: int
+    actors: Sequence[int]
+    versions: Sequence[int]
+    types: Sequence[int | None]
+    id_hashes: Sequence[bytes | None]
+    checksums: Sequence[int]
+
+    def pick(self, indexes: Sequence[int]) -> RowColumns:
+        """Some of the rows."""
+        columns = (self.actors, self.versions, self.types, self.id_hashes, self.checksums)
+        return RowColumns(self.namespace, *([column[index] for index in indexes] for column in columns))  # type: ignore[arg-type]  # each keeps its kind
+
+
+@dataclass(slots=True)
+class LogPart:
+    """Events at `sequences` (rising), recorded at microseconds since 1970, and what their store found wrong."""
+
+    sequences: Sequence[int]
+    recorded: Sequence[int]
+    raws: Sequence[bytes]
+    columns: RowColumns | None = None
+    errors: Mapping[int, Exception] = field(default_factory=dict)
+
+    def pick(self, indexes: Sequence[int]) -> LogPart:
+        """Some of the events."""
+        return LogPart(
+            [self.sequences[index] for index in indexes],
+            [self.recorded[index] for index in indexes],
+            [self.raws[index] for index in indexes],
+            None if self.columns is None else self.columns.pick(indexes),
+        )
+
+
+@dataclass(slots=True)
+class Examined:
+    """What an examination of the places `first` to `last` of a log came to.
+
+    The arrays from `sequences` to `moments` have an entry for each event of the scope that is there: `actors` are
+    the file's numbers or, in a log without rows, the same as `names`, which are hashes of the ids (0: not to be
+    relied on); `moments` are seconds since 1970 (nan: not to be relied on). `ids` and `id_sequences` are of all
+    events. `causes` alternate sequences and hashes. `late` are sequences of events recorded long after they say
+    they happened. `counts` counts the findings of each check that are not among `findings`.
+    """
+
+    first: int
+    last: int
+    events: int = 0
+    sequences: array[int] = field(default_factory=lambda: array("q"))
+    actors: array[int] = field(default_factory=lambda: array("q"))
+    names: array[int] = field(default_factory=lambda: array("q"))
+    versions: array[int] = field(default_factory=lambda: array("q"))
+    moments: array[float] = field(default_factory=lambda: array("d"))
+    id_sequences: array[int] = field(default_factory=lambda: array("q"))
+    ids: array[int] = field(default_factory=lambda: array("q"))
+    commands: array[int] = field(default_factory=lambda: array("q"))
+    causes: array[int] = field(default_factory=lambda: array("q"))
+    late: array[int] = field(default_factory=lambda: array("q"))
+    lost: list[tuple[int, int]] = field(default_factory=list)
+    size_bytes: int = 0
+    first_recorded: int | None = None
+    last_recorded: int | None = None
+    #: Of a file's rows: the sum of the first eight bytes of all id hashes, each as a number.
+    id_sum: int = 0
+    findings: list[Finding] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def add(self, finding: Finding, limit: int) -> None:
+        """Keep a finding, or count it if there are enough of its kind."""
+        if self.counts.get(finding.check, 0) or sum(1 for f in self.findings if f.check == finding.check) >= limit:
+            self.counts[finding.check] = self.counts.get(finding.check, 0) + finding.count
+        else:
+            self.findings.append(finding)
+
+
+class Examiner:
+    """Examines parts of one namespace's log."""
+
+    def __init__(
+        self,
+        namespace: str,
+        settings: AuditSettings,
+        scope: AuditScope | None = None,
+        *,
+        type_names: Mapping[int, str] | None = None,
+        limit: int | None = None,
+    ) -> None:
+        self._namespace = namespace
+        self._settings = settings
+        pattern = "" if scope is None else scope.actors
+        self._pattern = "" if pattern in ("*", ">") else pattern
+        self._limit = settings.limit if limit is None else min(limit, settings.limit)
+        #: Names of a file's event types by their numbers.
+        self.type_names: Mapping[int, str] = type_names or {}
+        self._hashes: dict[int, EventIdHash] = {}
+
+    def examine(self, part: LogPart) -> Examined:
+        """Look at all events of `part`, of which there is at least one."""
+        found = Examined(part.sequences[0], part.sequences[-1], len(part.sequences))
+        self._note_rows(part, found)
+        events = moments = None
+        if not part.errors and set(map(type, part.raws)) == {bytes} and all(part.raws):
+            joined = b"\n".join(part.raws)
+            events = decode_plain(part.raws, joined)
+            moments = None if events is None else plain_moments([event.timestamp for event in events])
+            if events is not None and moments is not None:
+                self._look_at_plain(part, events, moments, joined, found)
+                return found
+        self._look_at_mixed(part, found)
+        return found
+
+    # --- Nearly always ------------------------------------------------------------------------------------------
+
+    def _look_at_plain(
+        self, part: LogPart, events: list[PlainEvent], moments: list[float], joined: bytes, found: Examined
+    ) -> None:
+        """Events that decode as they should: what they say is compared with what is known of them."""
+        wanted = self._wanted(events)
+        versions = [event.version for event in events]
+        suspects: set[int] = set()
+        if part.columns is not None:
+            suspects |= self._differing(part, part.columns, events, versions)
+        if may_have_duplicate_keys(events, joined):
+            suspects.update(index for index, raw in enumerate(part.raws) if duplicate_key(raw) is not None)
+        names = [hash(event.actor_id) for event in events]
+        for index in sorted(suspects):
+            verdict = judge(self._place(part, index))
+            self._add_all(verdict.findings, wanted, index, found)
+            if verdict.event is None:
+                # Its time is as little to be relied on as the rest.
+                names[index], moments[index] = 0, nan
+                if part.columns is not None:
+                    versions[index] = part.columns.versions[index]
+        self._look_for_clocks(part, moments, wanted, found)
+        found.id_sequences.extend(part.sequences)
+        found.ids.extend([hash(event.id) for event in events])
+        actors = names if part.columns is None else part.columns.actors
+        for column, target in (
+            (part.sequences, found.sequences),
+            (actors, found.actors),
+            (names, found.names),
+            (versions, found.versions),
+        ):
+            target.extend(column if wanted is None else compress(column, wanted))
+        found.moments.extend(moments if wanted is None else compress(moments, wanted))
+        self._note_relatives(part.sequences, events, wanted, found)
+
+    def _wanted(self, events: list[PlainEvent]) -> list[bool] | None:
+        """Which events are in scope, None for all."""
+        if not self._pattern:
+            return None
+        return [match_actor_pattern(self._pattern, event.actor_id) for event in events]
+
+    def _differing(
+        self, part: LogPart, columns: RowColumns, events: list[PlainEvent], versions: list[int]
+    ) -> set[int]:
+        """The indexes of events whose rows say something else."""
+        recorded, place = part.recorded, columns.namespace
+        if len(set(recorded)) == 1:
+            seed = place ^ recorded[0] ^ recorded[0] >> 32
+            rows = zip(part.raws, part.sequences, versions, strict=True)
+            checksums = [crc32(raw, (sequence ^ version ^ seed) & _MASK) for raw, sequence, version in rows]
+        else:
+            checksums = [
+                crc32(raw, (place ^ sequence ^ version ^ when ^ when >> 32) & _MASK)
+                for raw, sequence, version, when in zip(part.raws, part.sequences, versions, recorded, strict=True)
+            ]
+        digests = self._digests(place, events)
+        names = self.type_names
+        types = [event.event_type for event in events]
+        comparisons: tuple[tuple[Sequence[object], Sequence[object]], ...] = (
+            (checksums, columns.checksums),
+            (versions, columns.versions),
+            (digests, columns.id_hashes),
+            (types, [names.get(number) for number in columns.types]),  # type: ignore[arg-type]  # None has no name
+        )
+        suspects: set[int] = set()
+        for mine, stored in comparisons:
+            if mine != stored:
+                suspects.update(compress(range(len(mine)), map(ne, mine, stored)))
+        return suspects
+
+    def _digests(self, namespace: int, events: list[PlainEvent]) -> list[bytes]:
+        hashes = self._hashes.get(namespace)
+        if hashes is None:
+            hashes = self._hashes[namespace] = EventIdHash(namespace)
+        return hashes.digests(events)  # type: ignore[arg-type]  # it asks for nothing but ids
+
+    def _look_for_clocks(
+        self, part: LogPart, moments: Sequence[float], wanted: list[bool] | None, found: Examined
+    ) -> None:
+        ahead, behind = self._settings.ahead_seconds, self._settings.behind_seconds
+        recorded = part.recorded
+        if (
+            isfinite(sum(moments))
+            and max(moments) <= min(recorded) / _MICROSECOND + ahead
+            and min(moments) >= max(recorded) / _MICROSECOND - behind
+        ):
+            return
+        for index, (moment, microseconds) in enumerate(zip(moments, recorded, strict=True)):
+            delay = microseconds / _MICROSECOND - moment
+            if delay < -ahead:
+                self._add_all([clock_ahead(self._place(part, index), moment)], wanted, index, found)
+            elif delay > behind and (wanted is None or wanted[index]):
+                found.late.append(part.sequences[index])
+
+    def _note_relatives(
+        self, sequences: Sequence[int], events: list[PlainEvent], wanted: list[bool] | None, found: Examined
+    ) -> None:
+        causes, commands = found.causes, found.commands
+        for index, event in enumerate(events):
+            metadata = event.metadata
+            if metadata and (wanted is None or wanted[index]):
+                cause = metadata.get(CAUSATION_ID)
+                if cause:
+                    causes.append(sequences[index])
+                    causes.append(hash(cause))
+            if event.command_id:
+                commands.append(hash(event.command_id))
+
+    # --- Where something is no plain event ---------------------------------------------------------------------
+
+    def _look_at_mixed(self, part: LogPart, found: Examined) -> None:
+        """Events of which at least one is unusual, damaged or no event at all."""
+        plain: list[int] = []
+        events: list[PlainEvent] = []
+        moments: list[float] = []
+        odd: list[int] = []
+        for index, raw in enumerate(part.raws):
+            event = decode_one_plain(raw) if index not in part.errors and type(raw) is bytes else None
+            moment = None if event is None else plain_moments([event.timestamp])
+            if event is None or moment is None:
+                odd.append(index)
+            else:
+                plain.append(index)
+                events.append(event)
+                moments += moment
+        if plain:
+            rest = part.pick(plain)
+            self._look_at_plain(rest, events, moments, b"\n".join(rest.raws), found)
+        for index in odd:
+            self._look_at_odd(part, index, found)
+        if plain and odd:
+            _sort_by_sequence(found)
+
+    def _look_at_odd(self, part: LogPart, index: int, found: Examined) -> None:
+        verdict = judge(self._place(part, index), part.errors.get(index))
+        event, claim, columns = verdict.event, verdict.claim, part.columns
+        sequence = part.sequences[index]
+        wanted = claim is None or not self._pattern or match_actor_pattern(self._pattern, claim.actor_id)
+        self._add_all(verdict.findings, [wanted], 0, found)
+        if claim is not None and claim.event_id:
+            found.id_sequences.append(sequence)
+            found.ids.append(hash(claim.event_id))
+        if not wanted or (claim is None and columns is None):
+            return
+        name = 0 if claim is None else hash(claim.actor_id)
+        is_sound = event is not None
+        moment = None if event is None else moment_of(event)
+        found.sequences.append(sequence)
+        found.actors.append(columns.actors[index] if columns is not None else name)
+        found.names.append(name if is_sound or columns is None else 0)
+        if columns is not None and not is_sound:
+            found.versions.append(columns.versions[index])
+        else:
+            assert claim is not None
+            found.versions.append(claim.version)
+        found.moments.append(nan if moment is None else moment)
+        if event is not None:
+            if event.causation_id:
+                found.causes.extend((sequence, hash(event.causation_id)))
+            if event.command_id:
+                found.commands.append(hash(event.command_id))
+            if moment is not None:
+                self._look_for_clocks(part.pick([index]), [moment], None, found)
+
+    # --- Parts --------------------------------------------------------------------------------------------------
+
+    def _note_rows(self, part: LogPart, found: Examined) -> None:
+        recorded = part.recorded
+        found.size_bytes = sum(map(len, part.raws))
+        found.first_recorded, found.last_recorded = recorded[0], recorded[-1]
+        if part.columns is not None:
+            found.id_sum = sum(
+                [
+                    int.from_bytes(one[:8], "big", signed=True)
+                    for one in part.columns.id_hashes
+                    if type(one) is bytes
+                ]
+            )
+        if any(map(gt, recorded, recorded[1:])):
+            for index in range(1, len(recorded)):
+                if recorded[index] < recorded[index - 1]:
+                    finding = recorded_backwards(self._place(part, index), recorded[index - 1])
+                    wanted = not self._pattern or match_actor_pattern(self._pattern, finding.actor_id)
+                    self._add_all([finding], [wanted], 0, found)
+
+    def _add_all(
+        self, findings: Sequence[Finding], wanted: Sequence[bool] | None, index: int, found: Examined
+    ) -> None:
+        if wanted is None or wanted[index]:
+            for finding in findings:
+                if finding.check in self._settings.checks:
+                    found.add(finding, self._limit)
+
+    def _place(self, part: LogPart, index: int) -> Place:
+        columns = part.columns
+        row = None
+        if columns is not None:
+            kind = columns.types[index]
+            row = Row(
+                columns.namespace,
+                columns.actors[index],
+                columns.versions[index],
+                None if kind is None else self.type_names.get(kind, ""),
+                columns.id_hashes[index],
+                columns.checksums[index],
+            )
+        return Place(self._namespace, part.sequences[index], part.recorded[index], part.raws[index], row)
+
+
+def _sort_by_sequence(found: Examined) -> None:
+    order = sorted(range(len(found.sequences)), key=found.sequences.__getitem__)
+    for column in (found.sequences, found.actors, found.names, found.versions):
+        column[:] = array("q", [column[index] for index in order])
+    found.moments[:] = array("d", [found.moments[index] for index in order])
+    order = sorted(range(len(found.ids)), key=found.id_sequences.__getitem__)
+    for column in (found.id_sequences, found.ids):
+        column[:] = array("q", [column[index] for index in order])

@@ -1,0 +1,394 @@
+"""What only a file can get wrong: its pages, its counters, its indexes. Made when all of its logs were read."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+from aether_engine.audit.file_actors import HIGHEST, actor_counters
+from aether_engine.audit.file_log import namespace_numbers
+from aether_engine.audit.finding import Finding
+from aether_engine.audit.settings import AuditScope, AuditSettings
+from aether_engine.audit.target import LogFacts
+from aether_engine.errors import CorruptStoreError, excerpt
+from aether_engine.patterns import is_wildcard_pattern, match_actor_pattern, match_namespace_pattern
+from aether_engine.store.sqlite_pages import FilePages, bad_pages
+from aether_engine.store.sqlite_reader import Reader, is_damage
+from aether_engine.store.sqlite_schema import SEQUENCE_BITS, SEQUENCE_MASK, first_position
+
+#: Entries of an index that are named; where more differ, the index as a whole is worthless.
+_NAMED: Final = 1000
+_MOST_PAGES: Final = 10_000
+_SPREAD: Final = 1_048_575
+_SUMS: Final = (
+    f"SELECT count(*), sum(actor & {_SPREAD}), sum(version & {_SPREAD}), sum(position & {_SPREAD}), "  # noqa: S608 (constants)
+    f"sum(((actor * 7919 + version * 104729) & {_SPREAD}) * (position & {_SPREAD})) FROM events "
+)
+_BY_INDEX: Final = "INDEXED BY events_by_actor"
+_TRIPLES: Final = "SELECT actor, version, position FROM events "
+
+
+class FileChecks:
+    """All of them, for the calling thread. `stop` tells whether somebody wants it to end."""
+
+    def __init__(
+        self,
+        reader: Reader,
+        scope: AuditScope,
+        settings: AuditSettings,
+        truncated: tuple[int, int] | None,
+        stop: Callable[[], bool],
+    ) -> None:
+        self._reader = reader
+        self._scope = scope
+        self._settings = settings
+        self._truncated = truncated
+        self._stop = stop
+
+    def run(self, facts: Mapping[str, LogFacts]) -> list[Finding]:
+        """Everything in scope that is wrong."""
+        findings: list[Finding] = []
+        wants = self._settings.checks
+        actor = self._scope.actors
+        if actor and not is_wildcard_pattern(actor):
+            return findings  # What concerns the whole file is not asked of one actor.
+        for check, work in (
+            ("page", self._pages),
+            ("orphan", self._orphans),
+            ("namespace-counter", lambda: self._namespaces(facts)),
+            ("actor-counter", lambda: self._actors(facts)),
+            ("index-versions", self._version_index),
+            ("index-ids", lambda: self._id_index(facts)),
+        ):
+            if check in wants and not self._stop():
+                findings += work()
+        return findings
+
+    # --- Pages --------------------------------------------------------------------------------------------------
+
+    def _pages(self) -> Iterable[Finding]:
+        if self._truncated is not None:
+            size, expected = self._truncated
+            yield Finding(
+                "page",
+                f"The file is cut off: {size:,} of {expected:,} bytes are left.",
+                path="/size",
+                evidence=(("Bytes left", f"{size:,}"), ("Bytes expected", f"{expected:,}")),
+            )
+        pages = FilePages(self._reader.raw)
+        try:
+            bad = bad_pages(pages.page, pages.page_count, self._reader.run(_roots, {}), self._stop)
+        finally:
+            pages.release()
+        beyond = [one for one in bad if self._truncated is not None and one.number > pages.page_count]
+        for one in bad[:_MOST_PAGES]:
+            if one not in beyond:
+                yield Finding(
+                    "page",
+                    f"Page {one.number:,} of {one.tree} {one.problem}.",
+                    path=f"/pages/{one.number}",
+                    evidence=(
+                        ("Page", f"{one.number:,}"),
+                        ("Offset in the file", f"0x{(one.number - 1) * pages.page_size:X}"),
+                        ("Belongs to", one.tree),
+                    ),
+                )
+
+    # --- Rows that belong to nobody ----------------------------------------------------------------------------
+
+    def _orphans(self) -> Iterable[Finding]:
+        if not self._scope.is_whole:
+            return
+        known = set(namespace_numbers(self._reader).values())
+
+        def job(connection: sqlite3.Connection) -> list[tuple[int, int, int]]:
+            found: list[tuple[int, int, int]] = []
+            position = -(2**63)
+            try:
+                while True:
+                    row = connection.execute(
+                        "SELECT min(position) FROM events WHERE position >= ?", (position,)
+                    ).fetchone()
+                    if row[0] is None or len(found) > _NAMED:
+                        return found
+                    namespace = row[0] >> SEQUENCE_BITS
+                    end = min(first_position(namespace + 1), 2**63 - 1)
+                    if namespace not in known:
+                        last = connection.execute(
+                            "SELECT max(position) FROM events WHERE position < ?", (end,)
+                        ).fetchone()[0]
+                        found.append((namespace, row[0] & SEQUENCE_MASK, last & SEQUENCE_MASK))
+                    position = end
+                    if end == 2**63 - 1:
+                        return found
+            except sqlite3.Error as error:
+                if not is_damage(error):
+                    raise
+                return found
+
+        rows: list[tuple[int, int, int]] = self._reader.run(job, [])
+        for namespace, first, last in rows:
+            yield Finding(
+                "orphan",
+                f"Rows at {first:,} to {last:,} are of namespace number {namespace:,}, which the file does not "
+                f"list.",
+                sequence=first,
+                last_sequence=last,
+                path=f"/namespaces/{namespace}",
+            )
+
+    # --- Counters -----------------------------------------------------------------------------------------------
+
+    def _namespaces(self, facts: Mapping[str, LogFacts]) -> Iterable[Finding]:
+        def job(connection: sqlite3.Connection) -> list[tuple[Any, ...]]:
+            try:
+                return connection.execute(
+                    "SELECT name, last_sequence, size_bytes, first_recorded_at, last_recorded_at "
+                    "FROM namespaces NOT INDEXED"
+                ).fetchall()
+            except sqlite3.Error as error:
+                if not is_damage(error):
+                    raise
+                return []
+
+        rows: list[tuple[Any, ...]] = self._reader.run(job, [])
+        for name, last, size, first_recorded, last_recorded in rows:
+            fact = facts.get(str(name))
+            if fact is None:
+                continue
+            pairs: list[tuple[str, Any, Any]] = [("last sequence", last, fact.log.last)]
+            if not fact.lost:
+                pairs += [
+                    ("bytes", size, fact.size_bytes),
+                    ("first recorded", first_recorded, fact.first_recorded),
+                    ("last recorded", last_recorded, fact.last_recorded),
+                ]
+            for what, counted, found in pairs:
+                if counted != found:
+                    yield Finding(
+                        "namespace-counter",
+                        f"The file counts {_shown(counted)} as {what}, the log holds {_shown(found)}.",
+                        namespace=str(name),
+                        path=f"/{what.replace(' ', '-')}",
+                        evidence=(("Counted", _shown(counted)), ("Found", _shown(found))),
+                    )
+
+    def _actors(self, facts: Mapping[str, LogFacts]) -> Iterable[Finding]:
+        by_number = {fact.log.number: fact for fact in facts.values()}
+        pattern = self._scope.actors
+        told = 0
+        for rows in actor_counters(self._reader):
+            if self._stop():
+                return
+            for number, namespace, name, count, latest, last in rows:
+                fact = by_number.get(namespace)
+                actor_id = str(name)
+                if fact is None or (pattern and not match_actor_pattern(pattern, actor_id)):
+                    continue
+                streams = fact.streams
+                is_there = 0 <= number < min(HIGHEST, len(streams.versions))
+                found = (
+                    (streams.counts[number], streams.versions[number], streams.sequences[number])
+                    if is_there
+                    else (0, 0, 0)
+                )
+                displaced = streams.displaced_of(number) if streams.displaced else set()
+                if displaced:
+                    found = (found[0] + len(displaced), max(found[1], *displaced), max(found[2], last))
+                if (count, latest, last) == found or self._explained_by_loss(fact, number, (count, latest)):
+                    continue
+                told += 1
+                if told > self._settings.limit:
+                    return
+                for what, counted, held in zip(
+                    ("events", "latest version", "last sequence"), (count, latest, last), found, strict=True
+                ):
+                    if counted != held:
+                        yield Finding(
+                            "actor-counter",
+                            f"The file counts {_shown(counted)} as {what} of {excerpt(actor_id)}, "
+                            f"the log holds {_shown(held)}.",
+                            namespace=fact.log.namespace,
+                            actor_id=actor_id,
+                            path=f"/{what.replace(' ', '-')}",
+                            evidence=(("Counted", _shown(counted)), ("Found", _shown(held))),
+                        )
+
+    def _explained_by_loss(self, fact: LogFacts, number: int, counters: tuple[int, int]) -> bool:
+        """Whether the counters are right about events that cannot be read any more."""
+        if not fact.lost:
+            return False
+
+        def job(connection: sqlite3.Connection) -> bool:
+            try:
+                found = connection.execute(
+                    "SELECT count(*), max(version) FROM events INDEXED BY events_by_actor WHERE actor = ?",
+                    (number,),
+                ).fetchone()
+            except sqlite3.Error as error:
+                if not is_damage(error):
+                    raise
+                return True  # Then nobody can tell.
+            return tuple(found) == counters
+
+        return self._reader.run(job, True)
+
+    # --- Indexes ------------------------------------------------------------------------------------------------
+
+    def _version_index(self) -> Iterable[Finding]:
+        def job(connection: sqlite3.Connection) -> list[tuple[Any, ...]]:
+            sums = [connection.execute(_SUMS + source).fetchone() for source in (_BY_INDEX, "NOT INDEXED")]
+            if sums[0] == sums[1]:
+                return []
+            index, table = f"{_TRIPLES}{_BY_INDEX}", f"{_TRIPLES}NOT INDEXED"
+            found: list[tuple[Any, ...]] = []
+            # What the index holds of lost events is told with them.
+            there = "position IN (SELECT position FROM events NOT INDEXED)"
+            index = f"{index} WHERE {there}"
+            for more, less, what in ((index, table, "index"), (table, index, "log")):
+                rows = connection.execute(f"{more} EXCEPT {less} LIMIT {_NAMED}")
+                found += [(what, *row) for row in rows]
+            return found
+
+        try:
+            rows = self._reader.run(job, [])
+        except CorruptStoreError:
+            return  # The pages that cannot be read are told as such.
+        for what, actor, version, position in rows:
+            namespace = self._name_of(position)
+            if not match_namespace_pattern(self._scope.namespaces, namespace) and not self._scope.is_whole:
+                continue
+            where = "The index holds" if what == "index" else "The log holds"
+            other = "the log does not" if what == "index" else "the index does not"
+            yield Finding(
+                "index-versions",
+                f"{where} version {_shown(version)} of actor number {_shown(actor)} at this place, {other}.",
+                namespace=namespace,
+                sequence=position & SEQUENCE_MASK,
+                version=version if type(version) is int else None,
+                path=f"/{what}",
+            )
+
+    def _id_index(self, facts: Mapping[str, LogFacts]) -> Iterable[Finding]:
+        for fact in facts.values():
+            if self._stop():
+                return
+            number = fact.log.number
+            if fact.lost:
+                # The ids of lost events are in the index and nowhere else: sums would not tell.
+                yield from self._differing_ids(fact, self._ids_until(fact))
+                continue
+
+            def job(connection: sqlite3.Connection, number: int = number) -> tuple[int, int, int, int] | None:
+                first, last = first_position(number), first_position(number + 1) - 1
+                until = _ids_until(connection, number)
+                count, high, low, places = connection.execute(
+                    "SELECT count(*), coalesce(sum(id_prefix >> 32), 0), coalesce(sum(id_prefix & 4294967295), "
+                    "0), "
+                    "coalesce(sum(position & ?), 0) FROM event_ids WHERE position > ? AND position <= ?",
+                    (SEQUENCE_MASK, first, min(first + until, last)),
+                ).fetchone()
+                tail = sum(
+                    int.from_bytes(id_hash[:8], "big", signed=True)
+                    for (id_hash,) in connection.execute(
+                        "SELECT id_hash FROM events WHERE position > ? AND position <= ?", (first + until, last)
+                    )
+                    if type(id_hash) is bytes
+                )
+                return until, count, (high << 32) + low + tail, places
+
+            try:
+                found = self._reader.run(job, None)
+            except CorruptStoreError:
+                return  # The pages that cannot be read are told as such.
+            if found is None:
+                continue
+            until, count, total, places = found
+            until = min(until, fact.log.last)
+            if (count, total, places) != (until, fact.id_sum, until * (until + 1) // 2):
+                yield from self._differing_ids(fact, until)
+
+    def _ids_until(self, fact: LogFacts) -> int:
+        until = self._reader.run(lambda connection: _ids_until(connection, fact.log.number), 0)
+        return min(until, fact.log.last)
+
+    def _differing_ids(self, fact: LogFacts, until: int) -> Iterable[Finding]:
+        """Which entries are wrong, entry by entry; slow, and only where something is."""
+        number = fact.log.number
+        base = first_position(number)
+
+        def job(connection: sqlite3.Connection) -> tuple[list[int], list[int]]:
+            missing: list[int] = []
+            wrong: list[int] = []
+            for position, id_hash in connection.execute(
+                "SELECT position, id_hash FROM events WHERE position > ? AND position <= ?", (base, base + until)
+            ):
+                prefix = int.from_bytes(id_hash[:8], "big", signed=True) if type(id_hash) is bytes else 0
+                if (
+                    connection.execute(
+                        "SELECT 1 FROM event_ids WHERE id_prefix = ? AND position = ?", (prefix, position)
+                    ).fetchone()
+                    is None
+                ):
+                    missing.append(position & SEQUENCE_MASK)
+                    if len(missing) >= _NAMED or self._stop():
+                        break
+            for prefix, position in connection.execute(
+                "SELECT id_prefix, position FROM event_ids WHERE position > ? AND position <= ?",
+                (base, base + until),
+            ):
+                row = connection.execute("SELECT id_hash FROM events WHERE position = ?", (position,)).fetchone()
+                if row is None:
+                    continue  # It is lost, and told as that.
+                held = row[0] if type(row[0]) is bytes else b""
+                if int.from_bytes(held[:8], "big", signed=True) != prefix:
+                    wrong.append(position & SEQUENCE_MASK)
+                    if len(wrong) >= _NAMED or self._stop():
+                        break
+            return missing, wrong
+
+        try:
+            missing, wrong = self._reader.run(job, ([], []))
+        except CorruptStoreError:
+            return  # The pages that cannot be read are told as such.
+        for sequence in sorted(missing):
+            yield Finding(
+                "index-ids",
+                "The index does not hold the id of this event: it can be stored a second time.",
+                namespace=fact.log.namespace,
+                sequence=sequence,
+                path="/log",
+            )
+        for sequence in sorted(set(wrong).difference(missing)):
+            yield Finding(
+                "index-ids",
+                "The index holds an id for this place that is not the event's.",
+                namespace=fact.log.namespace,
+                sequence=sequence,
+                path="/index",
+            )
+
+    def _name_of(self, position: int) -> str:
+        names = {number: name for name, number in namespace_numbers(self._reader).items()}
+        return names.get(position >> SEQUENCE_BITS, "")
+
+
+def _ids_until(connection: sqlite3.Connection, number: int) -> int:
+    """Up to which sequence the index over ids is complete."""
+    row = connection.execute("SELECT ids_until FROM namespaces WHERE id = ?", (number,)).fetchone()
+    until = row[0] if row is not None and type(row[0]) is int else 0
+    return max(0, min(until, SEQUENCE_MASK))
+
+
+def _roots(connection: sqlite3.Connection) -> dict[str, tuple[int, bool]]:
+    """Where the trees of the file begin, and whether each is a table with row ids."""
+    found: dict[str, tuple[int, bool]] = {"the schema": (1, True)}
+    for kind, name, page in connection.execute("SELECT type, name, rootpage FROM sqlite_master"):
+        if type(page) is int and page > 0:
+            found[f"{kind} {name}"] = (page, kind == "table" and name != "event_ids")
+    return found
+
+
+def _shown(value: object) -> str:
+    return f"{value:,}" if type(value) is int else excerpt(value)
