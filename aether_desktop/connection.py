@@ -32,6 +32,8 @@ class Connection(QObject):
         super().__init__(parent)
         self.engine = engine
         self.title = title or title_of(engine.url)
+        #: Tells how it was opened, for whoever opens the same again.
+        self.opening = b""
         self.namespaces: list[NamespaceInfo] = []
         #: Streams of a server that are other programs'.
         self.foreign_streams: list[str] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Coroutine, Mapping
+from os import urandom
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -103,6 +104,7 @@ class Workspace(QObject):
         self._position = -1
         self._tasks = TaskOwner(lambda error: self.fail("That did not work", error))
         self._closing = False
+        self._fingerprint_key = urandom(16)
 
     # -- connections
 
@@ -119,27 +121,30 @@ class Workspace(QObject):
         """Open a store by URL; a failure is told through `failed` and returns None.
 
         `announce` False leaves it to the caller to emit `connection_opened`, after filling the store. `options`
-        are the engine's, such as a login; they are used and forgotten.
+        are the engine's, such as a login; they are used and forgotten. What is open already in the same way is
+        not opened again; another login is another connection.
         """
         from asyncio import CancelledError
 
         from aether_desktop.connection import Connection
         from aether_engine.engine import open_engine
 
+        opening = self._fingerprint(url, read_only, options or {})
         for connection in self.connections:
-            if connection.engine.url == url and connection.engine.read_only == read_only and url != "memory://":
+            if connection.opening == opening and url != "memory://":
                 self.connection_opened.emit(connection)
                 return connection
         what = f"{title or title_of(url)} could not be opened"
         engine = None
         try:
             engine = await open_engine(url, read_only=read_only, **(options or {}))
-            connection = Connection(engine, title, self)
+            connection = Connection(engine, title or self._distinct_title(engine.url, options or {}), self)
+            connection.opening = opening
             await connection.start()
         except Exception as error:  # noqa: BLE001 (told to the user, whatever it is)
             if engine is not None:
                 await engine.close()
-            self.fail(what, error)
+            self._tell_failure(what, error)
             return None
         except CancelledError:
             if engine is not None:
@@ -160,6 +165,27 @@ class Workspace(QObject):
         if announce:
             self.connection_opened.emit(connection)
         return connection
+
+    def _fingerprint(self, url: str, read_only: bool, options: Mapping[str, str]) -> bytes:
+        """Tells one way to open a store from another; nobody can read a password from it."""
+        from hashlib import blake2b
+
+        text = repr((url, read_only, sorted(options.items())))
+        return blake2b(text.encode("utf-8", "surrogatepass"), key=self._fingerprint_key).digest()
+
+    def _distinct_title(self, url: str, options: Mapping[str, str]) -> str:
+        """How a connection is called beside others to the same server: by its user, or by a number."""
+        title = title_of(url)
+        taken = {connection.title for connection in self.connections}
+        if title not in taken or not url.startswith(("nats:", "tls:")):
+            return title
+        if options.get("user"):
+            title = f"{title} as {options['user']}"
+        number = 2
+        distinct = title
+        while distinct in taken:
+            distinct, number = f"{title} ({number})", number + 1
+        return distinct
 
     async def open_path(
         self, path: Path, *, read_only: bool = False, title: str = "", remember: bool = True
@@ -334,5 +360,13 @@ class Workspace(QObject):
         return self._tasks.busy or bool(self.jobs.running)
 
     def fail(self, what: str, error: BaseException) -> None:
-        """Tell that something failed, in the words of the error."""
+        """Tell that something failed, in the words of the error; not for each reading without a link.
+
+        That the link is lost is said already, and stays said until it is back.
+        """
+        without_link = [each.engine.url for each in self.connections if not each.link_up]
+        if not (getattr(error, "passing", False) and getattr(error, "url", "") in without_link):
+            self._tell_failure(what, error)
+
+    def _tell_failure(self, what: str, error: BaseException) -> None:
         self.failed.emit(Failure(what, str(error) or type(error).__name__, error))

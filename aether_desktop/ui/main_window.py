@@ -48,6 +48,9 @@ log = logging.getLogger(__name__)
 _DEFAULT_SIZE = (1440, 900)
 #: Idle time after the first paint in which the panels are prepared, in milliseconds.
 _PREPARE_AFTER = 150
+# What becomes of a link that is lost, and what can be done.
+_AWAY = "It is tried again until the server answers."
+_REFUSED = "The login is tried again, with its files as they are then; or connect anew with another one."
 _NEED_PLACE = (
     "toggle_timeline",
     *("new_tail", "go_to", "quick_open", "export_namespace", "next_event", "previous_event"),
@@ -358,7 +361,7 @@ class MainWindow(QMainWindow):
         self.tell(
             "disconnected",
             f"No link to {connection.title} since {since}.",
-            f"{reason}What you see is as of then. It is tried again until the server answers.",
+            f"{reason}What you see is as of then. {_REFUSED if link.state == 'refused' else _AWAY}",
         )
 
     # -- telling

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import nats
@@ -24,6 +26,7 @@ from aether_engine.transfer import import_ndjson
 from tests.certificates import certificates
 from tests.desktop.driven_window import DrivenWindow, driven, replace_text
 from tests.engine.test_jetstream_connection import WRITER
+from tests.nats_accounts import Accounts
 from tests.nats_servers import NatsServer, nats_server
 from tests.waiting import until
 
@@ -209,6 +212,36 @@ async def test_a_wrong_password_is_said_and_another_try_works(tmp_path: Path) ->
             assert "could not be opened" not in window.banner
 
 
+def _longer(one: list[object], count: int) -> bool:
+    return len(one) > count
+
+
+async def test_another_login_is_another_connection(tmp_path: Path) -> None:
+    """Two users of one server are told apart; the same login again shows the connection that is there."""
+    users = "{ user: mara, password: open-sesame }, { user: piet, password: other-secret }"
+    with nats_server(config=f"authorization {{ users: [{users}] }}") as server:
+        host = server.url.removeprefix("nats://")
+        async with driven(tmp_path / "settings.json") as window:
+            connections = window.workspace.connections
+            shown: list[object] = []
+            window.workspace.connection_opened.connect(shown.append)
+            for user, password in (("mara", "open-sesame"), ("piet", "other-secret"), ("mara", "open-sesame")):
+                count = len(shown)
+                await connect(window, server.url, login="User and password", user=user, password=password)
+                await until(partial(_longer, shown, count), what="the connection")
+                await window.settle()
+            assert shown == [connections[0], connections[1], connections[0]]
+            assert [connection.title for connection in connections] == [host, f"{host} as piet"]
+            for connection in connections:
+                for secret in ("open-sesame", "other-secret"):
+                    assert secret.encode() not in connection.opening
+                    assert secret not in repr(vars(connection))
+            # A wrong password is not let in by the connection that is there.
+            await connect(window, server.url, login="User and password", user="mara", password="wrong")
+            await until(lambda: "could not be opened" in window.banner, timeout=15, what="the refusal")
+            assert len(connections) == 2
+
+
 async def test_disabled_jetstream_is_said(tmp_path: Path) -> None:
     with nats_server(jetstream=False) as server:
         async with refused(tmp_path, server.url) as window:
@@ -241,6 +274,73 @@ async def test_a_private_ca_is_trusted_by_its_field(tmp_path: Path) -> None:
             await until(lambda: bool(window.tabs), what="the log")
             await window.settle()
             assert window.window.status.link.kind is BadgeKind.LINK_UP
+
+
+async def test_mutual_tls(tmp_path: Path) -> None:
+    """Without a client certificate, with a key that is not its own, and as it should be."""
+    certificates(tmp_path)
+    config = (
+        f'tls {{ cert_file: "{tmp_path}/server.pem", key_file: "{tmp_path}/server.key", '
+        f'ca_file: "{tmp_path}/ca.pem", verify: true }}'
+    )
+    with nats_server(config=config) as server:
+        url = server.url.replace("nats://", "tls://")
+        ca, cert = str(tmp_path / "ca.pem"), str(tmp_path / "client.pem")
+        async with refused(tmp_path, url, tls_ca=ca) as window:
+            assert "the server ended the connection" in window.banner or "refused" in window.banner
+            await connect(window, url, tls_ca=ca, tls_cert=cert, tls_key=str(tmp_path / "server.key"))
+            said = f"the client certificate {cert} cannot be used"
+            await until(lambda: said in window.banner, timeout=15, what="what is wrong with the files")
+            await connect(window, url, tls_ca=ca, tls_cert=cert, tls_key=str(tmp_path / "client.key"))
+            await until(lambda: bool(window.tabs), what="the log")
+            await window.settle()
+            assert window.window.status.link.kind is BadgeKind.LINK_UP
+            assert "could not be opened" not in window.banner
+
+
+async def test_credentials_files(tmp_path: Path) -> None:
+    """A file that is missing, one that has expired, and one that is good."""
+    accounts = Accounts()
+    with nats_server(config=accounts.config) as server:
+        missing = str(tmp_path / "none.creds")
+        login = {"login": "Credentials file"}
+        async with refused(tmp_path, server.url, **login, credentials=missing) as window:
+            assert f"the credentials file {missing} cannot be read" in window.banner
+            old = accounts.credentials(tmp_path / "old.creds", int(time.time()) - 60)
+            await connect(window, server.url, **login, credentials=str(old))
+            await until(lambda: "refused the login" in window.banner, timeout=15, what="the refusal")
+            good = accounts.credentials(tmp_path / "good.creds")
+            await connect(window, server.url, **login, credentials=str(good))
+            await until(lambda: bool(window.tabs), what="the log")
+            await window.settle()
+            assert window.window.status.link.kind is BadgeKind.LINK_UP
+
+
+async def test_credentials_that_expire_while_they_are_used(tmp_path: Path, permits_extract: Path) -> None:
+    """The window says that the login is refused, shows what it has shown, and is up again with fresh ones."""
+    accounts = Accounts()
+    with nats_server(config=accounts.config) as server:
+        good = accounts.credentials(tmp_path / "good.creds")
+        async with open_engine(server.url, credentials=good) as engine:
+            await import_ndjson(await engine.store(NAMESPACE), permits_extract)
+        async with driven(tmp_path / "settings.json") as window:
+            brief = accounts.credentials(tmp_path / "brief.creds", int(time.time()) + 6)
+            await connect(window, server.url, login="Credentials file", credentials=str(brief))
+            await until(lambda: bool(window.tabs), what="the log")
+            await window.settle()
+            badge = window.window.status.link
+            told: list[object] = []
+            window.workspace.failed.connect(told.append)
+            await until(lambda: badge.kind is BadgeKind.NO_LINK, timeout=20, what="the refusal")
+            await until(lambda: "The login is tried again" in window.banner, timeout=20, what="the banner")
+            assert "the server refused the login" in window.banner
+            assert window.view.model.rowCount() == len(permits_extract.read_bytes().splitlines())
+            brief.write_text(good.read_text())
+            await until(lambda: badge.kind is BadgeKind.LINK_UP, timeout=20, what="the link")
+            await until(lambda: "No link to" not in window.banner, what="the banner to go")
+            await window.settle()
+            # What was read in vain meanwhile said nothing more.
+            assert told == []
 
 
 async def test_a_user_who_may_not_create_streams(tmp_path: Path, permits_extract: Path) -> None:

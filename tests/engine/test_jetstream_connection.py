@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import hashlib
-import json
 import time
 from pathlib import Path
 from typing import Any
@@ -17,6 +14,7 @@ from aether_engine.errors import ReadOnlyError, StoreUnavailableError
 from aether_engine.store.jetstream_options import LinkOptions
 from aether_engine.testing import collect, make_event
 from tests.certificates import certificates
+from tests.nats_accounts import Accounts, make_key
 from tests.nats_servers import NatsServer, nats_server
 from tests.waiting import until
 
@@ -204,11 +202,11 @@ async def test_a_login_that_is_taken_back_and_given_again() -> None:
 
 
 async def test_nkey(tmp_path: Path) -> None:
-    user = _key("user")
+    user = make_key("user")
     seed = tmp_path / "user.nk"
     seed.write_bytes(user.seed)
     other = tmp_path / "other.nk"
-    other.write_bytes(_key("user").seed)
+    other.write_bytes(make_key("user").seed)
     config = f"authorization {{ users: [{{ nkey: {user.public_key.decode()} }}] }}"
     with nats_server(config=config) as server:
         await check_works(server.url, nkey_seed_file=seed)
@@ -217,33 +215,12 @@ async def test_nkey(tmp_path: Path) -> None:
 
 
 async def test_credentials_file(tmp_path: Path) -> None:
-    operator, account, system = _key("operator"), _key("account"), _key("account")
-    operator_jwt = _jwt(operator, operator, "operator", {"system_account": system.public_key.decode()})
-    limits = {"mem_storage": -1, "disk_storage": -1, "streams": -1, "consumer": -1}
-    limits |= {"subs": -1, "conn": -1, "leaf": -1, "imports": -1, "exports": -1, "data": -1, "payload": -1}
-    account_jwt = _jwt(operator, account, "account", {"limits": limits | {"wildcards": True}})
-    system_jwt = _jwt(operator, system, "account", {"limits": {"conn": -1, "subs": -1, "data": -1, "payload": -1}})
-    config = f"""
-        operator: {operator_jwt}
-        system_account: {system.public_key.decode()}
-        resolver: MEMORY
-        resolver_preload: {{
-            {account.public_key.decode()}: {account_jwt}
-            {system.public_key.decode()}: {system_jwt}
-        }}
-    """
+    accounts = Accounts()
 
     def credentials(name: str, expires: int | None) -> Path:
-        user = _key("user")
-        token = _jwt(account, user, "user", {"subs": -1, "data": -1, "payload": -1}, expires)
-        path = tmp_path / name
-        path.write_text(
-            f"-----BEGIN NATS USER JWT-----\n{token}\n------END NATS USER JWT------\n\n"
-            f"-----BEGIN USER NKEY SEED-----\n{user.seed.decode()}\n------END USER NKEY SEED------\n"
-        )
-        return path
+        return accounts.credentials(tmp_path / name, expires)
 
-    with nats_server(config=config) as server:
+    with nats_server(config=accounts.config) as server:
         await check_works(server.url, credentials=credentials("good.creds", None))
         assert "login" in await refusal(server.url, credentials=credentials("old.creds", int(time.time()) - 60))
         assert "cannot be read" in await refusal(server.url, credentials=tmp_path / "none.creds")
@@ -350,44 +327,3 @@ async def test_permissions() -> None:
             with pytest.raises(StoreUnavailableError, match="may not publish to a_events"):
                 await (await engine.store("a")).save_event(make_event(9000))
             assert time.monotonic() - begun < 3
-
-
-# --- Making keys and tokens --------------------------------------------------------------------------------
-
-
-def _key(kind: str) -> Any:
-    nkeys = pytest.importorskip("nkeys")
-    signing = pytest.importorskip("nacl.signing")
-    prefix = {
-        "operator": nkeys.PREFIX_BYTE_OPERATOR,
-        "account": nkeys.PREFIX_BYTE_ACCOUNT,
-        "user": nkeys.PREFIX_BYTE_USER,
-    }[kind]
-    seed = nkeys.encode_seed(bytes(signing.SigningKey.generate()), prefix)
-    pair = nkeys.from_seed(bytearray(seed))
-    # Reading the properties once keeps them when the driver wipes its copy.
-    assert pair.seed
-    assert pair.public_key
-    return pair
-
-
-def _jwt(issuer: Any, subject: Any, kind: str, claims: dict[str, object], expires: int | None = None) -> str:
-    """A token as the NATS tools make them: https://docs.nats.io/running-a-nats-service/nats_admin/security/jwt"""
-
-    def part(value: dict[str, object] | bytes) -> str:
-        raw = value if isinstance(value, bytes) else json.dumps(value).encode()
-        return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
-
-    body: dict[str, object] = {
-        "iat": int(time.time()) - 120,
-        "iss": issuer.public_key.decode(),
-        "sub": subject.public_key.decode(),
-        "name": kind,
-        "nats": claims | {"type": kind, "version": 2},
-    }
-    if expires is not None:
-        body["exp"] = expires
-    digest = hashlib.sha256(json.dumps(body).encode()).digest()
-    body["jti"] = base64.b32encode(digest).rstrip(b"=").decode()
-    signed = f"{part({'typ': 'JWT', 'alg': 'ed25519-nkey'})}.{part(body)}"
-    return f"{signed}.{part(issuer.sign(signed.encode()))}"
