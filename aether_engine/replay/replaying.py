@@ -63,37 +63,22 @@ async def replay(
     errors: list[ReplayError] = []
     is_foreign = reducer not in REDUCERS.values()
     async for batch in store.read_actor(actor_id, from_version=start + 1):
-        events: list[Event] = []
-        sequences: dict[int, int] = {}
-        size = 0
-        is_over = False
-        for stored in batch:
-            if stored.event is None:
-                if stored.error is not None:
-                    errors.append(stored.error)
-                continue
-            if stored.event.version > last:
-                is_over = True
-                break
-            events.append(stored.event)
-            sequences[stored.event.version] = stored.sequence
-            size += len(stored.raw)
-            if stored.event.version == to_version:
-                # What is damaged behind it has a higher version.
-                is_over = True
-                break
+        wanted = batch if to_version is None else batch[: _count_up_to(batch, to_version)]
+        errors += [stored.error for stored in wanted if stored.error is not None]
+        events = _rising([stored.event for stored in wanted if stored.event is not None], version)
         try:
-            if is_foreign or size > _AT_ONCE:
+            if is_foreign or sum([len(stored.raw) for stored in wanted]) > _AT_ONCE:
                 await asyncio.to_thread(fold.feed, events)
             else:
                 fold.feed(events)
         except ReducerError as error:
-            error.located(sequences[error.version])
+            places = {stored.event.version: stored.sequence for stored in wanted if stored.event is not None}
+            error.located(places[error.version])
             raise
         if events:
             version = events[-1].version
             applied += len(events)
-        if is_over:
+        if len(wanted) < len(batch) or version == to_version:
             break
     state = await asyncio.to_thread(fold.keep) if is_foreign else fold.keep()
     return ReplayedState(actor_id, version, state, applied, start, errors)
@@ -135,6 +120,19 @@ async def load_history(
         if len(wanted) < len(batch) or history.stream.latest_version == to_version:
             break
     return history
+
+
+def _rising(events: list[Event], version: int) -> list[Event]:
+    """The events whose versions rise from `version` on; as a rule all of them."""
+    versions = [event.version for event in events]
+    if versions == sorted(versions) and (not versions or versions[0] > version):
+        return events
+    rising: list[Event] = []
+    for event in events:
+        if event.version > version:
+            version = event.version
+            rising.append(event)
+    return rising
 
 
 async def best_snapshot(store: ReplayableStore, actor_id: str, last: int) -> ActorSnapshot | None:

@@ -6,6 +6,7 @@ import copy
 import importlib
 import json
 import pkgutil
+from collections.abc import AsyncIterator
 from types import ModuleType
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aether_engine import ActorSnapshot, Event, InMemoryEventStore, ReducerError
+from aether_engine import ActorSnapshot, Event, InMemoryEventStore, ReducerError, StoredEvent
 from aether_engine.codec import dumps, loads_exactly
 from aether_engine.replay import (
     REDUCERS,
@@ -22,6 +23,7 @@ from aether_engine.replay import (
     diff,
     json_merge,
     last_event,
+    load_history,
     merge_patch,
     replay,
     shallow_merge,
@@ -162,6 +164,28 @@ async def test_numbers_come_out_as_stored() -> None:
     snapshot = b'{"actorId":"a","version":4,"state":{"n":2.50},"timestamp":"2024-01-01T00:00:00Z"}'
     await store.save_snapshot(ActorSnapshot.from_json(snapshot))
     assert dumps((await replay(store, "a")).state) == b'{"n":2.50}'
+
+
+async def test_events_out_of_order_are_in_no_state() -> None:
+    """Another program may have written so; a store that streams does not sort."""
+
+    class Unsorted(InMemoryEventStore):
+        async def read_actor(
+            self, actor_id: str, *, from_version: int = 0, batch_size: int = 1000
+        ) -> AsyncIterator[list[StoredEvent]]:
+            stored = [one async for batch in super().read_actor(actor_id) for one in batch]
+            yield [stored[place] for place in (0, 2, 1)]
+            yield [stored[place] for place in (1, 3)]
+
+    store = Unsorted()
+    for version in range(1, 5):
+        await store.save_event(make_event(version, data={f"n{version}": 1}))
+    replayed = await replay(store, "order-1")
+    assert (replayed.state, replayed.version) == ({"n1": 1, "n3": 1, "n4": 1}, 4)
+    assert replayed.events_applied == 3
+    history = await load_history(store, "order-1")
+    assert history.state_at(4) == replayed.state
+    assert [one.sequence for one in history.stream.troubles] == [2]
 
 
 def _failing(state: Any, event: Event, /) -> Any:
