@@ -22,6 +22,12 @@ from tests.waiting import until_sync
 ROOT = Path(__file__).resolve().parents[2]
 #: What the tests call, and the Debian package it is in.
 PROGRAMS = {"Xvfb": "xvfb", "openbox": "openbox", "xdotool": "xdotool"}
+_CLIPBOARD = """
+import sys
+from PySide6.QtGui import QGuiApplication
+application = QGuiApplication([])
+sys.stdout.buffer.write(application.clipboard().text().encode())
+"""
 #: Longest wait for a window, a title or a stored event, in seconds.
 PATIENCE = 20.0
 #: Longest time the program may take to end, in seconds.
@@ -168,6 +174,13 @@ class RealWindow:
     def said(self) -> str:
         """What the program wrote to stderr."""
         return self.log.read_text(errors="replace")
+
+    def clipboard(self) -> str:
+        """The text that another program gets from the clipboard."""
+        command = [sys.executable, "-c", _CLIPBOARD]
+        environment = {**self.screen.environment, "QT_QPA_PLATFORM": "xcb"}
+        done = subprocess.run(command, capture_output=True, env=environment, timeout=30, check=False)
+        return done.stdout.decode()
 
     # -- doing
 
