@@ -7,53 +7,22 @@ asks for is. It takes events at their word: whether one can be trusted is the st
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
-from decimal import Decimal
+from collections.abc import Iterable, Sequence
 from itertools import accumulate
-from math import inf
-from operator import attrgetter
 from typing import Any, Final
 
 from aether_engine import codec
 from aether_engine.errors import InvalidEventError
 from aether_engine.event import StoredEvent
-from aether_engine.projection import ABSENT, Getter, Projection, can_follow
-from aether_engine.query.conditions import (
-    CorruptedIs,
-    DataIs,
-    MetadataIs,
-    RecordedIs,
-    SequenceIs,
-    TextIs,
-    TextOccurs,
-    TimestampIs,
-    VersionIs,
-    is_index,
-)
+from aether_engine.query.checks import Row, compile_terms
+from aether_engine.query.conditions import RecordedIs, TextIs, VersionIs
 from aether_engine.query.event_filter import EventFilter, FilterTerm
 from aether_engine.query.needles import ESCAPE, needles_of
-from aether_engine.query.values import IsInNumberRange
 from aether_engine.store.protocols import SieveDepth
 
 #: Where this share of events holds what is looked for, looking for it does not pay for the next blocks.
 _DENSE: Final = 0.1
 _SKIPPED: Final = 20
-
-_Check = Callable[[Any, "_Row"], bool]
-
-
-class _Row:
-    """Where the event that is looked at is stored; one object for all, as they come one by one."""
-
-    __slots__ = ("microseconds", "raw", "sequence")
-    raw: bytes
-    sequence: int
-    microseconds: int
-
-    @property
-    def recorded_at(self) -> datetime:
-        return codec.utc_from_microseconds(self.microseconds)
 
 
 class FilterSieve:
@@ -76,8 +45,8 @@ class FilterSieve:
         ]
         self._needles.sort(key=lambda needles: -min(map(len, needles)))
         self._blocks_to_skip = 0
-        self._row = _Row()
-        self._decode, self._checks = _compile(terms)
+        self._row = Row()
+        self._decode, self._checks = compile_terms(terms)
 
     def __reduce__(self) -> tuple[type[FilterSieve], tuple[EventFilter]]:
         return FilterSieve, (self.filter,)
@@ -120,7 +89,7 @@ class FilterSieve:
                     found.append(index)
         return found
 
-    def _decides_carefully(self, row: _Row) -> bool:
+    def _decides_carefully(self, row: Row) -> bool:
         """The same for an event that the fast decoder does not follow; a corrupted one is the store's to find."""
         try:
             event = codec.decode_event(row.raw)
@@ -165,134 +134,9 @@ def _lines_with(needle: bytes, joined: bytes, raws: Sequence[bytes]) -> list[int
     return found
 
 
-# --- From terms to checks --------------------------------------------------------------------------------------
-
-
-def _compile(terms: tuple[FilterTerm, ...]) -> tuple[Callable[[bytes], Any] | None, list[_Check]]:
-    """What decodes as much of an event as the terms need (None: nothing), and a check for each of them."""
-    fields: set[str] = set()
-    paths: list[tuple[str, ...]] = []
-    for term in terms:
-        condition = term.condition
-        if isinstance(condition, TextIs):
-            fields.add(condition.field)
-        elif isinstance(condition, MetadataIs):
-            fields.add("metadata")
-        elif isinstance(condition, VersionIs):
-            fields.add("version")
-        elif isinstance(condition, TimestampIs):
-            fields.add("timestamp")
-        elif isinstance(condition, DataIs):
-            paths.append(_plain_prefix(condition))
-    if not fields and not paths:
-        return None, [_check(term, None) for term in terms]
-    projection = Projection(fields, paths)
-    getters = iter(projection.getters)
-    # Cheap ones first, so that most events are dropped before a costly one.
-    checks = [
-        (_cost(term), _check(term, next(getters) if isinstance(term.condition, DataIs) else None))
-        for term in terms
-    ]
-    checks.sort(key=lambda pair: pair[0])
-    return projection.decode, [check for _, check in checks]
-
-
 def _bounds(terms: tuple[FilterTerm, ...], kind: type[VersionIs | RecordedIs]) -> tuple[tuple[int, int], ...]:
     """What the first such term leaves of all that a column can hold."""
     for term in terms:
         if isinstance(term.condition, kind) and not term.is_negated:
             return tuple(each.bounds() for each in term.condition.ranges)
     return ()
-
-
-def _check(term: FilterTerm, getter: Getter | None) -> _Check:
-    condition, is_negated = term.condition, term.is_negated
-    if isinstance(condition, DataIs):
-        assert getter is not None
-        return _data_check(condition, getter, is_negated)
-    if isinstance(condition, TextIs) and all(pattern.is_literal for pattern in condition.patterns):
-        return _literal_check(condition, is_negated)
-    accepts = condition.accepts
-    if isinstance(condition, TimestampIs):
-        judge = condition.judge
-
-        def check_time(event: Any, row: _Row) -> bool:
-            text = event.timestamp
-            if type(text) is str:
-                verdict = judge(text)
-                if verdict is not None:
-                    return verdict is not is_negated
-                event.timestamp = codec.parse_timestamp(text)
-            return accepts(row, event) is not is_negated
-
-        return check_time
-
-    def check(event: Any, row: _Row) -> bool:
-        return accepts(row, event) is not is_negated
-
-    return check
-
-
-def _literal_check(condition: TextIs, is_negated: bool) -> _Check:
-    texts = frozenset(pattern.parts[0] for pattern in condition.patterns)
-    text_of = attrgetter(condition.field)
-
-    def check(event: Any, row: _Row) -> bool:
-        return ((text_of(event) or "") in texts) is not is_negated
-
-    return check
-
-
-def _data_check(condition: DataIs, getter: Getter, is_negated: bool) -> _Check:
-    prefix = _plain_prefix(condition)
-    if len(prefix) < len(condition.path):
-        depth = len(prefix)
-
-        def passes(value: object, raw: bytes) -> bool:
-            return condition.accepts_below(raw, value, depth)
-    else:
-        place = ("data", *prefix)
-        tests = [test.accepts_value for test in condition.tests]
-
-        def passes(value: object, raw: bytes) -> bool:
-            return any(test(value, raw, place) for test in tests)
-
-    integers = _integers(condition)
-    low, high = integers or (0, 0)
-
-    def check(event: Any, row: _Row) -> bool:
-        try:
-            value = getter(event)
-        except AttributeError:
-            return is_negated
-        if type(value) is int and integers is not None:
-            return (low <= value <= high) is not is_negated
-        return (value is not ABSENT and passes(value, row.raw)) is not is_negated
-
-    return check
-
-
-def _integers(condition: DataIs) -> tuple[float, float] | None:
-    """The lowest and the highest integer that pass, if it is just a range of them and nothing else."""
-    test = condition.tests[0]
-    if len(condition.tests) > 1 or not isinstance(test, IsInNumberRange):
-        return None
-    numbers = test.numbers
-    low: float | Decimal = -inf if numbers.low is None else numbers.low.exact + (not numbers.low_included)
-    high: float | Decimal = inf if numbers.high is None else numbers.high.exact - (not numbers.high_included)
-    return None if isinstance(low, Decimal) or isinstance(high, Decimal) else (low, high)
-
-
-def _plain_prefix(condition: DataIs) -> tuple[str, ...]:
-    """The steps of a path that can only be keys of objects."""
-    plain: list[str] = []
-    for step in condition.path:
-        if step is None or is_index(step) or not can_follow(step):
-            break
-        plain.append(step)
-    return tuple(plain)
-
-
-def _cost(term: FilterTerm) -> int:
-    order = (CorruptedIs, SequenceIs, VersionIs, TextIs, MetadataIs, DataIs, RecordedIs, TimestampIs, TextOccurs)
-    return order.index(type(term.condition))

@@ -163,7 +163,7 @@ terms = st.tuples(
 ).map("".join)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.lists(terms, min_size=1, max_size=3).map(" ".join), st.lists(raws(), min_size=1, max_size=12))
 def test_a_sieve_agrees_with_its_filter(text: str, written_events: list[bytes]) -> None:
     event_filter = parse_filter(text, now=NOW)
@@ -203,3 +203,17 @@ def test_events_hiding_a_needle_are_looked_at() -> None:
         assert FilterSieve(parse_filter(text)).select([other, hidden, other] * 30, range(1, 91), []) == list(
             range(1, 90, 3)
         )
+
+
+def test_a_number_is_no_array_of_one() -> None:
+    raw = b'{"id":"1","eventType":"A","actorId":"a","version":1,"data":{"a":7},"timestamp":"2026-01-01T00:00:00Z"}'
+    stored = StoredEvent(1, NOW, raw, decode_event(raw), None)
+    for text, passes in (
+        ("data.a.0:>5", False),
+        ("-data.a.0:>5", True),
+        ("data.a:>5", True),
+        ("data.a.b:>5", False),
+    ):
+        event_filter = parse_filter(text)
+        assert event_filter.matches(stored) is passes
+        assert bool(FilterSieve(event_filter).select([raw], [1], [])) is passes, text
