@@ -17,6 +17,8 @@ from aether_engine.event import StoredEvent
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
+#: From this size on, what damaged bytes still claim is not asked: windows ask for it while somebody waits.
+_CLAIMS: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,8 @@ def time_of(stored: StoredEvent) -> int | None:
     """When a stored event happened, in milliseconds since 1970; of a damaged one what its bytes still claim."""
     if stored.event is not None:
         return milliseconds(stored.event.timestamp)
+    if len(stored.raw) > _CLAIMS:
+        return None
     try:
         return milliseconds(decode_event(stored.raw).timestamp)
     except InvalidEventError:

@@ -19,7 +19,7 @@ from aether_engine.replay import Change, diff
 #: Bytes of a value that is decoded.
 _SMALL: Final = 1 << 16
 #: Changes that are found at most.
-CHANGES_KEPT: Final = 10_000
+CHANGES_KEPT: Final = 2000
 #: Pairs that are compared between two looks whether anybody still wants to know.
 _PAIRS: Final = 4096
 

@@ -258,9 +258,9 @@ class JsonView(QTreeView):
     # What is open
 
     def _was_expanded(self, index: QModelIndex) -> None:
-        if self.model().rowCount(index):
-            self._make_room(index, 1)
         if not self._restoring:
+            if self.model().rowCount(index):
+                self._make_room(index, 1)
             path = str(index.data(TreeRole.PATH))
             self._open.add(path)
             self._closed.discard(path)

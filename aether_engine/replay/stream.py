@@ -10,6 +10,7 @@ from datetime import datetime
 
 from aether_engine.codec import decode_event
 from aether_engine.event import Event, ReplayError, StoredEvent
+from aether_engine.large_events import LargeEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,8 @@ class ActorStream:
         self._sequences = array("q")
         self._raws: list[bytes] = []
         self._times: list[datetime] = []
+        # Of events of megabytes the event too: checking it again takes long, and its data are not taken apart.
+        self._large: dict[int, LargeEvent] = {}
         self._errors: list[ReplayError] = []
         self._troubles: list[Trouble] = []
         self._gaps: list[VersionGap] = []
@@ -102,6 +105,8 @@ class ActorStream:
                 continue
             if latest and version > latest + 1:
                 self._gaps.append(VersionGap(latest + 1, version - 1))
+            if isinstance(event, LargeEvent):
+                self._large[len(self._raws)] = event
             self._sequences.append(stored.sequence)
             self._raws.append(stored.raw)
             self._times.append(stored.recorded_at)
@@ -121,7 +126,8 @@ class ActorStream:
     def stored(self, position: int) -> StoredEvent:
         """The event at a position from 0, with its place in the log."""
         raw = self._raws[position]
-        return StoredEvent(self._sequences[position], self._times[position], raw, decode_event(raw), None)
+        event = self._large.get(position) or decode_event(raw)
+        return StoredEvent(self._sequences[position], self._times[position], raw, event, None)
 
     def size(self, start: int, end: int) -> int:
         """The bytes of the events from position `start` up to `end`, which is not included."""

@@ -65,7 +65,7 @@ def test_changes_beyond_what_is_listed_are_said(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_large_values_stay_as_written() -> None:
-    old, new = rows(5), rows(3000)
+    old, new = rows(5), rows(1500)
     changes = diff_large(old, new.replace(b'"blob"', b'"other"'), lambda: False).changes
     removed = next(each for each in changes if each.kind == "removed")
     assert isinstance(removed.old, WrittenValue)
