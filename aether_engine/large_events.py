@@ -24,10 +24,14 @@ LARGE: Final = 1 << 20
 _PIECE: Final = 1 << 18
 # What the decoder of the data might refuse although it skips it are numbers beyond a double: very long ones, and
 # those with an exponent of three digits. A little too much is found, inside texts too, never too little.
-_EXPONENT: Final = re.compile(rb"[eE][+-]?[0-9]{3}")
 _MANTISSA: Final = re.compile(rb"[:,\[ \t\r\n]-?[0-9.]++\Z")
 _LONG: Final = 256
-_DIGITS: Final = re.compile(rb"[0-9.]++")
+#: Digits and points become 0, letters of exponents e, signs +: then a few searches for fixed bytes are enough.
+_SHAPES: Final = bytes(
+    0x30 if byte in b"0123456789." else 0x65 if byte in b"eE" else 0x2B if byte in b"+-" else 0x20
+    for byte in range(256)
+)
+_EXPONENTS: Final = (b"0e000", b"0e+000")
 _slot: Final = Event.__dict__["data"]
 _Text = Annotated[str, Meta(min_length=1)]
 
@@ -126,17 +130,17 @@ def _is_text(raw: bytes) -> bool:
 
 
 def _may_hold_huge_number(raw: bytes) -> bool:
-    # A run of digits that is long enough covers two neighbours of this sample, and all between them.
-    step = _LONG // 2
-    sample = raw[::step]
-    for found in _DIGITS.finditer(sample):
-        for place in range(found.start(), found.end() - 1):
-            if _DIGITS.fullmatch(raw, place * step, (place + 1) * step):
-                return True
+    long_number = b"0" * _LONG
     for start in range(0, len(raw), _PIECE):
-        for exponent in _EXPONENT.finditer(raw, start, start + _PIECE + 8):
-            place = exponent.start()
-            before = raw[place - 1]
-            if (0x30 <= before <= 0x39 or before == 0x2E) and _MANTISSA.search(raw[max(0, place - _LONG) : place]):
-                return True
+        # What lies across two pieces is whole in one of them.
+        shapes = raw[start : start + _PIECE + _LONG].translate(_SHAPES)
+        if long_number in shapes:
+            return True
+        for exponent in _EXPONENTS:
+            place = shapes.find(exponent)
+            while place >= 0:
+                at = start + place + 1
+                if _MANTISSA.search(raw[max(0, at - _LONG) : at]):
+                    return True
+                place = shapes.find(exponent, place + 2)
     return False

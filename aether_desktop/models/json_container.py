@@ -13,6 +13,8 @@ from aether_engine.lossless import ScanError, Span
 
 #: Seconds of reading before the event loop gets its turn.
 _SLICE: Final = 0.006
+#: Members of a larger container that are rows at a time, once others than the first are looked at.
+PAGE: Final = 500
 #: Members up to which all of a container can be rows: a tree view lays out every row anew with every change.
 LOADED_AT_MOST: Final = 5000
 #: Bytes of a container that is read in one go, whatever else the machine is doing: a few milliseconds of work.

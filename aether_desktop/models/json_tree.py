@@ -11,10 +11,9 @@ from typing import Any, Final
 
 from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, QPersistentModelIndex, Qt, QTimer, Signal
 
-from aether_desktop.models.json_container import LOADED_AT_MOST, OpenContainer, slice_end
+from aether_desktop.models.json_container import LOADED_AT_MOST, PAGE, OpenContainer, slice_end
 from aether_desktop.models.json_scan import Members, scan_container, scan_document
 from aether_desktop.models.tree_roles import (
-    SHOWN_AT_ONCE,
     Note,
     TreeRole,
     ValueKind,
@@ -243,7 +242,7 @@ class JsonTreeModel(QAbstractItemModel):
                 container.limit = LOADED_AT_MOST
                 self._adjust(number)
             case Note.EARLIER:
-                self._move(number, max(0, container.first - SHOWN_AT_ONCE))
+                self._move(number, max(0, container.first - PAGE))
             case Note.LATER:
                 self._move(number, container.first + container.shown)
 
@@ -259,7 +258,7 @@ class JsonTreeModel(QAbstractItemModel):
             self._adjust(number)
         else:
             # As a page of a book: the same members stand together wherever one comes from.
-            self._move(number, member - member % SHOWN_AT_ONCE)
+            self._move(number, member - member % PAGE)
         return True
 
     def _move(self, number: int, first: int) -> None:
@@ -270,7 +269,7 @@ class JsonTreeModel(QAbstractItemModel):
         self.beginRemoveRows(parent, 0, container.rows - 1)
         container.first, container.shown, container.note = 0, 0, None
         self.endRemoveRows()
-        container.limit = SHOWN_AT_ONCE
+        container.limit = PAGE
         shown = min(len(container.members) - first, container.limit)
         note = Note.LATER if first + shown < len(container.members) else None
         if note is None and container.problem:
@@ -430,10 +429,10 @@ class JsonTreeModel(QAbstractItemModel):
             case Note.LOAD_ALL:
                 texts = (f"{container.shown:,} of {total:,} shown", f"Load all {total:,}")
             case Note.EARLIER:
-                before = min(first, SHOWN_AT_ONCE)
+                before = min(first, PAGE)
                 texts = (f"{first:,} before", f"Show the {before:,} before")
             case Note.LATER:
-                after = min(total - behind, SHOWN_AT_ONCE)
+                after = min(total - behind, PAGE)
                 texts = (f"{container.shown:,} of {total:,} shown", f"Show the next {after:,}")
             case Note.READING:
                 read = container.position - container.span.start
