@@ -1,6 +1,7 @@
 """One process of a race: tries to append the next version of one actor, again and again.
 
-Arguments: URL, name of the racer, how many versions there are to be won in all. Prints the versions it won.
+Arguments: URL, name of the racer, how many versions there are to be won in all. Says "ready", starts when it is
+given a line, and prints the versions it won.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from random import random
 
 from aether_engine.engine import open_engine
 from aether_engine.errors import OutcomeUnknownError, StoreUnavailableError, VersionConflictError
@@ -19,6 +21,8 @@ async def race(url: str, name: str, goal: int) -> None:
     counts = {"conflicts": 0, "unknown": 0, "unavailable": 0}
     async with open_engine(url, connect_timeout=20.0) as engine:
         store = await engine.store("race")
+        print("ready", flush=True)
+        await asyncio.to_thread(sys.stdin.readline)
         version = await store.get_latest_version("prize-1") + 1
         while version <= goal:
             event = Event(f"{name}-{version}", "Won", "prize-1", version, {"by": name})
@@ -26,6 +30,8 @@ async def race(url: str, name: str, goal: int) -> None:
                 try:
                     await store.save_event(event)
                     won.append(version)
+                    # Whoever has won knows best where the actor stands: the others are let come up to it.
+                    await asyncio.sleep(random() * 0.02)
                 except VersionConflictError as conflict:
                     if conflict.is_duplicate:
                         won.append(version)

@@ -163,11 +163,19 @@ async def run_race(url: str, what: str) -> None:
             f"racer{number}",
             str(VERSIONS),
             cwd=ROOT,
+            stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
         for number in range(RACERS)
     ]
+    # Together: a process that starts late would find everything won.
+    for process in processes:
+        assert process.stdout is not None
+        assert await asyncio.wait_for(process.stdout.readline(), 60) == b"ready\n"
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write(b"go\n")
     results = []
     for process in processes:
         output, errors = await asyncio.wait_for(process.communicate(), 120)
@@ -181,7 +189,9 @@ async def run_race(url: str, what: str) -> None:
     for result, number in zip(results, range(RACERS), strict=True):
         assert result["won"] == [event.version for event in events if event.data["by"] == f"racer{number}"]
     counts = {name: sum(result[name] for result in results) for name in ("conflicts", "unknown", "unavailable")}
-    print(f"\n{what}: {RACERS} processes, {VERSIONS} versions, one winner each; {counts}")
+    racing = sum(bool(result["won"]) for result in results)
+    print(f"\n{what}: {RACERS} processes, {racing} of which won; {VERSIONS} versions, one winner each; {counts}")
+    assert counts["conflicts"] > 0, "nobody raced anybody"
 
 
 async def test_a_race_of_processes_on_one_server(server: NatsServer) -> None:
