@@ -342,7 +342,7 @@ async def export_ndjson(
     """
     output: _Output
     if isinstance(target, (str, os.PathLike)):
-        output = _FileOutput(Path(target), overwrite)
+        output = FileOutput(Path(target), overwrite)
     else:
         output = _StreamOutput(target)
     if event_filter is not None:
@@ -465,7 +465,7 @@ class _StreamOutput:
         pass
 
 
-class _FileOutput:
+class FileOutput:
     """A file that is written under another name beside its place and moved there when it is on the disk."""
 
     def __init__(self, path: Path, overwrite: bool) -> None:

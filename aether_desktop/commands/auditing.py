@@ -1,90 +1,223 @@
-"""The command that checks what is stored. Each check is a function here, and an option of the command line."""
+"""The commands that say which events are damaged, lost or do not fit together, and compare what was said."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import aclosing
-from dataclasses import dataclass, field
-from typing import Any, Final
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from pathlib import Path
+from typing import Final
 
+from aether_desktop import __version__
 from aether_desktop.commands.outcome import Exit, FindingError, UsageError
-from aether_desktop.commands.output import Output
+from aether_desktop.commands.output import Output, to_line
 from aether_desktop.commands.reducing import chosen_reducer
 from aether_desktop.commands.running import opened, shown
-from aether_engine.replay import pointer
-from aether_engine.replay.snapshot_check import SnapshotFinding, check_snapshots
-from aether_engine.store.protocols import Store
+from aether_desktop.server_options import check_server_options
+from aether_engine.audit import (
+    CHECKS,
+    Audit,
+    AuditProgress,
+    AuditReport,
+    AuditScope,
+    AuditSettings,
+    Comparison,
+    FileTarget,
+    Finding,
+    Target,
+    UnknownCheckError,
+    audit_target,
+    compare,
+    csv_report,
+    finding_json,
+    html_report,
+    read_report,
+    report_of,
+)
+from aether_engine.errors import TransferError
+from aether_engine.replay import Reducer
+from aether_engine.transfer import FileOutput
+from aether_engine.urls import sqlite_path, sqlite_url
 
-
-@dataclass(slots=True)
-class _Tally:
-    """What the checks looked at, by its name, and how much they found."""
-
-    looked_at: dict[str, int] = field(default_factory=dict)
-    findings: int = 0
-
-
-Check = Callable[[argparse.Namespace, Output, Sequence[Store], _Tally], Awaitable[None]]
+_FORMS: Final = (".html", ".htm", ".csv", ".json")
+_SNAPSHOTS: Final = frozenset(check for check in CHECKS if check.startswith("snapshot-"))
 
 
 async def audit(args: argparse.Namespace, output: Output) -> int:
-    """Print each finding, and at the end what was checked."""
-    wanted = [check for name, check in _CHECKS.items() if getattr(args, name)]
-    if not wanted:
-        options = ", ".join(f"--{name}" for name in _CHECKS)
-        raise UsageError(f"Say what to check: {options}.")
-    tally = _Tally()
-    async with opened(args, output) as engine:
-        names = [namespace.name for namespace in await engine.namespaces()]
-        if args.namespace is not None:
-            if args.namespace not in names:
-                listed = ", ".join(names) or "none"
-                raise FindingError(
-                    f"There is no namespace {args.namespace!r} in {shown(engine.url)}; it has: {listed}."
-                )
-            names = [args.namespace]
-        stores = [await engine.store(name) for name in names]
-        for check in wanted:
-            await check(args, output, stores, tally)
-        output.json({"checked": {"namespaces": len(names), **tally.looked_at}, "findings": tally.findings})
-    return Exit.FINDINGS if tally.findings else Exit.DONE
-
-
-async def _snapshots(args: argparse.Namespace, output: Output, stores: Sequence[Store], tally: _Tally) -> None:
-    """Every snapshot against the replay."""
-    counts: dict[str, int] = {}
+    """Print each finding as it is found, write the reports, and at the end what was checked."""
+    _check_reports(args)
+    settings = _settings(args)
+    scope = AuditScope(args.namespace or args.pattern or "*", args.actor)
+    before = None if args.compare is None else await asyncio.to_thread(_read, args.compare)
     with chosen_reducer(args, output) as reducer:
-        async with aclosing(check_snapshots(stores, actor_id=args.actor, reducer=reducer)) as steps:
+        async with _target(args, output) as target:
+            return await _run(args, output, target, scope, settings, reducer, before)
+
+
+async def _run(
+    args: argparse.Namespace,
+    output: Output,
+    target: Target,
+    scope: AuditScope,
+    settings: AuditSettings,
+    reducer: Reducer,
+    before: AuditReport | None,
+) -> int:
+    audit = Audit(target, scope, settings, reducer=reducer)
+    findings: list[Finding] = []
+    keeps = bool(args.report) or args.json or before is not None
+    try:
+        async with aclosing(audit.steps()) as steps:
             async for step in steps:
-                for finding in step.findings:
-                    output.json(_snapshot_json(finding))
-                    output.say(finding.message)
-                counts[step.namespace] = step.snapshots
-                tally.findings += len(step.findings)
-                share = f", {step.events / step.total:.0%}" if step.total else ""
-                output.progress(f"{step.namespace}: {step.snapshots:,} snapshots{share} …")
-    tally.looked_at["snapshots"] = sum(counts.values())
+                if not args.json:
+                    output.lines(output_line(one) for one in step.findings)
+                if keeps:
+                    findings += step.findings
+                _show(output, step.progress, audit.totals.findings)
+        if args.namespace is not None and args.namespace not in audit.totals.namespaces:
+            listed = ", ".join(target.names) or "none"
+            raise FindingError(f"There is no namespace {args.namespace!r} in {shown(args.url)}; it has: {listed}.")
+        report = report_of(audit, findings, tool=f"Aether Desktop {__version__}")
+        comparison = None if before is None else compare(before, report)
+        for name in args.report:
+            await asyncio.to_thread(_write, Path(name), _as_file(name, report, comparison), args.overwrite)
+        if args.json:
+            output.lines([report.to_json()])
+        else:
+            output.json(_summary(report, comparison))
+        _say(output, report, comparison)
+    finally:
+        await audit.close()
+    return Exit.FINDINGS if report.total else Exit.DONE
 
 
-def _snapshot_json(finding: SnapshotFinding) -> dict[str, Any]:
-    document: dict[str, Any] = {
-        "check": "snapshots",
-        "problem": finding.problem.value,
-        "namespace": finding.namespace,
-        "actorId": finding.actor_id,
-        "version": finding.version,
+async def compare_reports(args: argparse.Namespace, output: Output) -> int:
+    """Print what is new, gone and the same in the later of two reports."""
+    _check_reports(args)
+    before, after = [await asyncio.to_thread(_read, name) for name in (args.before, args.after)]
+    comparison = compare(before, after)
+    for name in args.report:
+        await asyncio.to_thread(_write, Path(name), _as_file(name, after, comparison), args.overwrite)
+    output.json(comparison.to_json())
+    for remark in comparison.remarks:
+        output.say(remark)
+    output.say(_compared(comparison))
+    return Exit.FINDINGS if comparison.new else Exit.DONE
+
+
+@asynccontextmanager
+async def _target(args: argparse.Namespace, output: Output) -> AsyncIterator[Target]:
+    url: str = args.url
+    if "://" not in url or url.startswith("sqlite:"):
+        if problem := check_server_options(url, args):
+            raise UsageError(f"{problem[0].upper()}{problem[1:]}.")
+        # Not opened as a store: an audit has its own, more careful ways.
+        path = sqlite_path(url) if "://" in url else Path(url)
+        yield FileTarget(path, url if "://" in url else sqlite_url(path))
+        return
+    async with opened(args, output) as engine:
+        yield audit_target(engine)
+
+
+def _settings(args: argparse.Namespace) -> AuditSettings:
+    checks = frozenset(CHECKS)
+    if args.checks is not None:
+        named = {name.strip() for name in args.checks.split(",")} - {""}
+        checks = frozenset(named - {"snapshots"}) | (_SNAPSHOTS if "snapshots" in named else frozenset())
+        if not checks:
+            raise UsageError(f"--checks names none; there are: {', '.join(CHECKS)}.")
+    reducer = args.reducer or (args.reducer_file and f"file {args.reducer_file}") or "json-merge"
+    limit = args.limit or AuditSettings().limit
+    snapshots = args.snapshots or (args.checks is not None and bool(checks & _SNAPSHOTS))
+    try:
+        return AuditSettings(checks, limit=limit, snapshots=snapshots, reducer=reducer)
+    except UnknownCheckError as error:
+        raise UsageError(str(error)) from error
+
+
+def output_line(finding: Finding) -> bytes:
+    """A finding as a line of the output."""
+    return to_line(finding_json(finding))
+
+
+def _show(output: Output, progress: AuditProgress, found: int) -> None:
+    share = f", {progress.checked / progress.total:.0%}" if progress.total else ""
+    left = "" if not progress.seconds_left else f", {progress.seconds_left:,.0f} s left"
+    output.progress(f"{progress.phase or 'done'}: {progress.checked:,} events{share}{left}, {found:,} findings …")
+
+
+def _summary(report: AuditReport, comparison: Comparison | None) -> dict[str, object]:
+    summary: dict[str, object] = {
+        "checked": {
+            "namespaces": len(report.namespaces),
+            "events": report.events,
+            "actors": report.actors,
+            "snapshots": report.snapshots,
+        },
+        "findings": report.total,
+        "bySeverity": {severity.value: count for severity, count in report.by_severity().items()},
+        "files": report.files,
+        "leftOut": report.left_out,
     }
-    if finding.change is not None:
-        document["path"] = pointer(finding.change.path)
-        if finding.change.kind != "removed":
-            document["snapshot"] = finding.change.new
-        if finding.change.kind != "added":
-            document["replay"] = finding.change.old
-        document["setBy"] = finding.set_by or None
-        document["damaged"] = list(finding.damaged)
-    return {**document, "message": finding.message}
+    if comparison is not None:
+        summary["compared"] = {
+            "new": len(comparison.new),
+            "gone": len(comparison.gone),
+            "same": len(comparison.same),
+        }
+    return summary
 
 
-#: The checks there are, by the option that asks for them.
-_CHECKS: Final[dict[str, Check]] = {"snapshots": _snapshots}
+def _say(output: Output, report: AuditReport, comparison: Comparison | None) -> None:
+    for note in report.notes:
+        output.say(note)
+    for one in report.files:
+        if one["isUnchanged"] is False:
+            output.say(f"{one['path']} changed while it was read.")
+    for check, count in report.counts.items():
+        output.say(f"{CHECKS[check].title}: {count:,}. {CHECKS[check].meaning}")
+    if comparison is not None:
+        for remark in comparison.remarks:
+            output.say(remark)
+        output.say(_compared(comparison))
+
+
+def _compared(comparison: Comparison) -> str:
+    counts = len(comparison.new), len(comparison.gone), len(comparison.same)
+    return "Since the earlier report: {:,} new, {:,} gone, {:,} the same.".format(*counts)
+
+
+def _check_reports(args: argparse.Namespace) -> None:
+    for name in args.report:
+        if Path(name).suffix.lower() not in _FORMS:
+            raise UsageError(f"{name}: a report is named .html, .csv or .json.")
+        if Path(name).exists() and not args.overwrite:
+            raise UsageError(f"{name} exists and was left as it is; choose another name, or say --overwrite.")
+
+
+def _as_file(name: str, report: AuditReport, comparison: Comparison | None) -> bytes:
+    match Path(name).suffix.lower():
+        case ".csv":
+            return csv_report(report)
+        case ".json":
+            return report.to_json() + b"\n"
+    return html_report(report, comparison)
+
+
+def _write(path: Path, content: bytes, overwrite: bool) -> None:
+    file = FileOutput(path, overwrite)
+    try:
+        file.open()
+        file.write(content)
+        file.complete()
+        file.appear()
+    finally:
+        file.discard()
+
+
+def _read(name: str) -> AuditReport:
+    try:
+        return read_report(Path(name).read_bytes(), name)
+    except OSError as error:
+        raise TransferError(name, error.strerror or str(error)) from error

@@ -100,6 +100,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_events(commands)
     _add_state(commands)
     _add_audit(commands)
+    _add_compare_reports(commands)
     _add_append(commands)
     _add_tail(commands)
     _add_import(commands)
@@ -287,20 +288,61 @@ def _add_audit(commands: Any) -> None:
         commands,
         "audit",
         "auditing:audit",
-        "check what is stored",
-        "Prints a line for each finding and at the end "
-        '{"checked":{"namespaces","snapshots"},"findings"}; with findings the exit code is 1. --snapshots '
-        "compares every snapshot with what the events come to, by value: "
-        '{"check","problem","namespace","actorId","version","path","snapshot","replay","setBy","damaged",'
-        '"message"}, where "problem" is differs, ahead, undecodable or no-replay, "path" the first one that '
-        'differs, and "setBy" the version of the event that set it.',
-        "shop.aether --snapshots",
-        "nats://localhost:4222 --snapshots --namespace prod.tenant-a --actor order-1007",
+        "say which events are damaged, lost or do not fit together",
+        "Prints a line for each finding as it is found, "
+        '{"check","severity","title","explanation","namespace","sequence","lastSequence","actorId","version",'
+        '"recordedAt","timestamp","offset","path","evidence","hint"}, and at the end '
+        '{"checked":{"namespaces","events","actors","snapshots"},"findings","bySeverity","files","leftOut"}; with '
+        "findings the exit code is 1, and 3 if nothing can be read. Nothing is changed or made, not even beside a "
+        "file. --json prints the whole report instead, --report writes it. Checks are explained in docs/audit.md.",
+        "shop.aether",
+        "shop.aether --snapshots --report findings.html --report findings.json",
+        "nats://localhost:4222 --pattern 'prod.>' --checks duplicate-id,version-gap",
+        "shop.aether --namespace prod.tenant-a --actor 'order-*' --compare last-week.json",
     )
-    command.add_argument("--snapshots", action="store_true", help="compare every snapshot with the replay")
-    command.add_argument("--namespace", metavar="NS", help="only this namespace (default: all)")
-    command.add_argument("--actor", metavar="ID", help="only this actor")
+    where = command.add_mutually_exclusive_group()
+    where.add_argument("--namespace", metavar="NS", help="only this namespace (default: all)")
+    where.add_argument("--pattern", metavar="PATTERN", help="only namespaces that match, such as 'prod.>'")
+    command.add_argument(
+        "--actor", metavar="ID", default="", help="only this actor, or those that match a pattern"
+    )
+    command.add_argument(
+        "--checks", metavar="A,B", help="only these checks; 'snapshots' stands for all that concern them"
+    )
+    command.add_argument("--snapshots", action="store_true", help="compare every snapshot with the replay as well")
+    command.add_argument("--limit", metavar="N", type=whole_number(1), help="list at most N findings of a check")
+    _report_options(command)
+    command.add_argument("--json", action="store_true", help="print the report as one JSON document")
+    command.add_argument("--compare", metavar="FILE", help="say what is new and gone since an earlier JSON report")
     _reducer_options(command)
+
+
+def _report_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--report",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="write the report there: .html, .csv or .json; may be repeated",
+    )
+    command.add_argument("--overwrite", action="store_true", help="replace reports that exist")
+
+
+def _add_compare_reports(commands: Any) -> None:
+    command: argparse.ArgumentParser = commands.add_parser(
+        "compare-reports",
+        help="say what is new, gone and the same in the later of two JSON reports",
+        description='Prints {"new","gone","same","before","after","remarks"}; '
+        "with new findings the exit code is 1.",
+        epilog="examples:\n  aether compare-reports last-week.json today.json",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    command.set_defaults(run="aether_desktop.commands.auditing:compare_reports")
+    command.add_argument("before", metavar="BEFORE", help="the earlier report")
+    command.add_argument("after", metavar="AFTER", help="the later report")
+    _report_options(command)
+    command.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
 
 
 def _add_append(commands: Any) -> None:

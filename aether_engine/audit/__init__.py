@@ -5,9 +5,13 @@ finds them. What is looked for is the table `CHECKS`; nothing is ever changed.
 """
 
 from aether_engine.audit.checks import CHECKS, Check, Severity, Source
+from aether_engine.audit.comparing import Comparison, compare
 from aether_engine.audit.file_target import FileTarget
 from aether_engine.audit.finding import Finding
 from aether_engine.audit.log_target import Auditee, LogTarget
+from aether_engine.audit.report import AuditReport, ReportFormatError, finding_json, read_report, report_of
+from aether_engine.audit.report_csv import csv_report
+from aether_engine.audit.report_html import html_report
 from aether_engine.audit.running import Audit, AuditProgress, AuditStep, AuditTotals, Tally, audit_target
 from aether_engine.audit.settings import AuditScope, AuditSettings, UnknownCheckError
 from aether_engine.audit.target import Target
@@ -16,19 +20,28 @@ __all__ = [
     "CHECKS",
     "Audit",
     "AuditProgress",
+    "AuditReport",
     "AuditScope",
     "AuditSettings",
     "AuditStep",
     "AuditTotals",
     "Auditee",
     "Check",
+    "Comparison",
     "FileTarget",
     "Finding",
     "LogTarget",
+    "ReportFormatError",
     "Severity",
     "Source",
     "Tally",
     "Target",
     "UnknownCheckError",
     "audit_target",
+    "compare",
+    "csv_report",
+    "finding_json",
+    "html_report",
+    "read_report",
+    "report_of",
 ]

@@ -170,6 +170,8 @@ class Examiner:
                 names[index], moments[index] = 0, nan
                 if part.columns is not None:
                     versions[index] = part.columns.versions[index]
+            else:
+                versions[index] = verdict.version
         self._look_for_clocks(part, moments, wanted, found)
         found.id_sequences.extend(part.sequences)
         found.ids.extend([hash(event.id) for event in events])
@@ -303,7 +305,7 @@ class Examiner:
             found.versions.append(columns.versions[index])
         else:
             assert claim is not None
-            found.versions.append(claim.version)
+            found.versions.append(verdict.version or claim.version)
         found.moments.append(nan if moment is None else moment)
         if event is not None:
             if event.causation_id:

@@ -126,10 +126,10 @@ def _claim(place: Place) -> Claim | None:
 
 
 def _version(place: Place, claim: Claim | None) -> int:
-    event = _event(place)
-    if event is None and place.row is not None:
+    verdict = judge(place)
+    if verdict.event is None and place.row is not None:
         return place.row.version
-    return claim.version if claim is not None else 0
+    return verdict.version or (claim.version if claim is not None else 0)
 
 
 def _event(place: Place) -> Event | None:

@@ -70,6 +70,7 @@ class FileTarget:
         self._truncated: tuple[int, int] | None = None
         self._pool: _Pool | None = None
         self._logs: list[AuditLog] = []
+        self.names: list[str] = []
         self._backend: SQLiteBackend | None = None
         self._closing = False
 
@@ -115,7 +116,9 @@ class FileTarget:
     async def logs(self) -> list[AuditLog]:
         def look() -> list[AuditLog]:
             found: list[AuditLog] = []
-            for name, number in sorted(namespace_numbers(self.reader).items()):
+            numbers = namespace_numbers(self.reader)
+            self.names = sorted(numbers)
+            for name, number in sorted(numbers.items()):
                 if match_namespace_pattern(self._scope.namespaces, name):
                     last = self.reader.last_sequence(name)
                     found.append(AuditLog(name, 1, last, last, number))

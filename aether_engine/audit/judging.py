@@ -56,11 +56,15 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What came of looking at one event. `event` is None where it cannot be trusted."""
+    """What came of looking at one event. `event` is None where it cannot be trusted.
+
+    `version` is the one to reckon with: where row and event differ, that which the checksum vouches for.
+    """
 
     findings: list[Finding]
     event: Event | None
     claim: Claim | None
+    version: int = 0
 
 
 def judge(place: Place, error: Exception | None = None) -> Verdict:
@@ -86,7 +90,10 @@ def judge(place: Place, error: Exception | None = None) -> Verdict:
     if isinstance(error, MisplacedEventError) and error.field == "subject":
         findings.append(_subject(place, event, error))
     findings += _duplicate(place, event)
-    return Verdict(findings, event, claim_of(raw, event))
+    version = event.version
+    if row is not None and row.version != version and crc32(raw, _seed(place, row.version)) == row.checksum:
+        version = row.version
+    return Verdict(findings, event, claim_of(raw, event), version)
 
 
 def claim_of(raw: bytes, event: Event | None) -> Claim | None:

@@ -48,6 +48,7 @@ class LogTarget:
         self._settings = AuditSettings()
         self.evidence = Evidence()
         self._others: list[str] = []
+        self.names: list[str] = []
 
     @property
     def url(self) -> str:
@@ -63,8 +64,9 @@ class LogTarget:
 
     async def logs(self) -> list[AuditLog]:
         logs: list[AuditLog] = []
-        self._others = []
+        self._others, self.names = [], []
         for info in await self._engine.namespaces():
+            self.names.append(info.name)
             if not match_namespace_pattern(self._scope.namespaces, info.name):
                 self._others.append(info.name)
                 continue

@@ -6,13 +6,13 @@ import asyncio
 from array import array
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
 from typing import Final
 
-from aether_engine.audit.checks import CHECKS, Severity
+from aether_engine.audit.checks import CHECKS, Severity, Source
 from aether_engine.audit.examining import Examined
 from aether_engine.audit.explaining import explain, explain_causes, explain_duplicates, explain_late
 from aether_engine.audit.file_target import FileTarget
@@ -25,6 +25,7 @@ from aether_engine.audit.snapshots import audit_snapshots
 from aether_engine.audit.streams import Clock, StreamStates, Suspect
 from aether_engine.audit.target import AuditLog, LogFacts, Target
 from aether_engine.patterns import is_wildcard_pattern, match_actor_pattern
+from aether_engine.replay.reducers import REDUCERS, Reducer
 from aether_engine.urls import sqlite_path
 
 #: Seconds between two steps that bring nothing but progress.
@@ -111,11 +112,18 @@ class Audit:
     """One audit of one target. `steps` may be closed at any time and asked again: it goes on where it was."""
 
     def __init__(
-        self, target: Target, scope: AuditScope | None = None, settings: AuditSettings | None = None
+        self,
+        target: Target,
+        scope: AuditScope | None = None,
+        settings: AuditSettings | None = None,
+        *,
+        reducer: Reducer | None = None,
     ) -> None:
+        """`reducer` is the one that snapshots are compared with, None for the one that `settings` name."""
         self.target = target
         self.scope = scope or AuditScope()
         self.settings = settings or AuditSettings()
+        self._reducer = reducer
         self.totals = AuditTotals()
         self.progress = AuditProgress()
         self._logs: list[AuditLog] | None = None
@@ -226,11 +234,27 @@ class Audit:
             findings += self._limited(part.findings, findings)
             for check, count in part.counts.items():
                 self._count(check, count)
+        findings = await self._named(log, findings)
         findings += await self._note_lost(log, parts)
         findings += await self._explain(log, suspects)
         if late and "clock-behind" in self.settings.checks:
             findings += await explain_late(self.target, log.namespace, late)
         return findings
+
+    async def _named(self, log: AuditLog, findings: list[Finding]) -> list[Finding]:
+        """The findings with the actors their rows are filed under, where the bytes do not tell."""
+        nameless = [one.sequence for one in findings if not one.actor_id and one.sequence is not None]
+        if not nameless or self.target.source is not Source.FILE:
+            return findings
+        places = await self.target.places(log.namespace, nameless)
+        named: list[Finding] = []
+        for one in findings:
+            place = places.get(one.sequence or 0) if not one.actor_id else None
+            name = None
+            if place is not None and place.row is not None:
+                name = await self.target.actor_of(place.row.actor)
+            named.append(one if name is None else replace(one, actor_id=name))
+        return named
 
     def _absorb(self, log: AuditLog, parts: Sequence[Examined]) -> tuple[list[Suspect], list[int]]:
         name = log.namespace
@@ -422,7 +446,9 @@ class Audit:
         findings: list[Finding] = []
         if self.settings.snapshots:
             stores = await self.target.stores()
-            async with aclosing(audit_snapshots(stores, self.scope, self.settings)) as steps:
+            async with aclosing(
+                audit_snapshots(stores, self.scope, self._reducer or REDUCERS[self.settings.reducer])
+            ) as steps:
                 async for found, count in steps:
                     findings += found
                     self.totals.snapshots = count

@@ -10,7 +10,7 @@ from aether_engine.errors import AetherError
 from aether_engine.patterns import check_namespace_pattern
 
 #: Findings of one check that are explained; more are counted.
-LIMIT: Final = 10_000
+LIMIT: Final = 5_000
 
 
 class UnknownCheckError(AetherError):

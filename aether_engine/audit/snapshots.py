@@ -7,11 +7,11 @@ from contextlib import aclosing
 from typing import Final
 
 from aether_engine.audit.finding import Finding
-from aether_engine.audit.settings import AuditScope, AuditSettings
+from aether_engine.audit.settings import AuditScope
 from aether_engine.errors import excerpt
 from aether_engine.patterns import is_wildcard_pattern, match_actor_pattern
 from aether_engine.replay.patches import pointer
-from aether_engine.replay.reducers import REDUCERS
+from aether_engine.replay.reducers import Reducer
 from aether_engine.replay.replaying import ReplayableStore
 from aether_engine.replay.snapshot_check import SnapshotFinding, SnapshotProblem, check_snapshots
 
@@ -24,12 +24,11 @@ _CHECKS: Final = {
 
 
 async def audit_snapshots(
-    stores: Sequence[ReplayableStore], scope: AuditScope, settings: AuditSettings
+    stores: Sequence[ReplayableStore], scope: AuditScope, reducer: Reducer
 ) -> AsyncGenerator[tuple[list[Finding], int], None]:
     """Findings about snapshots as they are found, and how many snapshots were looked at so far."""
     pattern = scope.actors
     actor_id = pattern if pattern and not is_wildcard_pattern(pattern) else None
-    reducer = REDUCERS[settings.reducer]
     done = 0
     for store in stores:
         seen = 0

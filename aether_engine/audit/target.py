@@ -62,6 +62,11 @@ class Target(Protocol):
         """The logs in scope."""
         ...
 
+    @property
+    def names(self) -> list[str]:
+        """All namespaces there are, in scope or not; known after `logs`."""
+        ...
+
     async def actor_names(self) -> array[int] | None:
         """Hashes of the actors' ids by their numbers, None where rows have none."""
         ...

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import csv
+import io
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +14,7 @@ import pytest
 from aether_desktop.demo import DRIFTED_ACTOR, DRIFTED_FIELD, TENANT_A, build_demo
 from aether_engine.engine import open_engine
 from aether_engine.event import ActorSnapshot
-from tests.cli.conftest import Aether, damage, event, write
+from tests.cli.conftest import Aether, Ran, damage, event, write
 
 
 def save(path: Path, namespace: str, *snapshots: tuple[str, int, dict[str, Any]]) -> None:
@@ -34,85 +37,107 @@ def checked(tmp_path: Path) -> Path:
     return path
 
 
+def findings(ran: Ran) -> list[dict[str, Any]]:
+    """What was found, without what was checked."""
+    return ran.objects[:-1]
+
+
+def of(ran: Ran, check: str) -> list[dict[str, Any]]:
+    return [one for one in findings(ran) if one["check"] == check]
+
+
 def test_nothing_to_find(aether: Aether, checked: Path) -> None:
     save(checked, "one", ("order-1", 1, {"total": 19.9}), ("order-1", 3, {"paid": True, "total": 20}))
-    ran = aether("audit", checked, "--snapshots")
+    ran = aether("audit", checked, "--snapshots", "--checks", "snapshots,checksum")
     assert (ran.code, ran.err) == (0, "")
-    assert ran.objects == [{"checked": {"namespaces": 2, "snapshots": 2}, "findings": 0}]
+    [summary] = ran.objects
+    assert summary["checked"] == {"namespaces": 2, "events": 6, "actors": 2, "snapshots": 2}
+    assert summary["findings"] == 0
+    assert summary["files"][0]["isUnchanged"] is True
+    assert len(summary["files"][0]["sha256Before"]) == 64
 
 
 def test_snapshots(aether: Aether, checked: Path) -> None:
     save(checked, "one", ("order-1", 2, {"total": 19.9, "paid": False}), ("order-1", 9, {}))
     save(checked, "two", ("order-1", 3, {"paid": True}))
-    ran = aether("audit", checked, "--snapshots")
+    ran = aether("audit", checked, "--checks", "snapshots")
     assert ran.code == 1
-    ahead, differs = sorted(ran.objects[:2], key=lambda one: str(one["problem"]))
-    other, summary = ran.objects[2:]
-    assert summary == {"checked": {"namespaces": 2, "snapshots": 3}, "findings": 3}
-    assert {key: differs[key] for key in differs if key != "message"} == {
-        "check": "snapshots",
-        "problem": "differs",
-        "namespace": "one",
-        "actorId": "order-1",
-        "version": 2,
-        "path": "/paid",
-        "snapshot": False,
-        "replay": True,
-        "setBy": 2,
-        "damaged": [],
-    }
-    assert (ahead["problem"], ahead["version"]) == ("ahead", 9)
-    assert (other["namespace"], other["path"]) == ("two", "/total")
-    assert "snapshot" not in other
-    assert b'"replay":20.00' in ran.lines[2]
-    for finding in (differs, ahead, other):
-        assert f"aether: {finding['message']}\n" in ran.err
+    [ahead] = of(ran, "snapshot-ahead")
+    differs, other = of(ran, "snapshot-differs")
+    assert ran.objects[-1]["checked"]["snapshots"] == 3
+    assert (ahead["namespace"], ahead["actorId"], ahead["version"]) == ("one", "order-1", 9)
+    assert ahead["explanation"] == "The snapshot is at v9, the stream ends at v3."
+    assert (differs["namespace"], differs["version"], differs["path"]) == ("one", 2, "/state/paid")
+    assert differs["evidence"] == [
+        {"name": "Replay", "value": "True"},
+        {"name": "Snapshot", "value": "False"},
+        {"name": "Set by", "value": "v2"},
+    ]
+    assert (other["namespace"], other["path"]) == ("two", "/state/total")
 
 
 def test_one_namespace_and_one_actor(aether: Aether, checked: Path) -> None:
     save(checked, "one", ("order-1", 3, {}))
-    assert aether("audit", checked, "--snapshots", "--namespace", "two").code == 0
-    assert aether("audit", checked, "--snapshots", "--namespace", "one").code == 1
-    assert aether("audit", checked, "--snapshots", "--actor", "order-1").code == 1
-    other = aether("audit", checked, "--snapshots", "--actor", "order-2")
-    assert other.objects == [{"checked": {"namespaces": 2, "snapshots": 0}, "findings": 0}]
-    unknown = aether("audit", checked, "--snapshots", "--namespace", "three")
+    only = ("--checks", "snapshots")
+    assert aether("audit", checked, *only, "--namespace", "two").code == 0
+    assert aether("audit", checked, *only, "--namespace", "one").code == 1
+    assert aether("audit", checked, *only, "--pattern", "t*").code == 2
+    assert aether("audit", checked, *only, "--pattern", "*").code == 1
+    assert aether("audit", checked, *only, "--actor", "order-1").code == 1
+    assert aether("audit", checked, *only, "--actor", "order-*").code == 1
+    assert aether("audit", checked, *only, "--actor", "order-2").code == 0
+    unknown = aether("audit", checked, "--namespace", "three")
     assert (unknown.code, unknown.out) == (1, b"")
     assert "There is no namespace 'three'" in unknown.err
 
 
-def test_damaged_events_are_named(aether: Aether, checked: Path) -> None:
-    save(checked, "one", ("order-1", 3, {"total": 20, "paid": True}))
-    damage(checked, 2, lambda raw: raw.replace(b"true", b"null"))
-    ran = aether("audit", checked, "--snapshots", "--namespace", "one")
-    assert ran.objects[0]["damaged"] == [2]
-    assert ran.objects[0]["setBy"] is None
-    assert "cannot be read and may be why" in ran.err
+def test_damaged_events(aether: Aether, checked: Path) -> None:
+    damage(checked, 2, lambda raw: raw.replace(b"true", b"nule"))
+    damage(checked, 3, lambda raw: raw.replace(b"20.00", b"21.00"))
+    ran = aether("audit", checked, "--namespace", "one")
+    assert ran.code == 1
+    first, second = of(ran, "checksum")
+    assert (first["sequence"], first["actorId"], first["version"]) == (2, "order-1", 2)
+    assert "As an event they are not JSON" in first["explanation"]
+    assert "hint" not in first
+    assert (second["sequence"], second["recordedAt"][:2]) == (3, "20")
+    assert "Flipping one bit, bit 0 at offset" in second["hint"]
+    assert ran.objects[-1]["bySeverity"]["error"] == 2
+    assert "Checksum mismatch: 2." in ran.err
 
 
 def test_with_another_reducer(aether: Aether, checked: Path, tmp_path: Path) -> None:
     save(checked, "one", ("order-1", 3, {"total": 20}))
-    assert aether("audit", checked, "--snapshots").code == 1
-    assert aether("audit", checked, "--snapshots", "--reducer", "last-event").code == 0
+    only = ("--checks", "snapshots")
+    assert aether("audit", checked, *only).code == 1
+    assert aether("audit", checked, *only, "--reducer", "last-event").code == 0
     path = tmp_path / "last.py"
     path.write_text("def apply(state, event): return event.data")
-    assert aether("audit", checked, "--snapshots", "--reducer-file", path).code == 2
-    assert aether("audit", checked, "--snapshots", "--reducer-file", path, "--trust").code == 0
+    assert aether("audit", checked, *only, "--reducer-file", path).code == 2
+    assert aether("audit", checked, *only, "--reducer-file", path, "--trust").code == 0
     path.write_text("def apply(state, event): return event.data['paid']")
-    ran = aether("audit", checked, "--snapshots", "--reducer-file", path, "--trust")
+    ran = aether("audit", checked, *only, "--reducer-file", path, "--trust")
     assert ran.code == 1
-    assert ran.objects[0]["problem"] == "no-replay"
-    assert "cannot be checked: The reducer failed at version 1 (sequence 1): KeyError: 'paid'." in ran.err
+    [finding] = findings(ran)
+    assert "cannot be checked: The reducer failed at version 1 (sequence 1)" in finding["explanation"]
 
 
-def test_something_has_to_be_checked(aether: Aether, checked: Path) -> None:
-    ran = aether("audit", checked)
-    assert (ran.code, ran.out) == (2, b"")
-    assert "Say what to check: --snapshots." in ran.err
+def test_checks_are_chosen_by_name(aether: Aether, checked: Path) -> None:
+    damage(checked, 2, lambda raw: raw.replace(b"true", b"null"))
+    assert aether("audit", checked, "--checks", "duplicate-id").code == 0
+    unknown = aether("audit", checked, "--checks", "spelling")
+    assert (unknown.code, unknown.out) == (2, b"")
+    assert "There is no check 'spelling'; there are: undecodable" in unknown.err
+    assert aether("audit", checked, "--checks", "").code == 2
 
 
-def test_a_file_that_is_not_there(aether: Aether, tmp_path: Path) -> None:
-    assert aether("audit", tmp_path / "gone.aether", "--snapshots").code == 3
+def test_what_cannot_be_read(aether: Aether, tmp_path: Path) -> None:
+    assert aether("audit", tmp_path / "gone.aether").code == 3
+    other = tmp_path / "other.aether"
+    other.write_bytes(b"not an event file at all" * 100)
+    ran = aether("audit", other)
+    assert ran.code == 3
+    assert "not an event file" in ran.err
 
 
 def test_nothing_is_changed(aether: Aether, checked: Path) -> None:
@@ -122,15 +147,70 @@ def test_nothing_is_changed(aether: Aether, checked: Path) -> None:
     assert {path.name: path.read_bytes() for path in checked.parent.iterdir()} == before
 
 
-def test_the_demos_drifted_snapshot(aether: Aether, tmp_path: Path) -> None:
+def test_reports(aether: Aether, checked: Path, tmp_path: Path) -> None:
+    hostile = "=HYPERLINK(1)<script>\u202e"
+    write(checked, {"one": [event(hostile, 1, b'{"k":1,"k":2}')]})
+    damage(checked, 2, lambda raw: raw.replace(b"true", b"null"))
+    names = [tmp_path / f"report.{form}" for form in ("html", "csv", "json")]
+    ran = aether("audit", checked, *(part for name in names for part in ("--report", name)))
+    assert ran.code == 1
+    page, table, document = [name.read_bytes().decode("utf-8-sig") for name in names]
+    assert "<script" not in page
+    assert "&lt;script&gt;⟨U+202E⟩" in page
+    assert page.count("<svg") == 2
+    assert "Checksum mismatch" in page
+    assert "http" not in page.replace("http-equiv", "").replace("http://www.w3.org/2000/svg", "")
+    rows = list(csv.reader(io.StringIO(table)))
+    assert not any(cell.startswith(("=", "+", "-", "@")) for row in rows for cell in row)
+    assert any("'=HYPERLINK(1)<script>⟨U+202E⟩" in row for row in rows)
+    report = json.loads(document)
+    assert report["totals"]["findings"] == len(findings(ran))
+    assert report["files"][0]["sha256Before"] == ran.objects[-1]["files"][0]["sha256Before"]
+    assert {one["actorId"] for one in report["findings"] if one["check"] == "duplicate-key"} >= {hostile}
+    again = aether("audit", checked, "--report", names[0])
+    assert again.code == 2
+    assert "exists and was left as it is" in again.err
+    assert aether("audit", checked, "--report", names[0], "--overwrite").code == 1
+    assert aether("audit", checked, "--report", tmp_path / "report.pdf").code == 2
+    printed = aether("audit", checked, "--json")
+    assert printed.objects[0]["totals"]["findings"] == report["totals"]["findings"]
+
+
+def test_reports_are_compared(aether: Aether, checked: Path, tmp_path: Path) -> None:
+    whole = checked.read_bytes()
+    damage(checked, 2, lambda raw: raw.replace(b"true", b"null"))
+    before, after = tmp_path / "before.json", tmp_path / "after.json"
+    aether("audit", checked, "--report", before)
+    checked.write_bytes(whole)
+    damage(checked, 3, lambda raw: raw.replace(b"20.00", b"21.00"))
+    ran = aether("audit", checked, "--report", after, "--compare", before)
+    same = ran.objects[-1]["compared"]["same"]
+    assert ran.objects[-1]["compared"] == {"new": 1, "gone": 1, "same": same}
+    compared = aether("compare-reports", before, after, "--report", tmp_path / "both.html")
+    assert compared.code == 1
+    [result] = compared.objects
+    assert [(one["check"], one["sequence"]) for one in result["new"]] == [("checksum", 3)]
+    assert [(one["check"], one["sequence"]) for one in result["gone"]] == [("checksum", 2)]
+    assert result["same"] == same
+    assert "Gone since then" in (tmp_path / "both.html").read_text()
+    assert aether("compare-reports", after, after).code == 0
+    broken = tmp_path / "broken.json"
+    broken.write_text('{"format":"aether-audit-report","formatVersion":9}')
+    assert aether("compare-reports", broken, after).code == 3
+    assert aether("compare-reports", tmp_path / "gone.json", after).code == 3
+
+
+def test_the_demo(aether: Aether, tmp_path: Path) -> None:
     path = tmp_path / "demo.aether"
     asyncio.run(build_demo(path))
     ran = aether("audit", path, "--snapshots")
-    finding, summary = ran.objects
-    assert (finding["namespace"], finding["actorId"], finding["path"]) == (
+    [differs] = of(ran, "snapshot-differs")
+    assert (differs["namespace"], differs["actorId"], differs["path"]) == (
         TENANT_A,
         DRIFTED_ACTOR,
-        f"/{DRIFTED_FIELD}",
+        f"/state/{DRIFTED_FIELD}",
     )
-    assert finding["snapshot"] == finding["replay"] + 2
-    assert (summary["findings"], summary["checked"]["namespaces"]) == (1, 3)
+    assert [len(of(ran, check)) for check in ("checksum", "undecodable", "version-column")] == [1, 2, 1]
+    assert {one["check"] for one in findings(ran)} == {
+        *("snapshot-differs", "checksum", "undecodable", "version-column", "version-gap", "duplicate-key"),
+    }
