@@ -9,6 +9,7 @@ from PySide6.QtGui import QStandardItem, QStandardItemModel
 
 from aether_desktop.models.claims import claims_of
 from aether_desktop.models.damage import damage_of
+from aether_desktop.models.filter_terms import value_term
 from aether_desktop.models.tree_roles import TreeRole, ValueKind
 from aether_engine.event import StoredEvent
 
@@ -37,14 +38,14 @@ class EventFacts(QStandardItemModel):
             self._add_damage(stored)
             return
         if event.command_id:
-            self._add("Command", event.command_id, ValueKind.STRING)
+            self._add("Command", event.command_id, ValueKind.STRING, ("commandId",))
         for count, (key, value) in enumerate(event.metadata.items()):
             if count == _LISTED:
                 self._add(
                     f"{_LISTED:,} of {len(event.metadata):,} shown", "All are in the tab Event", ValueKind.NOTE
                 )
                 break
-            self._add(key, value, ValueKind.STRING)
+            self._add(key, value, ValueKind.STRING, ("metadata", key))
 
     def _add_damage(self, stored: StoredEvent) -> None:
         """Why the event is not trusted, and what its bytes still say."""
@@ -60,7 +61,7 @@ class EventFacts(QStandardItemModel):
         for name, value in claims.items():
             self._add(name, value, ValueKind.NUMBER if name == "version" else ValueKind.STRING)
 
-    def _add(self, field: str, value: str, kind: ValueKind) -> None:
+    def _add(self, field: str, value: str, kind: ValueKind, keys: tuple[str, ...] = ()) -> None:
         shown = json.dumps(value, ensure_ascii=False) if kind is ValueKind.STRING else value
         if len(shown) > 512:
             shown = f"{shown[:512]}… ({len(value):,} characters)"
@@ -71,6 +72,7 @@ class EventFacts(QStandardItemModel):
             item.setData(exact.encode("utf-8", "surrogatepass"), int(TreeRole.EXACT))
             item.setData(value, int(TreeRole.PLAIN))
             item.setData(field, int(TreeRole.PATH))
+            item.setData(value_term(keys, value, is_text=True), int(TreeRole.FILTER))
             item.setToolTip(f"{field}\n{shown}")
         items[1].setData(kind, int(TreeRole.KIND))
         self.appendRow(items)

@@ -11,9 +11,11 @@ from typing import Any, Final
 
 from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, QPersistentModelIndex, Qt, QTimer, Signal
 
+from aether_desktop.models.filter_terms import value_term
 from aether_desktop.models.json_container import LOADED_AT_MOST, PAGE, OpenContainer, slice_end
 from aether_desktop.models.json_scan import Members, scan_container, scan_document
 from aether_desktop.models.tree_roles import (
+    PREVIEW_LENGTH,
     Note,
     TreeRole,
     ValueKind,
@@ -192,6 +194,8 @@ class JsonTreeModel(QAbstractItemModel):
             case TreeRole.PLAIN:
                 text = self._raw[span.start : span.end]
                 return string_value(text) if span.kind is Kind.STRING else written(text)
+            case TreeRole.FILTER:
+                return self._filter_term(index, span)
             case Qt.ItemDataRole.ToolTipRole:
                 return self._tooltip(index, span)
         return None
@@ -396,7 +400,22 @@ class JsonTreeModel(QAbstractItemModel):
             self._counts[key] = len(members)
         return self._counts[key]
 
+    def _filter_term(self, index: Index, span: Span) -> str:
+        if _is_container(span) or span.end - span.start > PREVIEW_LENGTH:
+            return ""
+        text = self._raw[span.start : span.end]
+        is_text = span.kind is Kind.STRING
+        value = string_value(text) if is_text else text.decode("ascii")
+        return value_term(self._keys(index), value, is_text=is_text)
+
     def _path(self, index: Index) -> str:
+        path = ""
+        for key in self._keys(index):
+            path = child_path(path, key)
+        return path
+
+    def _keys(self, index: Index) -> list[str | int]:
+        """The names and places that lead to a row, from the outside in."""
         number = index.internalId()
         member = self._containers[number].member_at(index.row())
         keys: list[str | int] = []
@@ -405,10 +424,8 @@ class JsonTreeModel(QAbstractItemModel):
             if not (number == _ROOT and self._is_scalar_document(container)):
                 keys.append(self._key(container, member))
             number, member = container.parent, container.member
-        path = ""
-        for key in reversed(keys):
-            path = child_path(path, key)
-        return path
+        keys.reverse()
+        return keys
 
     def _tooltip(self, index: Index, span: Span) -> str:
         place = f"{self._path(index)}\nBytes {span.start:,} to {span.end - 1:,} ({span.end - span.start:,})"

@@ -46,6 +46,8 @@ class TreeRole(IntEnum):
     """Of the row: the version the row speaks of, an exact int."""
     HEADING = Qt.ItemDataRole.UserRole + 110
     """Of the row: True for the heading of a group."""
+    FILTER = Qt.ItemDataRole.UserRole + 111
+    """Of the row: the filter term that events with the same value here pass; None or "" where there is none."""
 
 
 class ValueKind(StrEnum):

@@ -142,6 +142,8 @@ class EventLinks(Surface):
         menu.setToolTipsVisible(True)
         menu.addSection(visible(link.tooltip).replace("&", "&&"))
         for choice in link.choices:
+            if isinstance(choice.target, str):
+                menu.addSeparator()
             action = menu.addAction(visible(choice.text).replace("&", "&&"))
             action.setToolTip(plain_tooltip(choice.tooltip))
             action.setCheckable(choice.current)

@@ -26,6 +26,7 @@ class Inspection(QObject):
         super().__init__(parent)
         self._workspace = workspace
         self._inspector = inspector
+        self._desk = desk
         self.related = RelatedEvents(workspace, self)
         self.marking = Marking(workspace, documents, desk, self)
         self.copying = Copying(workspace, documents, self)
@@ -33,6 +34,7 @@ class Inspection(QObject):
         workspace.selection_cleared.connect(lambda: self._show(None))
         self.related.changed.connect(inspector.show_relatives)
         inspector.relative_chosen.connect(self._go_to)
+        inspector.filter_requested.connect(lambda term: workspace.start(self._filter(term), "filter"))
         inspector.search_requested.connect(lambda: workspace.start(self.related.search_all(), "related events"))
 
     def commands(self) -> dict[str, Callable[[], object]]:
@@ -88,6 +90,15 @@ class Inspection(QObject):
         if shown is not None:
             place = Place(shown.selection.place.connection, event.namespace)
             self._workspace.start(self._workspace.select_at(place, event.sequence), "related event")
+
+    async def _filter(self, term: str) -> None:
+        """Filter the log of the selected event by `term`."""
+        selection = self._workspace.selection
+        if selection is None:
+            return
+        document_filter = self._desk.filter_of(await self._desk.open_log(selection.place))
+        if document_filter is not None:
+            document_filter.set_text(term, at_once=True)
 
     def _shows(self, selection: Selection) -> bool:
         shown = self.related.shown

@@ -60,6 +60,8 @@ class Inspector(QWidget):
     """A text to copy (str), never a shortened one."""
     relative_chosen = Signal(object)
     """A relative of the event to go to (`RelatedEvent`)."""
+    filter_requested = Signal(str)
+    """Look for events that have a value in common with this one: a filter term."""
     search_requested = Signal()
     """Look for relatives where nobody looked yet."""
     title_changed = Signal(str)
@@ -119,6 +121,12 @@ class Inspector(QWidget):
         self.links.set_groups(
             link_groups(relatives), note=search_note(relatives), can_search=can_search(relatives)
         )
+
+    def _follow_link(self, target: object) -> None:
+        if isinstance(target, str):
+            self.filter_requested.emit(target)
+        else:
+            self.relative_chosen.emit(target)
 
     def select_bytes(self, span: Span | None) -> None:
         """Mark bytes of the event in every view."""
@@ -186,7 +194,9 @@ class Inspector(QWidget):
             view.copy_requested.connect(self.copy_requested)
         self.raw.customContextMenuRequested.connect(lambda point: self._bytes_menu(self.raw, point))
         self.hex.customContextMenuRequested.connect(lambda point: self._bytes_menu(self.hex, point))
-        self.links.link_activated.connect(self.relative_chosen)
+        for tree in (self.tree, self.facts):
+            tree.filter_requested.connect(self.filter_requested)
+        self.links.link_activated.connect(self._follow_link)
         self.links.search_requested.connect(self.search_requested)
         self.tabs.currentChanged.connect(lambda _index: self._fill())
         self.raw.shown_changed.connect(self._show_raw_footer)

@@ -173,6 +173,8 @@ class JsonView(QTreeView):
 
     copy_requested = Signal(object)
     """A text to copy (str), whole."""
+    filter_requested = Signal(str)
+    """Look for events that have the same value there: a filter term."""
     span_selected = Signal(object)
     """The bytes of the row the user has gone to, `(start, end)`; None where it has none."""
 
@@ -372,6 +374,13 @@ class JsonView(QTreeView):
         ):
             action = menu.addAction(icon(name), text)
             action.triggered.connect(lambda _checked=False, wanted=role: self._copy(place, wanted))
+        term = index.data(TreeRole.FILTER)
+        if term:
+            menu.addSeparator()
+            action = menu.addAction(icon("filter"), "Filter by this value")
+            action.triggered.connect(lambda _checked=False: self.filter_requested.emit(term))
+            action = menu.addAction(icon("copy"), "Copy as filter")
+            action.triggered.connect(lambda _checked=False: self._copy(place, TreeRole.FILTER))
         return menu
 
     def _copy(self, place: QPersistentModelIndex, role: TreeRole) -> None:

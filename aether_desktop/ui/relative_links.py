@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from aether_desktop.models.filter_terms import quoted
 from aether_desktop.models.related_events import Relatives
 from aether_desktop.numbers import number_text
 from aether_desktop.ui.event_links import Link, LinkGroup
@@ -74,7 +75,10 @@ def _correlation(relatives: Relatives) -> LinkGroup:
         return LinkGroup("Correlation", words="only this event")
     text = f"{number_text(count)} {'event' if count == 1 else 'events'}"
     title = _named(f"Correlation {_short(relatives.correlation_id)}", len(related.correlated), count)
-    return LinkGroup("Correlation", [Link(text, None, title, _choices(relatives, related.correlated))])
+    shown = _choices(relatives, related.correlated)
+    # A text as target is a filter term.
+    shown += (Link("Filter the log by this correlation", f"correlation:{quoted(relatives.correlation_id)}"),)
+    return LinkGroup("Correlation", [Link(text, None, title, shown)])
 
 
 def _named(title: str, named: int, count: int) -> str:

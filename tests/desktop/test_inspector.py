@@ -256,9 +256,14 @@ def test_links_lead_where_they_say(inspector: Inspector, qtbot: QtBot) -> None:
     assert texts[0] == "Correlation c-1: the nearest 6 of 25"
     assert texts[1:3] == ["#3 in stock  Paid  order-1 v3", "#6,344  Paid  order-1 v6344"]
     assert [action.isChecked() for action in menu.actions()[1:3]] == [False, True]
+    assert texts[-1] == "Filter the log by this correlation"
+    menu.actions()[-3].trigger()
+    assert gone[-1] == effects[-1]
+    terms: list[str] = []
+    inspector.filter_requested.connect(terms.append)
     menu.actions()[-1].trigger()
     menu.close()
-    assert gone[-1] == effects[-1]
+    assert terms == ['correlation:"c-1"']
 
 
 def test_what_is_not_known_of_relatives_is_said(inspector: Inspector) -> None:

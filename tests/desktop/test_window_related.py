@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QModelIndex, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractButton, QLabel, QMenu
+from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QMenu
 
 from aether_desktop.models import related_events
 from aether_desktop.models.related_events import Relatives
@@ -16,7 +16,7 @@ from aether_desktop.workspace import Place
 from aether_engine.engine import open_engine, sqlite_url
 from aether_engine.event import Event
 from aether_engine.trace_memory import STRETCH
-from tests.desktop.driven_window import DrivenWindow, driven_file, save_elsewhere
+from tests.desktop.driven_window import DrivenWindow, child_index, driven_file, save_elsewhere
 from tests.waiting import until
 
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support")
@@ -117,7 +117,7 @@ async def test_a_list_leads_to_any_event_of_the_correlation(seen: DrivenWindow) 
     QTest.mouseClick(links(seen)["Correlation 4 events"], Qt.MouseButton.LeftButton)
     menu = seen.panels.inspector.links.findChild(QMenu)
     assert menu is not None
-    assert [action.text() for action in menu.actions()[1:]] == [
+    assert [action.text() for action in menu.actions()[1:5]] == [
         "#1  OrderPlaced  order-1 v1",
         "#1 in payments  PaymentRequested  payment-1 v1",
         "#2 in payments  PaymentCaptured  payment-1 v2",
@@ -201,3 +201,23 @@ async def test_nothing_is_left_of_a_closed_connection(seen: DrivenWindow, tmp_pa
     assert not seen.can("back")
     assert not seen.can("forward")
     assert seen.tabs == []
+
+
+async def test_values_and_correlations_become_filters(seen: DrivenWindow) -> None:
+    await known(seen)
+    QTest.mouseClick(links(seen)["Correlation 4 events"], Qt.MouseButton.LeftButton)
+    menu = seen.panels.inspector.links.findChild(QMenu)
+    assert menu is not None
+    menu.actions()[-1].trigger()
+    menu.close()
+    await until(lambda: seen.view.model.total == 2, what="the log is filtered")
+    assert seen.panels.filter_bar.edit.toPlainText() == 'correlation:"checkout-1"'
+    tree = seen.panels.inspector.tree
+    kind = child_index(QModelIndex(), "eventType", tree)
+    row_menu = tree.copy_menu(kind)
+    assert row_menu is not None
+    next(action for action in row_menu.actions() if action.text() == "Filter by this value").trigger()
+    await until(lambda: seen.view.model.total == 1)
+    assert seen.panels.filter_bar.edit.toPlainText() == 'type:"OrderPlaced"'
+    next(action for action in row_menu.actions() if action.text() == "Copy as filter").trigger()
+    assert QApplication.clipboard().text() == 'type:"OrderPlaced"'
