@@ -67,7 +67,9 @@ def _drive(work: str, *arguments: Path | int) -> Any:
             env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            timeout=900,
+            # A group of its own: what it starts can be told from everything else.
+            start_new_session=True,
+            timeout=1800,
             check=True,
         )
     return json.loads(done.stdout.splitlines()[-1])

@@ -9,6 +9,7 @@ import random
 import sqlite3
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -26,6 +27,8 @@ from aether_desktop.workspace import Workspace
 from tests.benchmarks.events import SEED
 from tests.benchmarks.generate import actor_name
 
+#: Share of a processor below which a window does nothing.
+_QUIET = 0.1
 _PLAIN_SEARCH = (
     "SELECT a.actor_id, a.event_count, a.latest_version, t.name, e.recorded_at FROM actors AS a "
     "JOIN events AS e ON e.position = (a.namespace << 40) + a.last_sequence "
@@ -69,6 +72,28 @@ def is_filled(table: EventTableView) -> bool:
     return top >= 0 and all(model.entry(row) is not None for row in rows)
 
 
+def processor_time() -> float:
+    """Seconds of processor that this process and those it has started have used so far."""
+    group, ticks = os.getpgrp(), 0
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            fields = stat.read_text("latin-1").rpartition(")")[2].split()
+            if int(fields[2]) == group:
+                ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+async def quiet() -> None:
+    """Wait until what goes on behind an opened log, such as counting for its timeline, is over."""
+    before = processor_time()
+    for _ in range(600):
+        await asyncio.sleep(0.5)
+        now = processor_time()
+        if now - before < _QUIET * 0.5:
+            return
+        before = now
+
+
 class Driver:
     """The window, shown and empty."""
 
@@ -107,6 +132,7 @@ class Driver:
         """Seconds from moving the scroll bar anywhere to the next paint, and to one with every row there."""
         await self.open(path)
         await self.window.settle()
+        await quiet()
         dice = random.Random(SEED)
         model, bar = self.view.model, self.view.table.verticalScrollBar()
         painted, filled = [], []
@@ -129,6 +155,7 @@ class Driver:
         """Seconds from a letter typed to the actors found, and those of the same rows by plain SQL."""
         await self.open(path)
         await self.window.settle()
+        await quiet()
         search = self.window.findChild(QLineEdit, "actorSearch")
         table = self.window.panels.actors
         assert isinstance(search, QLineEdit)
