@@ -135,6 +135,12 @@ def data_preview(raw: bytes, *, has_data: bool = False) -> str:
     return _LAYOUT.sub(" ", text[:PREVIEW_LENGTH])
 
 
+def on_one_line(value: bytes) -> str:
+    """A stored value on one line, cut to what a cell can show."""
+    text = value[: 4 * PREVIEW_LENGTH].decode("utf-8", "replace")
+    return _LAYOUT.sub(" ", text[:PREVIEW_LENGTH])
+
+
 def short_reason(error: Exception) -> str:
     """Why an event is not trusted, in the few words of a table cell."""
     if isinstance(error, ChecksumMismatchError):

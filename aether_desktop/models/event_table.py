@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
-from aether_desktop.models.event_cells import EventCells, cells_of, data_text, duration_text
+from aether_desktop.models.event_cells import (
+    NOT_TRUSTED,
+    EventCells,
+    cells_of,
+    data_text,
+    duration_text,
+    on_one_line,
+)
+from aether_desktop.models.path_column import LARGEST, PathColumn
 from aether_desktop.models.roles import BANNER_KINDS, ColumnKind, Role, RowBanner, RowKind
+from aether_desktop.numbers import number_text
 from aether_engine.event import StoredEvent
 
 Index = QModelIndex | QPersistentModelIndex
 _ROOT = QModelIndex()
+_MOST_VALUES = 5000
 # Plain integers: a paint asks hundreds of times, and members of an enumeration are slow to compare.
 _KIND, _MARKED, _SAME_DATE = int(Role.KIND), int(Role.MARKED), int(Role.SAME_DATE)
 _DISPLAY, _ACCESSIBLE = int(Qt.ItemDataRole.DisplayRole), int(Qt.ItemDataRole.AccessibleTextRole)
@@ -59,13 +69,14 @@ Row = StoredEvent | BannerRow | None
 class EventTable(QAbstractTableModel):
     """Rows of stored events and banners; a row that is None is still being loaded."""
 
-    columns: tuple[Column, ...] = ()
+    columns: tuple[Column | PathColumn, ...] = ()
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._is_marked: Callable[[int], bool] | None = None
         # Texts of the rows painted lately; a scrolled-over million must not stay here.
         self._cells: dict[int, EventCells] = {}
+        self._values: dict[tuple[int, PathColumn], str] = {}
 
     def entry(self, row: int) -> Row:
         """What stands in `row`, None while it is being loaded."""
@@ -104,6 +115,21 @@ class EventTable(QAbstractTableModel):
         """Marks were set or removed somewhere."""
         if self.rowCount():
             self.dataChanged.emit(self.index(0, 0), self.index(self.rowCount() - 1, 0), [int(Role.MARKED)])
+
+    def show_columns(self, wanted: Sequence[PathColumn]) -> None:
+        """Show exactly these paths, before the data."""
+        for column in [column for column in self.columns if isinstance(column, PathColumn)]:
+            if column not in wanted:
+                place = self.columns.index(column)
+                self.beginRemoveColumns(_ROOT, place, place)
+                self.columns = (*self.columns[:place], *self.columns[place + 1 :])
+                self.endRemoveColumns()
+        for column in wanted:
+            if column not in self.columns:
+                place = self.columns.index(Column.DATA)
+                self.beginInsertColumns(_ROOT, place, place)
+                self.columns = (*self.columns[:place], column, *self.columns[place:])
+                self.endInsertColumns()
 
     def stored_at(self, row: int) -> StoredEvent | None:
         """The stored event in `row`, None for banners and rows not loaded yet."""
@@ -159,7 +185,9 @@ class EventTable(QAbstractTableModel):
             return f"{entry.banner.title} {entry.banner.text}"
         return None
 
-    def _text(self, stored: StoredEvent, row: int, column: Column) -> str:
+    def _text(self, stored: StoredEvent, row: int, column: Column | PathColumn) -> str:
+        if isinstance(column, PathColumn):
+            return self._value(stored, column)
         cells = self._cells_at(row, stored)
         match column:
             case Column.SEQUENCE:
@@ -186,7 +214,29 @@ class EventTable(QAbstractTableModel):
             said.append("marked")
         return ", ".join(said)
 
-    def _full_text(self, stored: StoredEvent, row: int, column: Column) -> str:
+    def _value(self, stored: StoredEvent, column: PathColumn) -> str:
+        """The value at a path on one line, cut to what a cell can show."""
+        if stored.event is None:
+            return NOT_TRUSTED
+        key = (stored.sequence, column)
+        text = self._values.get(key)
+        if text is None:
+            if len(self._values) > _MOST_VALUES:
+                self._values.clear()
+            text = "…" if len(stored.raw) > LARGEST else on_one_line(column.value(stored.raw))
+            self._values[key] = text
+        return text
+
+    def _full_value(self, stored: StoredEvent, column: PathColumn) -> str:
+        if stored.event is None:
+            return NOT_TRUSTED
+        if len(stored.raw) > LARGEST:
+            return f"The event has {number_text(len(stored.raw))} bytes: its values are in the inspector."
+        return column.value(stored.raw).decode("utf-8", "replace")
+
+    def _full_text(self, stored: StoredEvent, row: int, column: Column | PathColumn) -> str:
+        if isinstance(column, PathColumn):
+            return self._full_value(stored, column)
         event = stored.event
         match column:
             case Column.SEQUENCE:

@@ -10,6 +10,7 @@ from PySide6.QtCore import QObject
 from aether_desktop.models.event_table import Column
 from aether_desktop.models.filterable_table import FilterableTable
 from aether_desktop.models.paged_table import MAX_ROWS, closed
+from aether_desktop.models.path_column import PathColumn
 from aether_engine.event import StoredEvent
 from aether_engine.store.protocols import EventLog
 
@@ -23,7 +24,7 @@ class LogTable(FilterableTable):
     Pages are loaded when they are looked at and forgotten when others are.
     """
 
-    columns = (
+    columns: tuple[Column | PathColumn, ...] = (
         Column.GUTTER,
         Column.SEQUENCE,
         Column.VERSION,

@@ -13,6 +13,7 @@ from PySide6.QtCore import QObject, Signal
 from aether_desktop.models.event_table import Column, Row
 from aether_desktop.models.filterable_table import FilterableTable
 from aether_desktop.models.paged_table import PAGE_ROWS, closed
+from aether_desktop.models.path_column import PathColumn
 from aether_desktop.models.rows_by_sequence import Place
 from aether_desktop.models.stream_rows import StreamRows
 from aether_engine.event import StoredEvent
@@ -32,7 +33,7 @@ _TURN = 0.004
 class StreamTable(FilterableTable):
     """An actor's events as far as they are known; `refresh` goes on where the last one ended."""
 
-    columns = (
+    columns: tuple[Column | PathColumn, ...] = (
         Column.GUTTER,
         Column.VERSION,
         Column.SEQUENCE,

@@ -61,6 +61,7 @@ COMMANDS = (
     Command("theme_system", "Theme of the system", "View"),
     Command("theme_light", "Light theme", "View"),
     Command("theme_dark", "Dark theme", "View"),
+    Command("add_column", "Add column…", "View", "plus", (), "Show a value of the data in logs and streams"),
     Command("actors_by_name", "Actors by name", "View", "", (), "Sort the actors by name; again: backwards"),
     Command("actors_by_events", "Actors by events", "View", "", (), "Those with the most events first"),
     Command("actors_by_activity", "Actors by last activity", "View", "", (), "Those of the latest events first"),

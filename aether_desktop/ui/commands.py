@@ -56,6 +56,7 @@ class Commands(QObject):
             "theme_system": lambda: self.set_theme("system"),
             "theme_light": lambda: self.set_theme("light"),
             "theme_dark": lambda: self.set_theme("dark"),
+            "add_column": desk.add_column,
             "actors_by_name": lambda: panels.navigator.table.sort_by(0),
             "actors_by_events": lambda: panels.navigator.table.sort_by(1),
             "actors_by_activity": lambda: panels.navigator.table.sort_by(3),

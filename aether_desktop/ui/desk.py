@@ -13,6 +13,7 @@ from aether_desktop.connection import Connection
 from aether_desktop.models.document_filter import DocumentFilter
 from aether_desktop.models.log_table import LogTable
 from aether_desktop.models.paged_table import PagedTable
+from aether_desktop.models.path_column import PathColumn, PathColumns
 from aether_desktop.models.stream_table import StreamTable
 from aether_desktop.models.table_filter import TableFilter
 from aether_desktop.models.tail_controller import TailController
@@ -56,6 +57,8 @@ class Desk(QObject):
         self._before_closing: dict[QWidget, list[Callable[[], Awaitable[None]]]] = {}
         #: True while a row of one of the tabs is becoming the selection: it is in sight already.
         self.selecting = False
+        self.path_columns = PathColumns(workspace.settings, self)
+        self.path_columns.changed.connect(self._show_columns)
         documents.close_asked.connect(self.close_view)
         workspace.connections_changed.connect(self._close_orphans)
         workspace.link_changed.connect(self._show_link)
@@ -153,6 +156,27 @@ class Desk(QObject):
                 return
         view = await self.open_log(selection.place)
         view.select_row(_row_of_sequence(view, sequence))
+
+    # -- columns
+
+    def add_column(self, column: PathColumn | None = None) -> None:
+        """Show the values at a path in all logs and streams; None: ask for the path."""
+        if column is not None:
+            self.path_columns.add(column)
+            return
+        from aether_desktop.ui.column_dialog import ColumnDialog
+
+        document_filter = self.filter_in_front
+        known = document_filter.known if document_filter is not None else None
+        paths = (*known.data_paths, *known.metadata_keys) if known is not None else ()
+        dialog = ColumnDialog(paths, parent=self._documents.window())
+        dialog.chosen.connect(self.path_columns.add)
+        dialog.open()
+
+    def _show_columns(self) -> None:
+        for view in self._documents.views():
+            if isinstance(view, EventView):
+                view.show_columns(self.path_columns.columns)
 
     # -- filtering
 
@@ -288,6 +312,9 @@ class Desk(QObject):
         model.rowsInserted.connect(lambda *_rows: self.counts_changed.emit())
         view.event_selected.connect(lambda stored: self._select(document.place, stored))
         view.event_opened.connect(lambda stored: self._open_stream_of(document.place, stored))
+        view.show_columns(self.path_columns.columns)
+        view.column_wanted.connect(self.add_column)
+        view.column_unwanted.connect(self.path_columns.remove)
         self._documents.add(document, view, icon_name=icon_name, title=title, tooltip=title)
         self.view_added.emit(document, view)
         return view

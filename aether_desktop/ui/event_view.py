@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QModelIndex, Qt, Signal
+from collections.abc import Sequence
+from functools import partial
+
+from PySide6.QtCore import QModelIndex, QPoint, Qt, Signal
 from PySide6.QtGui import QFocusEvent, QKeyEvent
-from PySide6.QtWidgets import QHBoxLayout, QStackedLayout, QTableView, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QStackedLayout, QTableView, QVBoxLayout, QWidget
 
 from aether_desktop.models.document_filter import DocumentFilter, FilterState
 from aether_desktop.models.event_table import Column, EventTable
 from aether_desktop.models.filterable_table import FilterableTable
 from aether_desktop.models.paged_table import PagedTable
+from aether_desktop.models.path_column import PathColumn, path_column
 from aether_desktop.numbers import number_text
 from aether_desktop.ui.empty_state import EmptyState
 from aether_desktop.ui.event_delegate import PADDING
 from aether_desktop.ui.position_bar import PositionBar
+from aether_desktop.ui.safe_text import visible
 from aether_desktop.ui.table_setup import setup_table
 from aether_engine.event import StoredEvent
 
+#: Paths of which a column is offered without asking.
+_OFFERED = 12
 _SHIFT = Qt.KeyboardModifier.ShiftModifier
 
 
@@ -60,6 +67,9 @@ class EventView(QWidget):
 
     event_selected = Signal(object)
     event_opened = Signal(object)
+    column_wanted = Signal(object)
+    """A `PathColumn` to show; None: one that is to be asked for."""
+    column_unwanted = Signal(object)
 
     def __init__(self, model: EventTable, *, title: str, order: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -80,7 +90,8 @@ class EventView(QWidget):
         self.table.setObjectName("eventTable")
         self.table.setAccessibleName(title)
         self.table.setModel(model)
-        setup_table(self.table, [column.kind for column in model.columns])
+        # No list of kinds: columns can come and go, and the model tells what each is.
+        setup_table(self.table)
         order_column = next(
             index for index, column in enumerate(model.columns) if column in (Column.SEQUENCE, Column.VERSION)
         )
@@ -88,6 +99,8 @@ class EventView(QWidget):
         header.setSortIndicator(order_column, Qt.SortOrder.AscendingOrder)
         header.setSortIndicatorShown(True)
         header.setSectionsClickable(False)
+        header.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        header.customContextMenuRequested.connect(self._show_header_menu)
         self._fit_columns()
         self.empty = EmptyState()
         layout = QVBoxLayout(self)
@@ -191,10 +204,45 @@ class EventView(QWidget):
                 return
             position += by
 
-    def _fit_columns(self) -> None:
+    def show_columns(self, wanted: Sequence[PathColumn]) -> None:
+        """Show the values at these paths, and no others, before the data."""
+        before = self.model.columns
+        self.model.show_columns(wanted)
+        if self.model.columns != before:
+            self._fit_columns([column for column in wanted if column not in before])
+
+    def header_menu(self, logical: int) -> QMenu:
+        """What can be done with the columns, from the title of the one with this number."""
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        known = self.filter.known if self.filter is not None else None
+        shown = [column.path for column in self.model.columns if isinstance(column, PathColumn)]
+        paths = [path for path in (known.data_paths if known else ()) if path not in shown][:_OFFERED]
+        if paths:
+            offers = menu.addMenu("Add column of")
+            for path in paths:
+                offers.addAction(visible(path).replace("&", "&&"), partial(self._want_column, path))
+        menu.addAction("Add column…", lambda: self.column_wanted.emit(None))
+        column = self.model.columns[logical] if 0 <= logical < len(self.model.columns) else None
+        if isinstance(column, PathColumn):
+            text = f"Remove column {visible(column.path)}".replace("&", "&&")
+            menu.addAction(text, lambda: self.column_unwanted.emit(column))
+        return menu
+
+    def _want_column(self, path: str) -> None:
+        self.column_wanted.emit(path_column(path))
+
+    def _show_header_menu(self, position: QPoint) -> None:
+        header = self.table.horizontalHeader()
+        if self.filter is not None:
+            # Offered from the next time on: looking takes a moment.
+            self.filter.look_up_known()
+        self.header_menu(header.logicalIndexAt(position)).popup(header.mapToGlobal(position))
+
+    def _fit_columns(self, only: Sequence[PathColumn] | None = None) -> None:
         metrics, header = self.table.fontMetrics(), self.table.horizontalHeader()
         for index, column in enumerate(self.model.columns):
-            if column.characters:
+            if column.characters and (only is None or column in only):
                 usual = metrics.averageCharWidth() * column.characters + 2 * PADDING
                 self.table.setColumnWidth(index, max(usual, header.sectionSizeHint(index)))
 
