@@ -27,6 +27,7 @@ _BATCH: Final = 2000
 # Messages asked for and not taken yet beyond which nothing more is asked for.
 _MOST_WAITING: Final = 3 * _BATCH
 _MOST_BYTES: Final = 8 * 1024 * 1024
+_AT_ONCE: Final = 1000
 _HEARTBEAT_SECONDS: Final = 1.0
 _EXPIRES_SECONDS: Final = 60.0
 # A run whose heartbeat fails to come for so long is dead.
@@ -155,12 +156,19 @@ class Pull:
             raise
 
     async def next(self) -> Run:
-        """Everything that has come since the last call, at least one message. Raises `PullBrokenError`."""
+        """What has come since the last call, at least one message and no more than can be decoded at a time.
+
+        Raises `PullBrokenError`.
+        """
         while not await self.arrives(_HEARTBEAT_SECONDS):
             pass
-        taken, self._received = self._received, []
+        if len(self._received) > _AT_ONCE:
+            # Whoever never waits, because there is always more, must let others have their turns.
+            await asyncio.sleep(0)
         if not self._broken and self._generation == self._link.generation:
-            await self._ask_for_more()
+            await self._ask_for_more(_AT_ONCE)
+        # Nothing is awaited from here on: who gives up waiting loses nothing.
+        taken, self._received = self._received[:_AT_ONCE], self._received[_AT_ONCE:]
         return Run(taken, self._from_the_right)
 
     async def arrives(self, seconds: float) -> bool:
@@ -195,10 +203,11 @@ class Pull:
             if self._created:
                 await bounded(self._api.delete_consumer(self._stream, self._name), 1.0)
 
-    async def _ask_for_more(self) -> None:
+    async def _ask_for_more(self, taken: int = 0) -> None:
+        """Ask for messages if few enough are to come or to be taken, `taken` of which will be in a moment."""
         while (
             len(self._requests) < 2
-            and sum(self._requests.values()) + len(self._received) <= _MOST_WAITING - _BATCH
+            and sum(self._requests.values()) + max(len(self._received) - taken, 0) <= _MOST_WAITING - _BATCH
         ):
             self._request_number += 1
             number = str(self._request_number)

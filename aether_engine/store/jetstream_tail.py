@@ -53,6 +53,8 @@ class JetStreamTail(AsyncIterator[list[StoredEvent]]):
         self._reader: StreamReader | None = None
         self._pull: Pull | None = None
         self._rows: list[StoredEvent] = []
+        # Rows of the run that have not been looked through yet.
+        self._taken: list[StoredEvent] = []
         self._pause = _RETRY_SECONDS
         self._polls = False
 
@@ -110,13 +112,17 @@ class JetStreamTail(AsyncIterator[list[StoredEvent]]):
                 return []
         assert self._reader is not None
         if self._pull is None:
-            rows = await self._poll(self._reader)
-        else:
-            rows = self._reader.rows.of_run(await self._pull.next())
+            return await self._poll(self._reader)
+        if not self._taken:
             if self._reader.wastes(self._pull):
                 await self._leave()
-            if deletes(self._reader.info):
-                rows = await self._with_gaps(self._reader, rows)
+                return []
+            # Kept while the servers are asked about them: whoever gives up waiting here loses none.
+            self._taken = self._reader.rows.of_run(await self._pull.next())
+        rows = self._taken
+        if deletes(self._reader.info):
+            rows = await self._with_gaps(self._reader, rows)
+        self._taken = []
         return rows
 
     async def _with_gaps(self, reader: StreamReader, rows: list[StoredEvent]) -> list[StoredEvent]:
@@ -196,5 +202,6 @@ class JetStreamTail(AsyncIterator[list[StoredEvent]]):
 
     async def _leave(self) -> None:
         pull, self._pull = self._pull, None
+        self._taken = []
         if pull is not None:
             await pull.close()

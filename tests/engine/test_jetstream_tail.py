@@ -161,6 +161,37 @@ async def test_events_deleted_under_a_slow_tail_are_a_gap(server: NatsServer, en
     assert missing == 0 or told, "events are missing and nobody says so"
 
 
+async def test_giving_up_waiting_loses_nothing(server: NatsServer, engine: Engine, other: Engine) -> None:
+    """Also where the servers have to be asked whether what is missing between two events was deleted."""
+    config = {"name": "a_events", "subjects": ["a_events.events.>", "a_events.snapshots.>"], "allow_direct": True}
+    await api(server, "STREAM.CREATE.a_events", config)
+    store = await other.store("a")
+    tail = (await engine.store("a")).tail(after_sequence=0)
+    found: list[StoredEvent] = []
+    given_up = 0
+
+    async def write() -> None:
+        for version in range(1, 201):
+            await store.save_event(make_event(version))
+            await store.save_snapshot(ActorSnapshot("order-1", version, {}))
+
+    writing = asyncio.create_task(write())
+    async with asyncio.timeout(30):
+        while len(found) < 200:
+            waiting = asyncio.ensure_future(anext(tail))
+            # After any number of turns of the loop, wherever that is.
+            for _ in range(given_up % 23):
+                await asyncio.sleep(0)
+            waiting.cancel()
+            try:
+                found += await waiting
+            except asyncio.CancelledError:
+                given_up += 1
+    await writing
+    assert given_up > 100
+    assert [stored.sequence for stored in found] == list(range(1, 400, 2))
+
+
 async def test_snapshots_are_no_gap(engine: Engine) -> None:
     store = await engine.store("a")
     tail = engine.tail("a")
