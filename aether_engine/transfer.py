@@ -21,6 +21,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Final, Protocol, TypeVar
 
+from aether_engine.closing import closing
 from aether_engine.codec import decode_event
 from aether_engine.errors import (
     AetherError,
@@ -381,19 +382,21 @@ _Batches = AsyncGenerator[list[StoredEvent], None]
 
 
 async def _of_log(store: EventLog, first: int, last: int, show: _Show) -> _Batches:
-    async for batch in store.read(from_sequence=first, to_sequence=last):
-        yield batch
-        if batch:
-            show((batch[-1].sequence - first + 1) / max(last - first + 1, 1))
+    async with closing(store.read(from_sequence=first, to_sequence=last)) as reading:
+        async for batch in reading:
+            yield batch
+            if batch:
+                show((batch[-1].sequence - first + 1) / max(last - first + 1, 1))
 
 
 async def _of_actor(
     store: EventLog, actor_id: str, event_filter: EventFilter | None, first: int, last: int, show: _Show
 ) -> _Batches:
-    async for batch in store.read_actor(actor_id):
-        chosen = [stored for stored in batch if first <= stored.sequence <= last]
-        yield chosen if event_filter is None else await matching(chosen, event_filter)
-        show(None)
+    async with closing(store.read_actor(actor_id)) as reading:
+        async for batch in reading:
+            chosen = [stored for stored in batch if first <= stored.sequence <= last]
+            yield chosen if event_filter is None else await matching(chosen, event_filter)
+            show(None)
 
 
 async def _found(store: EventLog, event_filter: EventFilter, first: int, last: int, show: _Show) -> _Batches:

@@ -22,7 +22,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("event", "errors"),
+    ("event", "errors", "closing"),
     (
         *("codec", "batch_decoding", "json_pieces", "large_events", "projection"),
         *("patterns", "lossless", "moments", "urls"),

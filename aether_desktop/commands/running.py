@@ -11,14 +11,12 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Iterator
 from types import FrameType
-from typing import Any, TypeVar
 
 from aether_desktop.commands.outcome import Exit, FindingError, UsageError
 from aether_desktop.commands.output import Interrupted, Output, ReaderGone
 from aether_desktop.server_options import check_server_options, server_options
+from aether_engine.closing import closing as closing
 from aether_engine.engine import Engine, open_engine
-
-T = TypeVar("T")
 
 
 def run_command(args: argparse.Namespace, output: Output) -> int:
@@ -149,14 +147,3 @@ async def existing_namespace(engine: Engine, given: str | None) -> str:
     if len(names) != 1:
         raise UsageError(f"Say which namespace with --namespace; {shown(engine.url)} has: {listed}.")
     return names[0]
-
-
-@contextlib.asynccontextmanager
-async def closing(iterator: AsyncIterator[T]) -> AsyncIterator[AsyncIterator[T]]:
-    """Close `iterator` when we stop before its end, if it is one that can be closed."""
-    try:
-        yield iterator
-    finally:
-        close: Any = getattr(iterator, "aclose", None)
-        if close is not None:
-            await close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from typing import Final
 
+from aether_engine.closing import closing
 from aether_engine.event import ActorInfo
 from aether_engine.query.conditions import SequenceIs, TextIs
 from aether_engine.query.event_filter import EventFilter
@@ -56,8 +57,9 @@ async def _of_ids(
     if sequences is None:
         return None
     found: list[int] = []
-    async for batch in store.read_sequences(sequences):
-        found += [stored.sequence for stored in await matching(batch, event_filter)]
+    async with closing(store.read_sequences(sequences)) as reading:
+        async for batch in reading:
+            found += [stored.sequence for stored in await matching(batch, event_filter)]
     return found
 
 
@@ -74,8 +76,9 @@ async def _of_actors(
         return None
     found: list[int] = []
     for actor_id in actors:
-        async for batch in store.read_actor(actor_id):
-            found += [stored.sequence for stored in await matching(batch, event_filter)]
+        async with closing(store.read_actor(actor_id)) as reading:
+            async for batch in reading:
+                found += [stored.sequence for stored in await matching(batch, event_filter)]
     return found
 
 

@@ -7,10 +7,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from aether_engine.closing import closing
 from aether_engine.event import Event
 from aether_engine.query.lexing import Piece, terms_of
 from aether_engine.query.parsing import KEYS
-from aether_engine.store.protocols import EventLog
+from aether_engine.store.protocols import EventLog, TypeIndex
 
 #: Each key with what stands behind it, in the order in which they are offered.
 KEY_HINTS: Final = {
@@ -36,6 +37,9 @@ _VALUES: Final = {
 }
 _NEEDS_QUOTES: Final = frozenset(' \t\n",*')
 _SAMPLE: Final = 500
+_SAMPLE_BYTES: Final = 8 << 20
+#: The data of larger events are not taken apart.
+_LARGE: Final = 64 << 10
 _ACTOR_SAMPLE: Final = 1000
 _DEEPEST_PATH: Final = 4
 
@@ -80,19 +84,31 @@ def complete(text: str, cursor: int, known: KnownValues | None = None, *, limit:
 
 
 async def known_values(store: EventLog) -> KnownValues:
-    """What the newest events of a namespace and its first actors tell: a quick look, whatever the size."""
+    """What the newest events, the first actors and an index tell: a quick look, whatever the size of the log."""
     types: Counter[str] = Counter()
     paths: Counter[str] = Counter()
     metadata: Counter[str] = Counter()
     last = await store.last_sequence()
-    async for batch in store.read(from_sequence=max(last - _SAMPLE + 1, 1), to_sequence=last):
-        for stored in batch:
-            if stored.event is not None:
-                types[stored.event.event_type] += 1
-                paths.update(_paths(stored.event))
-                metadata.update(f"meta.{_quoted(name)}" for name in stored.event.metadata)
-    for actor in await store.actors(limit=_ACTOR_SAMPLE):
-        types.setdefault(actor.last_event_type, 0)
+    size = 0
+    reading = store.read(from_sequence=max(last - _SAMPLE + 1, 1), to_sequence=last, batch_size=_SAMPLE // 10)
+    async with closing(reading) as batches:
+        async for batch in batches:
+            for stored in batch:
+                event = stored.event
+                if event is None:
+                    continue
+                types[event.event_type] += 1
+                metadata.update(f"meta.{_quoted(name)}" for name in event.metadata)
+                if len(stored.raw) <= _LARGE:
+                    paths.update(_paths(event))
+            size += sum(len(stored.raw) for stored in batch)
+            if size > _SAMPLE_BYTES:
+                break
+    rare = {actor.last_event_type for actor in await store.actors(limit=_ACTOR_SAMPLE)}
+    if isinstance(store, TypeIndex):
+        rare.update(await store.event_types())
+    for name in sorted(rare):
+        types.setdefault(name, 0)
     types.pop("", None)
     return KnownValues(_names(types), _names(paths), _names(metadata))
 

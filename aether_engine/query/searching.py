@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import Final
 
+from aether_engine.closing import closing
 from aether_engine.event import StoredEvent
 from aether_engine.query.answers import answer, sequence_bounds
 from aether_engine.query.damage import DamageSieve, damage_of
@@ -132,11 +133,12 @@ class _Search:
                     self._searched = sifted.searched_to - self._first + 1
                     yield
         else:
-            async for batch in self._store.read(from_sequence=self._first, to_sequence=self._last):
-                if batch:
-                    self._found.extend([stored.sequence for stored in await matching(batch, self._filter)])
-                    self._note(batch)
-                    yield
+            async with closing(self._store.read(from_sequence=self._first, to_sequence=self._last)) as reading:
+                async for batch in reading:
+                    if batch:
+                        self._found.extend([stored.sequence for stored in await matching(batch, self._filter)])
+                        self._note(batch)
+                        yield
             self._damage.add(self._first + self._searched, self._last, ())
             self._unchecked = []
             self._checked = self._total
@@ -168,10 +170,11 @@ class _Search:
                 async for sifted in sifted_parts:
                     yield sifted.sequences, sifted.searched_to
             return
-        async for batch in self._store.read(from_sequence=first, to_sequence=last):
-            if batch:
-                yield array("q", _corrupted_among(batch)), batch[-1].sequence
-                first = batch[-1].sequence + 1
+        async with closing(self._store.read(from_sequence=first, to_sequence=last)) as reading:
+            async for batch in reading:
+                if batch:
+                    yield array("q", _corrupted_among(batch)), batch[-1].sequence
+                    first = batch[-1].sequence + 1
         if first <= last:
             yield array("q"), last
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from typing import Final
 
+from aether_engine.closing import closing
 from aether_engine.event import StoredEvent
 from aether_engine.query.answers import answer
 from aether_engine.query.event_filter import EventFilter
@@ -63,11 +64,12 @@ async def _read_matching(
     end = await store.last_sequence()
     end = end if last is None else min(end, last)
     total = max(end - first + 1, 0)
-    async for batch in store.read(from_sequence=first, to_sequence=end):
-        yield await matching(batch, event_filter)
-        if progress is not None and batch:
-            done = batch[-1].sequence - first + 1
-            progress(Hits(searched=done, total=total, checked=done))
+    async with closing(store.read(from_sequence=first, to_sequence=end)) as reading:
+        async for batch in reading:
+            yield await matching(batch, event_filter)
+            if progress is not None and batch:
+                done = batch[-1].sequence - first + 1
+                progress(Hits(searched=done, total=total, checked=done))
 
 
 async def _search_and_read(
@@ -85,10 +87,11 @@ async def _search_and_read(
         async for hits in searching:
             for start in range(0, len(hits.sequences), _BATCH):
                 sequences = hits.sequences[start : start + _BATCH]
-                async for batch in _read(store, reader, sequences):
-                    new = [stored for stored in batch if stored.sequence not in corrupted]
-                    corrupted.update(stored.sequence for stored in new if stored.event is None)
-                    yield new
+                async with closing(_read(store, reader, sequences)) as reading:
+                    async for batch in reading:
+                        new = [stored for stored in batch if stored.sequence not in corrupted]
+                        corrupted.update(stored.sequence for stored in new if stored.event is None)
+                        yield new
             if progress is not None:
                 progress(hits)
 
@@ -98,9 +101,10 @@ async def _read(
 ) -> AsyncGenerator[list[StoredEvent], None]:
     first, last = sequences[0], sequences[-1]
     if len(sequences) < (last - first + 1) * _DENSE:
-        async for batch in reader.read_sequences(sequences):
-            yield batch
-        return
+        chosen = reader.read_sequences(sequences)
+    else:
+        chosen = store.read(from_sequence=first, to_sequence=last)
     wanted = set(sequences)
-    async for batch in store.read(from_sequence=first, to_sequence=last):
-        yield [stored for stored in batch if stored.sequence in wanted]
+    async with closing(chosen) as reading:
+        async for batch in reading:
+            yield [stored for stored in batch if stored.sequence in wanted]

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, Protocol, TypeVar, runtime_checkable
 
+from aether_engine.closing import closing
 from aether_engine.codec import dumps
 from aether_engine.errors import AetherError, ReducerError
 from aether_engine.event import MAX_VERSION, ActorSnapshot, Event, StoredEvent
@@ -365,17 +365,6 @@ class _Check:
         findings, self._findings = tuple(self._findings), []
         total = max(self._total, self._events)
         return CheckStep(self._store.namespace, findings, self._snapshots, self._events, total)
-
-
-@asynccontextmanager
-async def closing(iterator: AsyncIterator[T]) -> AsyncIterator[AsyncIterator[T]]:
-    """Close `iterator` when its reader stops before its end, if it is one that can be closed."""
-    try:
-        yield iterator
-    finally:
-        close: Any = getattr(iterator, "aclose", None)
-        if close is not None:
-            await close()
 
 
 def first_difference(replayed: Any, snapshot: Any) -> Change | None:

@@ -162,6 +162,15 @@ class IdIndex(Protocol):
 
 
 @runtime_checkable
+class TypeIndex(Protocol):
+    """Stores that know their event types without reading the log."""
+
+    async def event_types(self) -> list[str]:
+        """The event types there are, perhaps with some of other namespaces of the same place."""
+        ...
+
+
+@runtime_checkable
 class StreamIndex(Protocol):
     """Stores that know an actor's versions without reading its events."""
 

@@ -133,6 +133,20 @@ class Directory:
         infos = self._reader.run(job, [])
         return self._recount() if infos is None else infos
 
+    def event_types(self) -> list[str]:
+        """The event types of all namespaces, as far as they can be read."""
+
+        def job(connection: sqlite3.Connection) -> list[str]:
+            try:
+                return [str(name) for (name,) in connection.execute("SELECT name FROM event_types NOT INDEXED")]
+            except sqlite3.Error as error:
+                if not is_corruption(error):
+                    raise
+                return []
+
+        types: list[str] = self._reader.run(job, [])
+        return types
+
     def latest_version(self, name: str, actor_id: str) -> int:
         """The highest version of an actor, 0 if it has no events."""
         namespace = self._reader.namespace_id(name)

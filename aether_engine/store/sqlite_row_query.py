@@ -20,6 +20,7 @@ _MOST_TYPES: Final = 500
 
 _RAW: Final = f"CASE WHEN length(raw) <= {LARGE} THEN raw END"
 _WITHIN: Final = "FROM events WHERE position BETWEEN ? AND ?"
+COUNT: Final = f"SELECT count(*) {_WITHIN}"
 FIRST_LARGE: Final = f"SELECT position {_WITHIN} AND length(raw) > {LARGE} ORDER BY position LIMIT 1"
 
 

@@ -16,7 +16,7 @@ from typing import Final
 from aether_engine.event import StoredEvent
 from aether_engine.store.protocols import Sieve, SieveDepth
 from aether_engine.store.sqlite_reader import Reader, is_damage
-from aether_engine.store.sqlite_row_query import FIRST_LARGE, RowQuery
+from aether_engine.store.sqlite_row_query import COUNT, FIRST_LARGE, RowQuery
 from aether_engine.store.sqlite_rows import LOG_COLUMNS, Row, decode_log, is_intact
 from aether_engine.store.sqlite_schema import SEQUENCE_MASK, first_position
 
@@ -108,6 +108,8 @@ class _Look:
             last = sequences[-1]
             if last - first < _WORTHWHILE * _ROWS:
                 self._query = RowQuery(self._sieve, self._namespace, None)
+        if not self._has_all(first, last):
+            return self._read(first, min(last, first + _ROWS - 1))
         found, looked_to = self._at_rows(rows, sequences, last)
         # Among rows with others between them, nothing but the checksum shows one in a wrong place.
         picked = set(found)
@@ -116,6 +118,12 @@ class _Look:
             return found, looked_to
         self.met_large = False
         return self._read(first, min(last, first + _ROWS - 1))
+
+    def _has_all(self, first: int, last: int) -> bool:
+        """Whether no row is missing: a scan of a damaged tree can end early, and nothing else would tell."""
+        base = first_position(self._namespace)
+        counted = self._fetch(COUNT, (base + first, base + last))
+        return counted is not None and counted[0][0] == last - first + 1
 
     def _at_rows(self, rows: list[Row], sequences: Sequence[int], last: int) -> tuple[list[int], int]:
         raws: list[bytes] = [row[-1] for row in rows]

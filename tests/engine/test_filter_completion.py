@@ -1,0 +1,87 @@
+"""How a filter could go on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from aether_engine.engine import open_engine
+from aether_engine.event import Event
+from aether_engine.query import KnownValues, complete, known_values, parse_filter
+
+KNOWN = KnownValues(
+    ("OrderPaid", "OrderPlaced", "Order, odd", "*"), ("data.amount", 'data."a.b"'), ("meta.UserID", 'meta."x y"')
+)
+
+
+def completed(text: str, limit: int = 20) -> list[str]:
+    """`text` with a bar for the cursor, as it is with each completion."""
+    cursor = text.index("|")
+    plain = text.replace("|", "")
+    return [
+        plain[: each.start] + each.text + plain[each.end :] for each in complete(plain, cursor, KNOWN, limit=limit)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "first"),
+    [
+        ("|", "type:"),
+        ("typ|", "type:"),
+        ("-typ|", "-type:"),
+        ("a b typ|", "a b type:"),
+        ("typ|:X", "type:X"),
+        ("type:A |", "type:A type:"),
+        ("data.am|", "data.amount:"),
+        ("amount|", "data.amount:"),
+        ("meta.|", "meta."),
+        ("user|", "meta.UserID:"),
+        ("type:|", "type:OrderPaid"),
+        ("type:pl|", "type:OrderPlaced"),
+        ("type:Note,OrderPl|", "type:Note,OrderPlaced"),
+        ("type:OrderP|,Note", "type:OrderPaid,Note"),
+        ("type:odd|", 'type:"Order, odd"'),
+        ('type:"Order, o|', 'type:"Order, odd"'),
+        ("corrupted:|", "corrupted:yes"),
+        ("since:|", "since:15m"),
+    ],
+)
+def test_completions(text: str, first: str) -> None:
+    found = completed(text)
+    assert found[0] == first
+    assert completed(text, limit=1) == [first]
+
+
+def test_nothing_fits() -> None:
+    assert completed("type:zzz|") == []
+    assert completed("version:|") == []
+    assert completed("zzz|") == []
+
+
+def test_what_is_completed_is_understood() -> None:
+    for text in completed("type:|"):
+        (term,) = parse_filter(text).terms
+        assert term.key == "type"
+    assert parse_filter(completed('data."a|')[0] + "1").is_valid
+    assert parse_filter(completed("x y|")[0].removeprefix("x ") + "1").is_valid
+
+
+@pytest.mark.parametrize("place", ["memory", "file"])
+async def test_what_a_store_is_known_to_have(tmp_path: Path, place: str) -> None:
+    async with open_engine("memory://" if place == "memory" else str(tmp_path / "log.aether")) as engine:
+        store = await engine.store("shop")
+        assert await known_values(store) == KnownValues()
+        await store.save_event(Event("e-0", "Rare", "order-1", 1, {"seldom": 1}))
+        await store.save_events(
+            [
+                Event(f"e-{n}", "Often", "order-1", n + 1, {"total": n, "at": {"x.y": 1}}, {"UserID": "u"})
+                for n in range(1, 701)
+            ]
+        )
+        known = await known_values(store)
+        assert known.event_types == (("Often", "Rare") if place == "file" else ("Often",))
+        assert set(known.data_paths) == {"data.total", 'data.at."x.y"'}
+        assert known.metadata_keys == ("meta.UserID",)
+        await store.save_event(Event("big", "Big", "order-2", 1, {"a" * n: n for n in range(1, 400)}))
+        assert "data.a" not in (await known_values(store)).data_paths
