@@ -24,6 +24,8 @@ from aether_engine.store.sqlite_sifting import SiftedRange, Sifter
 
 #: Logs of fewer events are done before a worker would have started.
 WORKERS_FROM: Final = 50_000
+#: Seconds in which the first hits are looked for before workers, while they start, take the processors.
+_HEAD_START: Final = 0.04
 #: A scan that takes this process longer goes to workers, whatever the number of its events.
 _OWN_TIME: Final = 0.15
 #: Sequences that a worker, or this process, gets to look at in one go, and for how many seconds at most.
@@ -39,7 +41,7 @@ class Scanner:
     """The scans of one file. Used on the event loop."""
 
     def __init__(self, path: Path, url: str, sifter: Callable[[str], Sifter], run: Run) -> None:
-        #: How many events a scan must have in front of it to begin with workers.
+        #: How many events a scan must have in front of it to start workers soon; with 0 it does so at once.
         self.workers_from = WORKERS_FROM
         self._sifter = sifter
         self._run = run
@@ -49,7 +51,7 @@ class Scanner:
     async def scan(self, namespace: str, sieve: Sieve, first: int, last: int) -> AsyncGenerator[Sifted, None]:
         """See `Scannable.scan`."""
         scan = _Scan(self._pool, self._run, namespace, self._sifter(namespace), sieve, first, last)
-        scan.wants_workers = last - first + 1 >= self.workers_from
+        scan.workers_from = self.workers_from
         self._scans.add(scan)
         self._pool.hold()
         try:
@@ -93,7 +95,8 @@ class _Scan:
         self._pickled = pickle.dumps(sieve)
         self.ranges = ScanRanges(first, last, self._notify)
         self._began = monotonic()
-        self.wants_workers = False
+        self.workers_from = WORKERS_FROM
+        self._met_large = False
         self._driven: set[ScanWorker] = set()
         self._own: asyncio.Future[SiftedRange] | None = None
 
@@ -104,7 +107,7 @@ class _Scan:
 
     def go_on(self) -> None:
         """Give work to whoever has none."""
-        if self.wants_workers or monotonic() - self._began > _OWN_TIME:
+        if self._wants_workers():
             self._pool.start(self._news.set)
         for worker in self._pool.ready:
             if worker not in self._driven:
@@ -113,6 +116,12 @@ class _Scan:
                 driving.add_done_callback(partial(self._driven_to_the_end, worker))
         if not self._pool.ready and self._own is None:
             self._look_ourselves()
+
+    def _wants_workers(self) -> bool:
+        took = monotonic() - self._began
+        if self.ranges.size >= self.workers_from and (took > _HEAD_START or not self.workers_from):
+            return True
+        return self._met_large or took > _OWN_TIME
 
     def _drive(self, worker: ScanWorker) -> None:
         """Have a worker look at ranges as long as there are any; in a thread of its own."""
@@ -156,7 +165,7 @@ class _Scan:
             self.ranges.fail(error)
         else:
             sifted = done.result()
-            self.wants_workers = self.wants_workers or sifted.met_large
+            self._met_large = self._met_large or sifted.met_large
             self.ranges.give(taken, sifted)
 
     def _notify(self) -> None:
