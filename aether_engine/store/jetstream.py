@@ -1,8 +1,9 @@
 """The store in NATS JetStream: a stream for each namespace, shared with whoever else reads and writes it.
 
 What each part does: `jetstream_link` connects, `jetstream_api` asks, `jetstream_layout` names, `jetstream_stream`
-judges settings, `jetstream_reader` and `jetstream_pull` read, `jetstream_heads` remembers versions,
-`jetstream_publish` and `jetstream_writer` save, `jetstream_tail` follows, `jetstream_actors` lists.
+judges settings, `jetstream_namespace` finds and creates the stream, `jetstream_reader` and `jetstream_pull` read,
+`jetstream_heads` remembers versions, `jetstream_publish` and `jetstream_writer` save, `jetstream_tail` follows,
+`jetstream_actors` lists.
 """
 
 from __future__ import annotations
@@ -30,15 +31,13 @@ from aether_engine.event import (
     StoredEvent,
     StoreWarning,
 )
-from aether_engine.store.jetstream_actors import ActorIndex
-from aether_engine.store.jetstream_api import Api, Message, StreamInfo
+from aether_engine.store.jetstream_api import Api, Message
 from aether_engine.store.jetstream_bulk import Load
-from aether_engine.store.jetstream_heads import Heads
 from aether_engine.store.jetstream_locks import SubjectLocks
+from aether_engine.store.jetstream_namespace import NamespaceStream, OpenedStream
 from aether_engine.store.jetstream_publish import Publisher
 from aether_engine.store.jetstream_reader import StreamReader
 from aether_engine.store.jetstream_refusals import Save
-from aether_engine.store.jetstream_stream import check_owner, create, drift
 from aether_engine.store.jetstream_tail import JetStreamTail
 from aether_engine.store.jetstream_writer import StreamGoneError, StreamWriter
 from aether_engine.store.protocols import MAX_BATCH, Publish, StoredSnapshot
@@ -48,16 +47,6 @@ _REBIRTHS: Final = 3
 _RETRY_SECONDS: Final = 0.2
 
 _T = TypeVar("_T")
-
-
-class _Opened:
-    """A stream that exists, and what works on it. Replaced as a whole when the stream is another one."""
-
-    def __init__(self, api: Api, reader: StreamReader, index: ActorIndex, heads: Heads) -> None:
-        self.reader = reader
-        self.index = index
-        self.heads = heads
-        self.writer: StreamWriter | None = None
 
 
 class JetStreamEventStore:
@@ -78,15 +67,11 @@ class JetStreamEventStore:
         self._link = api.link
         self._options = api.link.options
         self._layout = self._options.layout
-        self._stream = self._layout.stream(namespace)
+        self._current = NamespaceStream(namespace, api, warn)
+        self._stream = self._current.name
         self._publisher = publisher
         self._publish = publish
-        self._warn = warn
         self._on_change = on_change
-        self._opened: _Opened | None = None
-        # Somebody changed the stream since it was looked at.
-        self._stale = False
-        self._opening = asyncio.Lock()
         self._locks = SubjectLocks()
         # Beginnings of tails that are being looked up: a save waits for them, so that it counts as "after".
         self._beginnings: set[asyncio.Task[int]] = set()
@@ -132,7 +117,7 @@ class JetStreamEventStore:
         load = Load()
         async for batch in batches:
             saves = [self._save_of(event) for event in batch]
-            opened = await self._open()
+            opened = await self._current.open()
             await load.add(saves, None if opened is None else self._writer_of(opened))
         if not load.saves:
             return 0
@@ -153,7 +138,7 @@ class JetStreamEventStore:
     # --- Reading ------------------------------------------------------------------------------------------
 
     async def get_latest_version(self, actor_id: str) -> int:
-        opened = await self._open()
+        opened = await self._current.open()
         if opened is None:
             return 0
         head = await opened.heads.current(self._layout.event_subject(self._stream, actor_id))
@@ -178,7 +163,7 @@ class JetStreamEventStore:
         return snapshots[-1] if snapshots else None
 
     async def snapshots(self, actor_id: str) -> list[ActorSnapshot]:
-        opened = await self._open()
+        opened = await self._current.open()
         if opened is None:
             return []
         subject = self._layout.snapshot_subject(self._stream, actor_id)
@@ -194,7 +179,7 @@ class JetStreamEventStore:
     async def read_snapshots(
         self, *, actor_id: str | None = None, batch_size: int = 1000
     ) -> AsyncIterator[list[StoredSnapshot]]:
-        opened = await self._open()
+        opened = await self._current.open()
         if opened is None:
             return
         if actor_id is None:
@@ -233,13 +218,13 @@ class JetStreamEventStore:
         return StoredSnapshot(snapshot.actor_id, snapshot.version, message.data, snapshot, None)
 
     async def last_sequence(self) -> int:
-        opened = await self._open()
+        opened = await self._current.open()
         return 0 if opened is None else await opened.reader.last_sequence()
 
     async def read(
         self, *, from_sequence: int = 1, to_sequence: int | None = None, batch_size: int = 1000
     ) -> AsyncIterator[list[StoredEvent]]:
-        opened = await self._open()
+        opened = await self._current.open()
         if opened is None:
             return
         last = await opened.reader.last_sequence()
@@ -253,7 +238,7 @@ class JetStreamEventStore:
     async def read_actor(
         self, actor_id: str, *, from_version: int = 0, batch_size: int = 1000
     ) -> AsyncIterator[list[StoredEvent]]:
-        opened = await self._open()
+        opened = await self._current.open()
         if opened is None:
             return
         async for batch in _in_batches(opened.reader.actor(actor_id, from_version), batch_size):
@@ -263,14 +248,14 @@ class JetStreamEventStore:
         self, sequences: Sequence[int], *, batch_size: int = 1000
     ) -> AsyncIterator[list[StoredEvent]]:
         """See `SequenceReader.read_sequences`."""
-        opened = await self._open()
+        opened = await self._current.open()
         if opened is not None:
             async for batch in _in_batches(opened.reader.at(sequences), batch_size):
                 yield batch
 
     async def missing_sequences(self) -> AsyncGenerator[tuple[int, int], None]:
         """See `KnowsMissing.missing_sequences`; those of snapshots are among them."""
-        opened = await self._open()
+        opened = await self._current.open()
         if opened is not None:
             for stretch in await self._api.missing(self._stream):
                 yield stretch
@@ -287,14 +272,14 @@ class JetStreamEventStore:
         offset: int = 0,
     ) -> list[ActorInfo]:
         """See `ActorDirectory.actors`."""
-        opened = await self._open()
+        opened = await self._current.open()
         if opened is None:
             return []
         return await opened.index.page(prefix, after, limit, pattern, order, descending, offset)
 
     async def actor_count(self, *, prefix: str = "", pattern: str = "") -> int:
         """See `ActorDirectory.actor_count`."""
-        opened = await self._open()
+        opened = await self._current.open()
         return 0 if opened is None else await opened.index.count(prefix, pattern)
 
     def tail(self, *, after_sequence: int | None = None) -> AsyncIterator[list[StoredEvent]]:
@@ -313,11 +298,11 @@ class JetStreamEventStore:
 
     async def look(self) -> None:
         """Find the stream if it exists: warns of its settings, raises if it is not this namespace's."""
-        await self._open()
+        await self._current.open()
 
     def look_again(self) -> None:
         """The stream was created, changed or deleted: what is known of it has to be looked at anew."""
-        self._stale = True
+        self._current.look_again()
         self.wake_tails()
 
     async def close(self) -> None:
@@ -330,8 +315,8 @@ class JetStreamEventStore:
         await asyncio.gather(*self._beginnings, return_exceptions=True)
         for tail in list(self._tails):
             await tail.aclose()
-        if self._opened is not None:
-            self._opened.index.close()
+        if self._current.opened is not None:
+            self._current.opened.index.close()
 
     def wake_tails(self) -> None:
         """Something is there that tails may be waiting for: the stream, or the end."""
@@ -353,9 +338,8 @@ class JetStreamEventStore:
             raise StoreUnavailableError(self._api.url, "the engine was closed")
 
     def _is_atomic(self) -> bool:
-        # Asked before a batch is sent: an old server would store its events one by one without a word.
-        opened = self._opened
-        return opened is None or bool(opened.reader.info.config.get("allow_atomic"))
+        opened = self._current.opened
+        return opened is None or opened.is_atomic
 
     async def _writing(self, work: Callable[[StreamWriter], Coroutine[object, object, _T]]) -> _T:
         """`work` with a writer of the stream, which is created if it is not there."""
@@ -365,12 +349,16 @@ class JetStreamEventStore:
             if self._beginnings:
                 await asyncio.wait(self._beginnings, timeout=self._options.request_timeout)
             for _ in range(_REBIRTHS):
-                opened = await self._open() or await self._create()
+                opened = await self._current.open()
+                if opened is None:
+                    opened, is_new = await self._current.create()
+                    if is_new:
+                        self._on_change(True)
+                        self.wake_tails()
                 try:
                     result = await work(self._writer_of(opened))
                 except StreamGoneError:
-                    if self._opened is opened:
-                        self._opened = None
+                    self._current.gone(opened)
                     continue
                 self._on_change(False)
                 return result
@@ -382,7 +370,7 @@ class JetStreamEventStore:
             if not self._saving:
                 self._idle.set()
 
-    def _writer_of(self, opened: _Opened) -> StreamWriter:
+    def _writer_of(self, opened: OpenedStream) -> StreamWriter:
         if opened.writer is None:
             assert self._publisher is not None
             opened.writer = StreamWriter(
@@ -394,49 +382,10 @@ class JetStreamEventStore:
         if self._publish is not None:
             self._publish(self._namespace, stored)
 
-    async def _open(self) -> _Opened | None:
-        """The stream as it was found, None while there is none."""
-        if self._link.closed:
-            raise StoreUnavailableError(self._api.url, "the engine was closed")
-        if self._opened is None or self._stale:
-            async with self._opening:
-                if self._opened is None or self._stale:
-                    self._stale = False
-                    self._take(await self._api.stream_info(self._stream))
-        return self._opened
-
-    async def _create(self) -> _Opened:
-        async with self._opening:
-            if self._opened is None:
-                self._warn(await create(self._api, self._layout, self._namespace, self._options.replicas))
-                info = await self._api.stream_info(self._stream)
-                if info is None:
-                    raise StoreUnavailableError(self._api.url, f"stream {self._stream} was deleted at once")
-                self._take(info)
-                self._on_change(True)
-                self.wake_tails()
-            assert self._opened is not None
-            return self._opened
-
-    def _take(self, info: StreamInfo | None) -> None:
-        if info is None:
-            self._opened = None
-            return
-        check_owner(self._layout, self._namespace, info, self._api.url)
-        self._warn(drift(self._namespace, info))
-        if self._opened is not None and self._opened.reader.info.created == info.created:
-            self._opened.reader.info = info
-            if info.last_sequence < self._opened.heads.highest:
-                # A server came back without its last events: what is known may be of them.
-                self._opened.heads.clear()
-            return
-        reader = StreamReader(self._api, self._layout, info)
-        self._opened = _Opened(self._api, reader, ActorIndex(self._api, self._layout, reader), Heads(reader))
-
     async def _fresh_reader(self) -> StreamReader | None:
         """The reader of the stream as it is now, for a tail that begins a run."""
-        self._take(await self._api.stream_info(self._stream))
-        return None if self._opened is None else self._opened.reader
+        opened = await self._current.open_anew()
+        return None if opened is None else opened.reader
 
     async def _beginning(self) -> int:
         """Where "now" is; while the servers are away nothing is stored, so it is when they are back."""

@@ -65,6 +65,8 @@ class _Progress:
         self._pause = _PAUSE_SECONDS
         #: Why an attempt's outcome is not known; empty if none is in doubt.
         self.doubt = ""
+        #: What last kept the servers from being asked.
+        self.trouble: StoreUnavailableError | None = None
         #: The expected sequence that the attempt in doubt carried.
         self.expected = 0
 
@@ -368,6 +370,7 @@ class StreamWriter:
             raise error
         if isinstance(error, NobodyThereError):
             await self._check_stream()
+        progress.trouble = error
         await progress.pause()
 
     def _check_time(self, event: Event, progress: _Progress) -> None:
@@ -375,7 +378,7 @@ class StreamWriter:
             return
         if progress.doubt:
             raise OutcomeUnknownError(event, progress.doubt)
-        raise StoreUnavailableError(
+        raise progress.trouble or StoreUnavailableError(
             self._api.url, "the servers did not settle the save in time; nothing was stored, try again"
         )
 
