@@ -28,7 +28,9 @@ class DamageMap:
     def add(self, first: int, last: int, corrupted: Iterable[int]) -> None:
         """The range was checked, and these are its corrupted events (rising)."""
         new = [sequence for sequence in corrupted if not self.is_checked(sequence)]
-        if new:
+        if new and (not self._corrupted or new[0] > self._corrupted[-1]):
+            self._corrupted.extend(new)
+        elif new:
             self._corrupted = array("q", sorted([*self._corrupted, *new]))
         begin = bisect_left(self._lasts, first - 1)
         end = bisect_right(self._firsts, last + 1)

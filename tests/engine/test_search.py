@@ -11,6 +11,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from array import array
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
@@ -23,6 +24,7 @@ from aether_engine.engine import open_engine
 from aether_engine.errors import InvalidFilterError, StoreUnavailableError
 from aether_engine.event import Event, StoredEvent, Tailed
 from aether_engine.query import FoundSequences, Hits, parse_filter, search, select_events
+from aether_engine.query.damage import DamageMap
 from aether_engine.store.protocols import SieveDepth, Store
 from aether_engine.store.sqlite import SQLiteBackend
 from aether_engine.transfer import export_ndjson
@@ -483,3 +485,31 @@ def is_running(process_id: int) -> bool:
     except OSError:
         return False
     return status.rpartition(")")[2].split()[0] not in "ZX"
+
+
+def test_what_was_checked_is_kept_in_ranges() -> None:
+    damage_map = DamageMap()
+    assert damage_map.unchecked(1, 10) == [(1, 10)]
+    damage_map.add(4, 6, [5])
+    damage_map.add(9, 9, [9])
+    assert damage_map.unchecked(1, 10) == [(1, 3), (7, 8), (10, 10)]
+    assert damage_map.unchecked(5, 9) == [(7, 8)]
+    damage_map.add(1, 3, [2, 3])
+    damage_map.add(5, 9, [5, 8, 9])  # partly known: nothing is there twice
+    assert damage_map.unchecked(1, 12) == [(10, 12)]
+    assert list(damage_map.corrupted(1, 12)) == [2, 3, 5, 8, 9]
+    assert list(damage_map.corrupted(3, 8)) == [3, 5, 8]
+    assert [damage_map.is_checked(place) for place in (0, 1, 9, 10)] == [False, True, True, False]
+    damage_map.add(20, 30, [])
+    damage_map.add(1, 40, [])
+    assert damage_map.unchecked(1, 41) == [(41, 41)]
+
+
+def test_hits_are_put_in_their_places() -> None:
+    found = FoundSequences()
+    assert found.add(Hits(array("q", [2, 5, 9]))) == 0
+    assert found.add(Hits(array("q", [10]))) == 3
+    assert found.add(Hits(array("q"))) == 4
+    assert found.add(Hits(array("q", [5, 7, 12]), late=True)) == 1
+    assert list(found) == [2, 5, 7, 9, 10, 12]
+    assert [found.position_of(sequence) for sequence in (1, 2, 6, 12, 13)] == [0, 0, 2, 5, 6]
