@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 class FilterableTable(PagedTable):
     """Rows have numbers, from 1, of which a filter leaves some: sequences of a log, or rows of a stream."""
 
+    rearranged = Signal(object)
+    """Positions (rising) where something joined between others; what stood there and behind has moved on."""
     more_to_search = Signal()
     """While filtered: there are rows behind the last one that a search was told of."""
 
@@ -68,14 +70,20 @@ class FilterableTable(PagedTable):
         """Show what a search found besides."""
         found = self._found
         assert found is not None
+        late = [number for number in hits.sequences if hits.late and not self._is_found(number)]
         first = found.add(hits)
-        if len(found) == self.total:
-            return
-        if first < self.total:
+        if len(found) > self.total > first:
             # Something belongs between rows that are shown: from there on each is another.
-            self._start_over(len(found))
+            self._rearrange(first, len(found))
+            self.rearranged.emit([found.position_of(number) for number in late])
         else:
             self._grow(len(found))
+
+    def _is_found(self, number: int) -> bool:
+        found = self._found
+        assert found is not None
+        place = found.position_of(number)
+        return place < len(found) and found[place] == number
 
     def end_filter(self) -> None:
         """Show everything again."""
@@ -96,8 +104,7 @@ class FilterableTable(PagedTable):
             return -1
         if self._found is None:
             return number - 1
-        position = self._found.position_of(number)
-        return position if position < len(self._found) and self._found[position] == number else -1
+        return self._found.position_of(number) if self._is_found(number) else -1
 
     def nearest_position(self, sequence: int) -> int:
         """The position of the event at `sequence` or, if it is left out, of the nearest row; -1 without rows."""

@@ -169,6 +169,20 @@ class PagedTable(EventTable):
             self._total = total
         self.total_changed.emit()
 
+    def _rearrange(self, first: int, total: int) -> None:
+        """There are more positions, and from `first` on each stands for something else."""
+        self._generation += 1
+        for number in [number for number in self._pages if (number + 1) * PAGE_ROWS > first]:
+            self._size -= self._pages.pop(number).size
+        self._latest = (-1, None)
+        self._wanted.clear()
+        self._forget_cells()
+        self._grow(total)
+        rows = self.rowCount()
+        if first - self._first < rows:
+            begin = max(first - self._first, 0)
+            self.dataChanged.emit(self.index(begin, 0), self.index(rows - 1, len(self.columns) - 1))
+
     def _start_over(self, total: int) -> None:
         """Every position stands for something else from now on."""
         self.beginResetModel()

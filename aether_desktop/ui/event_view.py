@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from PySide6.QtCore import QModelIndex, QPoint, Qt, Signal
+from PySide6.QtCore import QItemSelectionModel, QModelIndex, QPoint, Qt, Signal
 from PySide6.QtGui import QFocusEvent, QKeyEvent
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QStackedLayout, QTableView, QVBoxLayout, QWidget
 
@@ -114,6 +114,8 @@ class EventView(QWidget):
         row.setSpacing(0)
         row.addWidget(self.table, 1)
         self.position_bar: PositionBar | None = None
+        if isinstance(model, FilterableTable):
+            model.rearranged.connect(self._keep_place)
         if isinstance(model, PagedTable):
             self.position_bar = PositionBar(self.table, model, page)
             row.addWidget(self.position_bar)
@@ -278,6 +280,21 @@ class EventView(QWidget):
         elif self.model.entry(current.row()) is None:
             self._awaited = self._position
 
+    def _keep_place(self, joined: list[int]) -> None:
+        """Keep in sight and selected what was, although events joined before it."""
+        model, bar = self.model, self.table.verticalScrollBar()
+        top = model.first_position + bar.value()
+        if self._position >= 0:
+            self._position = moved_on(self._position, joined)
+            self._is_reselecting = True
+            row = model.bring(self._position)
+            selection = self.table.selectionModel()
+            index = model.index(row, max(self.table.currentIndex().column(), 1))
+            flags = QItemSelectionModel.SelectionFlag
+            selection.setCurrentIndex(index, flags.ClearAndSelect | flags.Rows)
+            self._is_reselecting = False
+        bar.setValue(model.bring(moved_on(top, joined)))
+
     def _rebased(self) -> None:
         """Select again what was selected while it was not among the rows."""
         row = self._position - self.model.first_position
@@ -306,3 +323,12 @@ class EventView(QWidget):
         stored = self.model.stored_at(row)
         if stored is not None:
             self.event_opened.emit(stored)
+
+
+def moved_on(position: int, joined: Sequence[int]) -> int:
+    """Where what stood at `position` is, after others joined at these places, which rise."""
+    for place in joined:
+        if place > position:
+            break
+        position += 1
+    return position

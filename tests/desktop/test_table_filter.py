@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from array import array
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
@@ -18,6 +19,7 @@ from aether_desktop.models.filterable_table import FilterableTable
 from aether_desktop.models.log_table import LogTable
 from aether_desktop.models.stream_table import StreamTable
 from aether_desktop.models.table_filter import TableFilter
+from aether_desktop.ui.event_view import EventView
 from aether_engine.engine import open_engine, sqlite_url
 from aether_engine.errors import StoreUnavailableError
 from aether_engine.query import EventFilter, Hits
@@ -324,19 +326,37 @@ async def test_a_log_that_only_reads_ranges_shows_the_same(qtbot: QtBot) -> None
 
 
 async def test_hits_that_come_late_stand_in_their_places(qtbot: QtBot) -> None:
-    """A search that begins with an index finds some corrupted events afterwards."""
-    from array import array
-
+    """Corrupted events are found behind the others; what is selected and in sight stays so."""
     async with memory_store() as (_engine, store):
-        await fill(store, actors=50, events_each=1)
+        await fill(store, actors=2000, events_each=1)
         table = LogTable(store)
         tester = QAbstractItemModelTester(table, QAbstractItemModelTester.FailureReportingMode.Fatal)
+        view = EventView(table, title="Log", order="")
+        qtbot.addWidget(view)
+        view.resize(900, 500)
+        view.show()
+        told: list[int] = []
+        view.event_selected.connect(lambda stored: told.append(stored.sequence))
         await table.refresh()
         table.start_filter()
-        table.add_hits(Hits(array("q", [10, 30]), 50, 50))
-        assert await sequences(table) == [10, 30]
-        table.add_hits(Hits(array("q", [20]), 50, 50, late=True))
-        assert await sequences(table) == [10, 20, 30]
-        assert table.row_of_sequence(20) == 1
+        table.add_hits(Hits(array("q", range(10, 2000, 10)), 2000, 2000))
+        assert (await sequences(table))[:3] == [10, 20, 30]
+        view.select_row(table.row_of_sequence(600))
+        await until(lambda: told[-1:] == [600], what="it is selected")
+        told.clear()
+        view.table.verticalScrollBar().setValue(100)
+        top = table.sequence_at(view.table.rowAt(0))
+        assert top is not None
+        table.add_hits(Hits(array("q", [5, 600, 611, 1500, 1501]), 2000, 2000, late=True))
+        assert (await sequences(table))[:3] == [5, 10, 20]
+        assert table.row_of_sequence(611) == 62
+        assert view.selected is not None
+        assert view.selected.sequence == 600
+        assert view.position == 60
+        await until(lambda: table.sequence_at(view.table.rowAt(0)) == top, what="the same is at the top")
+        table.add_hits(Hits(array("q", [5, 611]), 2000, 2000, late=True))
+        assert table.rowCount() == 202
+        assert told == []
         await table.close()
         tester.deleteLater()
+        table.setParent(view)
