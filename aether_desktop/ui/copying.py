@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from PySide6.QtCore import QByteArray, QObject
+from PySide6.QtCore import QObject
 from PySide6.QtGui import QGuiApplication
 
 from aether_desktop.jobs import Job
@@ -15,6 +15,7 @@ from aether_desktop.models.event_lines import ChosenEvent, EventLines, gather_li
 from aether_desktop.models.tree_roles import written
 from aether_desktop.numbers import number_text
 from aether_desktop.ui.chosen_rows import ChosenRows
+from aether_desktop.ui.clipboard import put_text
 from aether_desktop.ui.documents import Documents
 from aether_desktop.ui.mime import mime_data
 from aether_desktop.workspace import Workspace
@@ -23,7 +24,6 @@ from aether_engine.event import StoredEvent
 #: Under this type the clipboard has an event's bytes, which need not be text.
 JSON_TYPE: Final = "application/json"
 LINES_TYPE: Final = "application/x-ndjson"
-_TEXT_TYPE: Final = "text/plain;charset=utf-8"
 #: Most rows and most bytes that are copied; more is a matter for an export.
 ROWS_LIMIT: Final = 100_000
 BYTES_LIMIT: Final = 128 << 20
@@ -80,7 +80,7 @@ class Copying(QObject):
         if not links:
             self._workspace.told.emit("No link was copied: the selected row is no event in a log.")
             return
-        QGuiApplication.clipboard().setText("\n".join(links))
+        put_text("\n".join(links))
         if in_memory:
             self._workspace.told.emit(
                 "The link was copied. It leads to a store in memory, so only this window can follow it."
@@ -102,7 +102,7 @@ class Copying(QObject):
                 f"text shows such bytes as ⟨0x…⟩; exactly as stored they are on the clipboard as {JSON_TYPE}."
             )
             return
-        _put(JSON_TYPE, stored.raw)
+        put_text(stored.raw, kind=JSON_TYPE)
 
     async def _copy_many(self, chosen: list[ChosenEvent]) -> None:
         gathered: list[EventLines] = []
@@ -115,22 +115,12 @@ class Copying(QObject):
             return
         lines = gathered[0]
         if lines.lines:
-            _put(LINES_TYPE, bytes(lines))
+            put_text(bytes(lines), kind=LINES_TYPE)
         if lines.left_out:
             self._workspace.told.emit(_left_out(lines))
 
     def _refuse(self, why: str) -> None:
         self._workspace.told.emit(f"Nothing was copied: {why}. Export them to a file instead (menu File).")
-
-
-def _put(kind: str, raw: bytes) -> None:
-    """Put bytes that are text on the clipboard, under their own type too."""
-    data = mime_data()
-    # One array for both, and no conversion of megabytes to Qt's own text.
-    shared = QByteArray(raw)
-    data.setData(kind, shared)
-    data.setData(_TEXT_TYPE, shared)
-    QGuiApplication.clipboard().setMimeData(data)
 
 
 def _left_out(lines: EventLines) -> str:

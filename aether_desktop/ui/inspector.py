@@ -5,26 +5,24 @@ from __future__ import annotations
 from typing import Final
 
 from PySide6.QtCore import QPoint, Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QMenu, QStackedWidget, QTabWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QMenu, QStackedWidget, QTabWidget, QVBoxLayout, QWidget
 
 from aether_desktop.models.damage import Damage, damage_of, not_utf8_at
-from aether_desktop.models.event_diff import EventDiff
 from aether_desktop.models.event_facts import EventFacts
 from aether_desktop.models.json_tree import JsonTreeModel
 from aether_desktop.models.related_events import Relatives
-from aether_desktop.models.tree_roles import TreeRole, written
 from aether_desktop.ui.banner import Banner, BannerKind
+from aether_desktop.ui.bytes_menu import bytes_menu
+from aether_desktop.ui.diff_page import DiffPage
 from aether_desktop.ui.empty_state import EmptyState
 from aether_desktop.ui.event_links import EventLinks
 from aether_desktop.ui.hex_view import HexView
-from aether_desktop.ui.icons import icon
 from aether_desktop.ui.json_view import JsonView
-from aether_desktop.ui.links import LinkButton
+from aether_desktop.ui.linked_selection import LinkedSelection
 from aether_desktop.ui.raw_view import RawView
 from aether_desktop.ui.relative_links import can_search, link_groups, search_note
-from aether_desktop.ui.theme import grown
 from aether_desktop.ui.theme_qss import set_tab_role
-from aether_desktop.ui.tinted import Surface, ToneLabel
+from aether_desktop.ui.view_footer import ViewFooter, with_footer
 from aether_engine.event import StoredEvent
 
 Span = tuple[int, int]
@@ -35,29 +33,11 @@ _EAGER: Final = 1 << 16
 _FRAMED: Final = 64
 
 
-class _Footer(Surface):
-    """A line under a view: what it shows, and one thing to do."""
-
-    def __init__(self, action: str, parent: QWidget) -> None:
-        super().__init__("window", top="line", parent=parent)
-        self.label = ToneLabel(elide=Qt.TextElideMode.ElideRight, parent=self)
-        self.more = LinkButton("", self)
-        self.more.hide()
-        self.action = LinkButton(action, self)
-        self.action.setVisible(bool(action))
-        row = QHBoxLayout(self)
-        row.setContentsMargins(12, 0, 8, 0)
-        row.addWidget(self.label, 1)
-        row.addWidget(self.more)
-        row.addWidget(self.action)
-        self.setFixedHeight(grown(30))
-
-
 class Inspector(QWidget):
     """Shows the stored event of `show_event`. What is chosen in one view is marked in the others."""
 
     copy_requested = Signal(object)
-    """A text to copy (str), never a shortened one."""
+    """A text to copy (str, or bytes of UTF-8), never a shortened one."""
     relative_chosen = Signal(object)
     """A relative of the event to go to (`RelatedEvent`)."""
     filter_requested = Signal(str)
@@ -74,13 +54,11 @@ class Inspector(QWidget):
         self._stored: StoredEvent | None = None
         self._previous: StoredEvent | None = None
         self._namespace = ""
-        self._stale: set[QWidget] = set()
         self._detail = ""
         self._damage: Damage | None = None
         self._is_damaged = False
         self._model = JsonTreeModel(self)
         self._facts = EventFacts(self)
-        self._difference = EventDiff(self)
         self._build()
         self._connect()
         self.show_event(None, namespace="")
@@ -130,7 +108,7 @@ class Inspector(QWidget):
 
     def select_bytes(self, span: Span | None) -> None:
         """Mark bytes of the event in every view."""
-        self._choose(span, None)
+        self._selection.choose(span, None)
 
     # Building
 
@@ -153,25 +131,20 @@ class Inspector(QWidget):
         self.facts.setModel(self._facts)
         self.facts.setRootIsDecorated(False)
         self.facts.header().resizeSection(0, 128)
-        self.diff = JsonView("eventDiff", "What differs from the actor's event before", self, colours_sides=True)
-        self.diff.setModel(self._difference.model)
-        self.diff.header().setStretchLastSection(False)
-        for column, width in ((0, 104), (1, 200), (2, 60)):
-            self.diff.header().resizeSection(column, width)
-        self.diff.header().setSectionResizeMode(1, self.diff.header().ResizeMode.Stretch)
-        self._raw_footer = _Footer("", self)
+        self.diff_page = DiffPage(self)
+        self.diff = self.diff_page.view
+        self._raw_footer = ViewFooter(self)
         self._raw_footer.action.show()
-        self._hex_footer = _Footer("", self)
-        self._diff_footer = _Footer("", self)
+        self._hex_footer = ViewFooter(self)
         self.tabs.addTab(self.tree, "Event")
-        self.tabs.addTab(_column(self.raw, self._raw_footer), "Raw")
-        self._hex_page = _column(self.hex, self._hex_footer)
+        self.tabs.addTab(with_footer(self.raw, self._raw_footer), "Raw")
+        self._hex_page = with_footer(self.hex, self._hex_footer)
         self.tabs.addTab(self._hex_page, "Hex")
         # Where one was among sound and among damaged events.
         self._tabs_left: dict[bool, QWidget | None] = {False: None, True: self._hex_page}
         self.tabs.addTab(self.facts, "Metadata")
-        self._diff_page = _column(self.diff, self._diff_footer)
-        self.tabs.addTab(self._diff_page, "Diff")
+        self.tabs.addTab(self.diff_page, "Diff")
+        self._selection = LinkedSelection(self._model, self.tree, self.raw, self.hex)
         self.links = EventLinks(self._content)
         layout = QVBoxLayout(self._content)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -187,13 +160,11 @@ class Inspector(QWidget):
         whole.addWidget(self._pages)
 
     def _connect(self) -> None:
-        self.tree.span_selected.connect(lambda span: self._choose(span, self.tree))
-        self.raw.span_selected.connect(lambda span: self._choose(span, self.raw))
-        self.hex.span_selected.connect(lambda span: self._choose(span, self.hex))
-        for view in (self.tree, self.facts, self.diff, self.hex):
+        self._selection.marked.connect(self._show_hex_footer)
+        for view in (self.tree, self.facts, self.diff_page, self.hex):
             view.copy_requested.connect(self.copy_requested)
-        self.raw.customContextMenuRequested.connect(lambda point: self._bytes_menu(self.raw, point))
-        self.hex.customContextMenuRequested.connect(lambda point: self._bytes_menu(self.hex, point))
+        self.raw.customContextMenuRequested.connect(lambda point: self._open_bytes_menu(self.raw, point))
+        self.hex.customContextMenuRequested.connect(lambda point: self._open_bytes_menu(self.hex, point))
         for tree in (self.tree, self.facts):
             tree.filter_requested.connect(self.filter_requested)
         self.links.link_activated.connect(self._follow_link)
@@ -202,8 +173,6 @@ class Inspector(QWidget):
         self.raw.shown_changed.connect(self._show_raw_footer)
         self._raw_footer.more.clicked.connect(self.raw.load_all)
         self._raw_footer.action.clicked.connect(self._toggle_wrap)
-        self._diff_footer.action.clicked.connect(self._toggle_unchanged)
-        self._difference.changed.connect(self._show_diff_footer)
         self._show_wrap()
 
     # Filling
@@ -216,7 +185,7 @@ class Inspector(QWidget):
         lost = "There are no bytes: they are lost." if self._damage is not None and not raw else ""
         self._model.set_document(raw, problem=lost)
         self._facts.show_event(stored, self._namespace)
-        self._stale = {self.raw, self.hex}
+        self._selection.filled.clear()
         if len(raw) <= _EAGER:
             self._fill_bytes(self.raw)
             self._fill_bytes(self.hex)
@@ -224,12 +193,11 @@ class Inspector(QWidget):
             self._choose_tab()
         self._fill()
         # What was selected in the event before is selected in this one too.
-        span = self.tree.currentIndex().data(TreeRole.SPAN) if self.tree.currentIndex().isValid() else None
-        self._mark(span, self.tree)
+        self._selection.mark_current()
         self._scroll_to_fault()
 
     def _scroll_to_fault(self) -> None:
-        if self._damage is not None and self._damage.span is not None and self.hex not in self._stale:
+        if self._damage is not None and self._damage.span is not None and self.hex in self._selection.filled:
             self.hex.scroll_to(self._damage.span[0])
 
     def _show_damage(self) -> None:
@@ -251,7 +219,7 @@ class Inspector(QWidget):
         if self._damage is not None and self._damage.span is not None:
             self.tabs.setCurrentWidget(self._hex_page)
             self.select_bytes(self._damage.span)
-            self._mark(self._damage.span, None)
+            self._selection.mark(self._damage.span)
             self.hex.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _choose_tab(self) -> None:
@@ -266,56 +234,38 @@ class Inspector(QWidget):
 
     def _fill(self) -> None:
         """Give what it shows to the view that is looked at, if it has not got it yet."""
-        if self.tabs.currentWidget() is self._diff_page:
-            self._compare()
+        if self.tabs.currentWidget() is self.diff_page:
+            self.diff_page.compare()
         for view in (self.raw, self.hex):
             if self.tabs.currentWidget() is view.parentWidget():
                 self._fill_bytes(view)
 
     def _fill_bytes(self, view: QWidget) -> None:
-        if view not in self._stale:
+        if view in self._selection.filled:
             return
-        self._stale.discard(view)
+        self._selection.filled.add(view)
         raw = self._stored.raw if self._stored is not None else b""
+        fault = self._damage.span if self._damage is not None else None
         if view is self.raw:
-            self.raw.set_raw(raw, fault=self._damage.span if self._damage is not None else None)
+            self.raw.set_raw(raw, fault=fault)
             self._show_raw_footer()
         else:
             self.hex.set_raw(raw)
-            fault = self._damage.span if self._damage is not None else None
             if fault is not None:
-                # A value that is at fault is marked by its ends: what is framed is looked for in every repaint.
+                # What is framed is looked for in every repaint: of a long value its beginning is enough.
                 self.hex.set_suspects(frozenset(range(fault[0], min(fault[1], fault[0] + _FRAMED))))
-        index = self.tree.currentIndex()
-        if index.isValid():
-            self._mark(index.data(TreeRole.SPAN), self.tree)
+        if self.tree.currentIndex().isValid():
+            self._selection.mark_current()
         self._scroll_to_fault()
 
     def _show_difference(self) -> None:
         stored, previous = self._stored, self._previous
-        place = self.tabs.indexOf(self._diff_page)
-        if stored is None or stored.event is None or previous is None or previous.event is None:
-            if self.tabs.currentIndex() == place and stored is not None and previous is None:
-                # The event before may still be on its way: keep the tab, show nothing old in it.
-                self.tabs.setTabText(place, "Diff")
-            else:
-                self.tabs.setTabVisible(place, False)
-            self._difference.clear()
-            self._stale.discard(self.diff)
-            return
-        self.tabs.setTabText(place, f"Diff to v{previous.event.version}")
-        self.tabs.setTabVisible(place, True)
-        self._stale.add(self.diff)
-        if len(previous.raw) + len(stored.raw) <= _EAGER or self.tabs.currentIndex() == place:
-            self._compare()
-
-    def _compare(self) -> None:
-        stored, previous = self._stored, self._previous
-        if self.diff not in self._stale or stored is None or previous is None:
-            return
-        self._stale.discard(self.diff)
-        if stored.event is not None and previous.event is not None:
-            self._difference.compare(previous.raw, stored.raw, previous.event.version, stored.event.version)
+        self.diff_page.show_pair(previous, stored)
+        place = self.tabs.indexOf(self.diff_page)
+        # The event before may still be on its way: the tab stays, with nothing old in it.
+        awaited = self.tabs.currentIndex() == place and stored is not None and previous is None
+        self.tabs.setTabText(place, self.diff_page.title)
+        self.tabs.setTabVisible(place, self.diff_page.has_pair or (awaited and self._damage is None))
 
     def _make_detail(self) -> str:
         if self._stored is None:
@@ -324,28 +274,6 @@ class Inspector(QWidget):
         place = f"#{self._stored.sequence:,}"
         return f"{place}  damaged" if event is None else f"{place}  {event.actor_id}  v{event.version}"
 
-    # Linked selection
-
-    def _choose(self, span: Span | None, source: QWidget | None) -> None:
-        if span is None:
-            self._mark(None, source)
-            return
-        if source is self.tree:
-            self._mark(span, source)
-            return
-        index = self._model.index_at(span[0])
-        self.tree.go_to(index)
-        node = index.data(TreeRole.SPAN) if index.isValid() else None
-        # Exactly what the user has selected; where that is one place only, the value it lies in.
-        self._mark(span if span[1] - span[0] > 1 or node is None else node, source)
-
-    def _mark(self, span: Span | None, source: QWidget | None) -> None:
-        if source is not self.raw and self.raw not in self._stale:
-            self.raw.highlight(span)
-        if source is not self.hex and self.hex not in self._stale:
-            self.hex.highlight(span)
-        self._show_hex_footer(span)
-
     # Footers
 
     def _show_hex_footer(self, span: Span | None) -> None:
@@ -353,8 +281,7 @@ class Inspector(QWidget):
             size = len(self._stored.raw) if self._stored is not None else 0
             self._hex_footer.label.set_text(f"{size:,} bytes, exactly as stored")
             return
-        index = self.tree.currentIndex()
-        path = str(index.data(TreeRole.PATH) or "") if index.isValid() else ""
+        path = self._selection.path
         place = f"offset 0x{span[0]:04X} to 0x{span[1] - 1:04X}, {span[1] - span[0]:,} bytes"
         self._hex_footer.label.set_text(f"{path}, {place}" if path else place)
 
@@ -371,37 +298,6 @@ class Inspector(QWidget):
         self._raw_footer.more.set_text("Load all")
         self._raw_footer.more.setVisible(not self.raw.is_whole)
 
-    def _show_diff_footer(self) -> None:
-        model = self._difference.model
-        if self._difference.is_comparing:
-            text = "Comparing…"
-        elif self._difference.problem:
-            text = self._difference.problem
-        elif self._previous is None:
-            text = ""
-        else:
-            count = model.change_count
-            found = (
-                "Nothing differs"
-                if not count
-                else f"{count:,} {'value differs' if count == 1 else 'values differ'}"
-            )
-            if self._difference.are_more:
-                found = f"More than {count:,} values differ, the first {count:,} are listed"
-            text = f"{found}. {model.unchanged_text}" if model.unchanged_text else f"{found}."
-        self._diff_footer.label.set_text(text)
-        self._diff_footer.action.setVisible(bool(model.unchanged_text) and self._previous is not None)
-        self._diff_footer.action.set_text("Hide" if model.shows_unchanged else "Show")
-        self._diff_footer.action.setAccessibleName(
-            "Hide unchanged values" if model.shows_unchanged else "Show unchanged values"
-        )
-        self.diff.expandAll()
-
-    def _toggle_unchanged(self) -> None:
-        model = self._difference.model
-        model.show_unchanged(not model.shows_unchanged)
-        self._show_diff_footer()
-
     def _toggle_wrap(self) -> None:
         self.raw.set_wrapped(not self.raw.is_wrapped())
         self._show_wrap()
@@ -413,42 +309,15 @@ class Inspector(QWidget):
 
     # Copying
 
-    def _bytes_menu(self, view: RawView | HexView, point: QPoint) -> None:
+    def _open_bytes_menu(self, view: RawView | HexView, point: QPoint) -> None:
         menu = self.bytes_menu(view)
         if menu is not None:
-            menu.exec(view.viewport().mapToGlobal(point))
-            menu.deleteLater()
+            menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+            menu.popup(view.viewport().mapToGlobal(point))
 
     def bytes_menu(self, view: RawView | HexView) -> QMenu | None:
         """Return the menu of the text or the bytes: what is selected or marked, or all of it."""
         if self._stored is None:
             return None
-        raw = self._stored.raw
         span = view.selected_span() or view.highlighted()
-        chosen = raw[span[0] : span[1]] if span is not None and span[1] > span[0] else None
-        menu = QMenu(self)
-        entries: list[tuple[str, str, bytes | None]] = [("Copy exact JSON", "text", raw)]
-        if chosen is not None:
-            count = f"{len(chosen):,} {'byte' if len(chosen) == 1 else 'bytes'}"
-            entries.insert(0, (f"Copy selection as text ({count})", "text", chosen))
-            entries.insert(1, (f"Copy selection as hexadecimal ({count})", "hex", chosen))
-        else:
-            entries.append(("Copy all as hexadecimal", "hex", raw))
-        for text, form, piece in entries:
-            action = menu.addAction(icon("copy"), text)
-            action.triggered.connect(
-                lambda _checked=False, piece=piece, form=form: self.copy_requested.emit(
-                    piece.hex(" ").upper() if form == "hex" else written(piece)
-                )
-            )
-        return menu
-
-
-def _column(view: QWidget, footer: QWidget) -> QWidget:
-    page = QWidget()
-    column = QVBoxLayout(page)
-    column.setContentsMargins(0, 0, 0, 0)
-    column.setSpacing(0)
-    column.addWidget(view, 1)
-    column.addWidget(footer)
-    return page
+        return bytes_menu(self._stored.raw, span, self.copy_requested.emit, self)

@@ -27,6 +27,7 @@ from PySide6.QtGui import (
     QKeySequence,
     QMouseEvent,
     QPainter,
+    QResizeEvent,
 )
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -38,7 +39,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from aether_desktop.models.tree_roles import NOTES_TO_ACTIVATE, Mark, Note, TreeRole, ValueKind, written
+from aether_desktop.models.tree_roles import NOTES_TO_ACTIVATE, Mark, Note, TreeRole, ValueKind
+from aether_desktop.ui.bytes_menu import as_text
 from aether_desktop.ui.cell_text import CellFont
 from aether_desktop.ui.icons import icon, pixmap
 from aether_desktop.ui.safe_text import plain_tooltip, visible
@@ -172,7 +174,7 @@ class JsonView(QTreeView):
     """A tree that keeps what is open, selected and scrolled to when its model shows another version or event."""
 
     copy_requested = Signal(object)
-    """A text to copy (str), whole."""
+    """A text to copy (str, or bytes of UTF-8), whole."""
     filter_requested = Signal(str)
     """Look for events that have the same value there: a filter term."""
     span_selected = Signal(object)
@@ -242,6 +244,14 @@ class JsonView(QTreeView):
         super().scrollTo(index, hint)
         if index.isValid():
             self._make_room(index, 0)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Keep the current row whole: a scroll bar that comes with a wider column must not hide it."""
+        super().resizeEvent(event)
+        rect, height = self.visualRect(self.currentIndex()), self.viewport().height()
+        if rect.isValid() and rect.top() < height <= rect.bottom():
+            bar = self.verticalScrollBar()
+            bar.setValue(bar.value() + rect.bottom() - height + 1)
 
     def _make_room(self, index: Index, levels: int) -> None:
         """Widen the first column for names that stand so many levels deeper than `index`, and scroll to them."""
@@ -358,8 +368,8 @@ class JsonView(QTreeView):
             index = self.currentIndex()
         menu = self.copy_menu(index)
         if menu is not None:
-            menu.exec(event.globalPos())
-            menu.deleteLater()
+            menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+            menu.popup(event.globalPos())
 
     def copy_menu(self, index: Index) -> QMenu | None:
         """Return the menu of a row: each entry asks to copy something of it, whole."""
@@ -386,7 +396,7 @@ class JsonView(QTreeView):
     def _copy(self, place: QPersistentModelIndex, role: TreeRole) -> None:
         value = place.data(role) if place.isValid() else None
         if value is not None:
-            self.copy_requested.emit(written(value) if isinstance(value, bytes) else str(value))
+            self.copy_requested.emit(as_text(value) if isinstance(value, bytes) else str(value))
 
     # Drawing
 

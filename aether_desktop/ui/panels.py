@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Qt, QTimer
-from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QAbstractScrollArea, QApplication, QDockWidget, QMenu, QWidget
 
 from aether_desktop.connection import Connection
@@ -14,6 +13,7 @@ from aether_desktop.models.filter_history import FilterHistory
 from aether_desktop.models.log_table import LogTable
 from aether_desktop.models.state_controller import StateController
 from aether_desktop.ui.banner import BannerKind
+from aether_desktop.ui.clipboard import put_text
 from aether_desktop.ui.commands import Commands
 from aether_desktop.ui.desk import ORDER_TAIL, Desk
 from aether_desktop.ui.dock_title import DockTitle
@@ -222,7 +222,7 @@ class Panels(QObject):
             lambda place, actor, version: workspace.start(self.desk.open_stream(place, actor, version), "stream")
         )
         for panel in (self.inspector, self.state_panel):
-            panel.copy_requested.connect(lambda text: QGuiApplication.clipboard().setText(str(text)))
+            panel.copy_requested.connect(put_text)
         self.inspector.title_changed.connect(lambda text: _set_detail(self._inspector_dock, text))
         self.state_panel.title_changed.connect(lambda text: _set_detail(self._state_dock, text))
         self.state.loaded.connect(self._stream_loaded)

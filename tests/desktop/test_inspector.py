@@ -14,6 +14,7 @@ from pytestqt.qtbot import QtBot
 
 from aether_desktop.connection import Connection
 from aether_desktop.models.event_facts import EventFacts
+from aether_desktop.models.json_tree import JsonTreeModel
 from aether_desktop.models.related_events import Relatives
 from aether_desktop.models.tree_roles import TreeRole
 from aether_desktop.ui.hex_view import HexView
@@ -306,6 +307,27 @@ def test_thirty_megabytes_do_not_freeze_it(inspector: Inspector, qtbot: QtBot) -
     assert not inspector.raw.is_whole
     inspector.tabs.setCurrentIndex(inspector.tabs.count() - 1)
     qtbot.waitUntil(lambda: inspector.diff.model().rowCount() == 2, timeout=20_000)
+
+
+def test_a_byte_of_megabytes_leads_to_its_row_once_that_is_read(inspector: Inspector, qtbot: QtBot) -> None:
+    rows = b",".join(b'{"n":%d,"text":"abc"}' % number for number in range(120_000))
+    raw = RAW % (2, b'{"rows":[' + rows + b"]}")
+    inspector.show_event(StoredEvent(1, NOW, raw, Event.from_json(raw), None), namespace="shop")
+    inspector.tabs.setCurrentIndex(2)
+    place = raw.index(b'{"n":100000,') + 7
+    inspector.hex.select(place, place + 1)
+    qtbot.waitUntil(
+        lambda: inspector.tree.currentIndex().data(TreeRole.PATH) == "data.total.rows[100000].n", timeout=20_000
+    )
+    assert inspector.hex.selected_span() == (place, place + 1)
+    start = raw.index(b"100000", place - 3)
+    qtbot.waitUntil(lambda: inspector.raw.highlighted() in (None, (start, start + 6)))
+    # Another choice meanwhile counts, not the one before.
+    inspector.show_event(StoredEvent(2, NOW, raw, Event.from_json(raw), None), namespace="shop")
+    inspector.hex.select(place, place + 1)
+    inspector.hex.select(3, 4)
+    qtbot.waitUntil(lambda: not cast(JsonTreeModel, inspector.tree.model()).is_reading, timeout=20_000)
+    assert inspector.tree.currentIndex().data(TreeRole.PATH) == "id"
 
 
 def test_facts_are_a_proper_model(qtbot: QtBot) -> None:
