@@ -138,6 +138,7 @@ class PositionBar(QScrollBar):
             selection.clearCurrentIndex()
         selection.select(kept, QItemSelectionModel.SelectionFlag.ClearAndSelect)
         selection.blockSignals(False)
-        self._inner.setValue(self._inner.value() - moved)
+        # Positions pass 32 bits, the rows there are now do not.
+        self._inner.setValue(max(0, min(self._inner.value() - moved, last)))
         table.viewport().update()
         self._moving = False

@@ -73,15 +73,19 @@ async def test_as_long_as_its_store_it_answers_as_its_store() -> None:
         assert stored.event == (await collect(store.read(from_sequence=5, to_sequence=5)))[0].event
 
 
-async def test_the_bar_reaches_first_middle_and_last(qtbot: QtBot) -> None:
-    async with view_of(HUGE, qtbot) as view:
+@pytest.mark.parametrize("total", [HUGE, 5_000_000_000])
+async def test_the_bar_reaches_first_middle_and_last(qtbot: QtBot, total: int) -> None:
+    """Also where positions pass 32 bits, and a value of the bar stands for several of them."""
+    unit = total // 2**30 + 1
+    async with view_of(total, qtbot) as view:
         await until(lambda: shown(view)[0] == "1", what="the first page")
-        for position in (HUGE // 2, HUGE // 3, HUGE * 9 // 10, 10):
-            bar(view).setValue(position)
-            await until(lambda position=position: shown(view)[0] == f"{position + 1:,}")  # type: ignore[misc]
-            assert abs(bar(view).value() - position) <= 1
+        for position in (total // 2, total // 3, total * 9 // 10, 10):
+            bar(view).setValue(position // unit)
+            first = position // unit * unit + 1
+            await until(lambda first=first: shown(view)[0] == f"{first:,}")  # type: ignore[misc]
+            assert abs(bar(view).value() - position // unit) <= 1
         bar(view).setValue(bar(view).maximum())
-        await until(lambda: shown(view)[-1] == f"{HUGE:,}", what="the last row")
+        await until(lambda: shown(view)[-1] == f"{total:,}", what="the last row")
         bar(view).setValue(0)
         await until(lambda: shown(view)[0] == "1", what="the first row again")
 
@@ -123,22 +127,24 @@ async def test_paging_never_meets_an_end_that_is_none(qtbot: QtBot) -> None:
         tester.deleteLater()
 
 
-async def test_a_sequence_is_gone_to_and_stepping_goes_on_from_there(qtbot: QtBot) -> None:
-    async with view_of(HUGE, qtbot) as view:
+@pytest.mark.parametrize("total", [HUGE, 5_000_000_000])
+async def test_a_sequence_is_gone_to_and_stepping_goes_on_from_there(qtbot: QtBot, total: int) -> None:
+    async with view_of(total, qtbot) as view:
         model = view.model
         assert isinstance(model, LogTable)
         told: list[int] = []
         view.event_selected.connect(lambda stored: told.append(stored.sequence))
-        for sequence in (HUGE - 5_000, 123_456_789, 77):
+        for sequence in (total - 5_000, 123_456_789, 77):
             view.select_row(model.row_of_sequence(sequence))
             await until(lambda sequence=sequence: told[-1:] == [sequence])  # type: ignore[misc]
             assert f"{sequence:,}" in shown(view)
-        bar(view).setValue(HUGE // 2)
-        await until(lambda: shown(view)[0] == f"{HUGE // 2 + 1:,}")
+        assert view.position_bar is not None
+        view.position_bar.show_top(total // 2)
+        await until(lambda: shown(view)[0] == f"{total // 2 + 1:,}")
         assert view.current_row == -1
         view.step(1)
         await until(lambda: told[-1] == 78, what="the next one, although it was not among the rows")
-        assert model.row_of_sequence(HUGE + 1) == -1
+        assert model.row_of_sequence(total + 1) == -1
         assert model.row_of_sequence(0) == -1
 
 
