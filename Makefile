@@ -33,8 +33,8 @@ test: venv ## lint, type check and test everything
 	@packaging/system-libraries.sh test
 	@packaging/test.sh $(TESTS)
 
-soak: venv ## the faults of JetStream the long way, with what they counted
-	@AETHER_SOAK=1 $(VENV_PYTHON) -m pytest -s tests/engine -k "jetstream and (faults or cluster)" $(ARGS)
+soak: venv ## the faults of JetStream, planted damage and mutated files the long way
+	@AETHER_SOAK=1 $(VENV_PYTHON) -m pytest -s tests/engine -k "jetstream and (faults or cluster) or mutations or planted" $(ARGS)
 
 lint: venv ## ruff and mypy
 	@packaging/test.sh --only-lint

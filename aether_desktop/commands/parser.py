@@ -101,6 +101,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_state(commands)
     _add_audit(commands)
     _add_compare_reports(commands)
+    _add_recover(commands)
     _add_append(commands)
     _add_tail(commands)
     _add_import(commands)
@@ -342,6 +343,27 @@ def _add_compare_reports(commands: Any) -> None:
     command.add_argument("before", metavar="BEFORE", help="the earlier report")
     command.add_argument("after", metavar="AFTER", help="the later report")
     _report_options(command)
+    command.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+
+
+def _add_recover(commands: Any) -> None:
+    command: argparse.ArgumentParser = commands.add_parser(
+        "recover",
+        help="write what can be read of a damaged file into a new one",
+        description="Looks for events on every page of IN, whatever its schema and indexes, and writes them\n"
+        "into OUT with their bytes, sequences and times; OUT must not exist, and IN is not touched.\n"
+        'Prints what is not in OUT: {"kind":"lost","namespace","first","last"}, {"kind":"damaged",\n'
+        '"namespace","sequence","page","reason","rawBase64"} and {"kind":"page","page","offset","tree",\n'
+        '"reason"}, and at the end {"recovered":{"namespaces","events","actors","snapshots"},"lost",\n'
+        '"damaged","pages","file"}; the exit code is 1 if there was any. Namespaces whose names are lost are\n'
+        "called recovered_N.",
+        epilog="examples:\n  aether recover damaged.aether recovered.aether > left-behind.ndjson",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    command.set_defaults(run="aether_desktop.commands.recovering:recover")
+    command.add_argument("source", metavar="IN", help="the damaged event file")
+    command.add_argument("target", metavar="OUT", help="the file to write")
     command.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
 
 

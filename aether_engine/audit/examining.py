@@ -16,7 +16,7 @@ from typing import Final
 from zlib import crc32
 
 from aether_engine.audit.finding import Finding
-from aether_engine.audit.judging import Place, Row, clock_ahead, judge, moment_of, recorded_backwards
+from aether_engine.audit.judging import Place, Row, clock_ahead, is_intact, judge, moment_of, recorded_backwards
 from aether_engine.audit.settings import AuditScope, AuditSettings
 from aether_engine.batch_decoding import (
     PlainEvent,
@@ -319,7 +319,7 @@ class Examiner:
 
     def _note_rows(self, part: LogPart, found: Examined) -> None:
         recorded = part.recorded
-        found.size_bytes = sum(map(len, part.raws))
+        found.size_bytes = sum([len(raw) for raw in part.raws if type(raw) is bytes])
         found.first_recorded, found.last_recorded = recorded[0], recorded[-1]
         if part.columns is not None:
             found.id_sum = sum(
@@ -330,9 +330,14 @@ class Examiner:
                 ]
             )
         if any(map(gt, recorded, recorded[1:])):
-            for index in range(1, len(recorded)):
-                if recorded[index] < recorded[index - 1]:
-                    finding = recorded_backwards(self._place(part, index), recorded[index - 1])
+            before = recorded[0]
+            for index, when in enumerate(recorded):
+                place = self._place(part, index)
+                if part.columns is not None and judge(place).event is None and not is_intact(place):
+                    continue  # Neither is its time to be relied on.
+                latest, before = before, when
+                if when < latest:
+                    finding = recorded_backwards(place, latest)
                     wanted = not self._pattern or match_actor_pattern(self._pattern, finding.actor_id)
                     self._add_all([finding], [wanted], 0, found)
 

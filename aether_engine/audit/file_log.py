@@ -105,7 +105,8 @@ class FileLog:
         run: list[int] = []
         for sequence in range(first, last + 2):
             if sequence in rows:
-                if len(rows[sequence][-1]) > _LARGE:
+                raw = rows[sequence][-1]
+                if type(raw) is bytes and len(raw) > _LARGE:
                     found += self._flush(run, rows)
                     found.append(self._look([sequence], [rows[sequence]]))
                     run = []

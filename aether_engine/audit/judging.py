@@ -96,6 +96,16 @@ def judge(place: Place, error: Exception | None = None) -> Verdict:
     return Verdict(findings, event, claim_of(raw, event), version)
 
 
+def is_intact(place: Place) -> bool:
+    """Whether the row's checksum vouches for bytes, place and time, whatever the bytes are."""
+    row = place.row
+    return (
+        row is not None
+        and type(place.raw) is bytes
+        and crc32(place.raw, _seed(place, row.version)) == row.checksum
+    )
+
+
 def claim_of(raw: bytes, event: Event | None) -> Claim | None:
     """Who an event says it is."""
     if event is not None:
@@ -168,7 +178,8 @@ def _finding(check: str, place: Place, claim: Claim | None, explanation: str, **
 
 def event_finding(check: str, place: Place, explanation: str, **more: Any) -> Finding:
     """A finding about an event that can be decoded, or at least says who it is."""
-    return _finding(check, place, claim_of(place.raw, _decode(place.raw)[0]), explanation, **more)
+    claim = claim_of(place.raw, _decode(place.raw)[0]) if type(place.raw) is bytes else None
+    return _finding(check, place, claim, explanation, **more)
 
 
 def _undecodable(place: Place, problem: InvalidEventError) -> Finding:

@@ -30,13 +30,15 @@ _LIKELY_PAGE_SIZE: Final = 8192
 class FilePages:
     """The newest committed content of each page: of the write-ahead log where that has it, else of the file."""
 
-    def __init__(self, raw: RawFile) -> None:
+    def __init__(self, raw: RawFile, *, page_size: int | None = None) -> None:
+        """`page_size` is for a file that does not tell it any more."""
         self._raw = raw
         self._wal = RawFile(beside(raw.path, "-wal"))
         size = int.from_bytes(raw.read_at(16, 2), "big")
         self.page_size = 65536 if size == 1 else size
         if size != 1 and (size < 512 or size & (size - 1)):
             self.page_size = _LIKELY_PAGE_SIZE
+        self.page_size = page_size or self.page_size
         try:
             #: Where in the write-ahead log a page is.
             self.in_wal = self._wal_pages()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from pathlib import Path
 
@@ -33,7 +34,8 @@ def places(findings: list[Finding]) -> Counter[Place]:
 
 @pytest.mark.parametrize("workers_from", [10**9, 0], ids=["in this process", "in processes"])
 async def test_planted_damage_is_found_where_it_is_and_nowhere_else(tmp_path: Path, workers_from: int) -> None:
-    corpus = build(tmp_path / "corpus.aether", 60 if workers_from else 25)
+    per_kind = (60 if workers_from else 25) * (5 if os.environ.get("AETHER_SOAK") else 1)
+    corpus = build(tmp_path / "corpus.aether", per_kind)
     assert len(KINDS) >= 20
     before = corpus.path.read_bytes()
     target = FileTarget(corpus.path, "sqlite:///corpus.aether", workers_from=workers_from)
