@@ -18,6 +18,7 @@ from aether_desktop.models.stream_table import StreamTable
 from aether_desktop.models.table_filter import TableFilter
 from aether_desktop.models.tail_controller import TailController
 from aether_desktop.models.tail_filter import TailFilter
+from aether_desktop.numbers import number_text
 from aether_desktop.ui.documents import Document, Documents
 from aether_desktop.ui.event_view import EventView
 from aether_desktop.ui.safe_text import visible
@@ -55,6 +56,8 @@ class Desk(QObject):
         self._documents = documents
         self._filters: dict[QWidget, DocumentFilter] = {}
         self._before_closing: dict[QWidget, list[Callable[[], Awaitable[None]]]] = {}
+        # What is to be brought up in its log.
+        self._showing: Selection | None = None
         #: True while a row of one of the tabs is becoming the selection: it is in sight already.
         self.selecting = False
         self.path_columns = PathColumns(workspace.settings, self)
@@ -154,8 +157,30 @@ class Desk(QObject):
             if row >= 0:
                 view.select_row(row)
                 return
-        view = await self.open_log(selection.place)
-        view.select_row(_row_of_sequence(view, sequence))
+        # The table that gets the keyboard makes its first row the current one, which nobody has selected.
+        self._showing = selection
+        try:
+            view = await self.open_log(selection.place)
+            row = _row_of_sequence(view, sequence)
+            if row < 0:
+                view.select_none()
+        finally:
+            self._showing = None
+        view.select_row(row)
+        if row < 0 and view.filter is not None and view.filter.in_force is not None:
+            self._offer_to_unfilter(view, selection)
+
+    def _offer_to_unfilter(self, view: EventView, selection: Selection) -> None:
+        """Say that what is selected is not among the rows, and why."""
+        sequence, namespace = selection.stored.sequence, selection.place.namespace
+
+        def unfilter() -> None:
+            if self._is_open(view) and view.filter is not None:
+                view.filter.clear()
+                view.select_row(_row_of_sequence(view, sequence))
+
+        text = f"#{number_text(sequence)} of {namespace} is selected, and the filter leaves it out of the log."
+        self._workspace.offered.emit(text, "Clear the filter", unfilter)
 
     # -- columns
 
@@ -320,6 +345,9 @@ class Desk(QObject):
         return view
 
     def _select(self, place: Place, stored: StoredEvent) -> None:
+        showing = self._showing
+        if showing is not None and (place, stored.sequence) != (showing.place, showing.stored.sequence):
+            return
         self.selecting = True
         try:
             self._workspace.select(place, stored)

@@ -194,6 +194,11 @@ class EventView(QWidget):
         if not visible:
             self.table.scrollTo(index, QTableView.ScrollHint.PositionAtCenter)
 
+    def select_none(self) -> None:
+        """Select no row: what is selected is not among them."""
+        self.table.clearSelection()
+        self.table.setCurrentIndex(QModelIndex())
+
     def step(self, by: int) -> None:
         """Select the next (1) or previous (-1) event, passing over rows that are not events."""
         position = self._position

@@ -221,3 +221,24 @@ async def test_values_and_correlations_become_filters(seen: DrivenWindow) -> Non
     assert seen.panels.filter_bar.edit.toPlainText() == 'type:"OrderPlaced"'
     next(action for action in row_menu.actions() if action.text() == "Copy as filter").trigger()
     assert QApplication.clipboard().text() == 'type:"OrderPlaced"'
+
+
+async def test_what_the_filter_leaves_out_is_said(seen: DrivenWindow) -> None:
+    await seen.workspace.select_at(Place(seen.workspace.connections[0], "payments"), 1)
+    await selected(seen, ("payments", 1))
+    log = seen.panels.desk.filter_of(
+        await seen.panels.desk.open_log(Place(seen.workspace.connections[0], "orders"))
+    )
+    assert log is not None
+    log.set_text("type:OrderPaid", at_once=True)
+    await until(lambda: seen.view.model.total == 1, what="the log of the orders is filtered")
+    await known(seen)
+    QTest.mouseClick(links(seen)["Cause #1 in orders"], Qt.MouseButton.LeftButton)
+    await until(lambda: "the filter leaves it out" in seen.banner)
+    assert selected_place(seen) == ("orders", 1)
+    clear = next(
+        each for each in seen.window.banner.findChildren(QAbstractButton) if each.text() == "Clear the filter"
+    )
+    QTest.mouseClick(clear, Qt.MouseButton.LeftButton)
+    await selected(seen, ("orders", 1))
+    assert seen.view.model.total == 3
