@@ -32,6 +32,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "replay",
         "audit",
         "recovery",
+        "sources",
         "causation",
         "query",
         "trace",

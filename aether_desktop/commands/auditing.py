@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
@@ -25,6 +26,7 @@ from aether_engine.audit import (
     Comparison,
     FileTarget,
     Finding,
+    SourceTarget,
     Target,
     UnknownCheckError,
     audit_target,
@@ -37,6 +39,7 @@ from aether_engine.audit import (
 )
 from aether_engine.errors import TransferError
 from aether_engine.replay import Reducer
+from aether_engine.sources import is_source, open_source
 from aether_engine.transfer import FileOutput
 from aether_engine.urls import sqlite_path, sqlite_url
 
@@ -114,10 +117,25 @@ async def _target(args: argparse.Namespace, output: Output) -> AsyncIterator[Tar
             raise UsageError(f"{problem[0].upper()}{problem[1:]}.")
         # Not opened as a store: an audit has its own, more careful ways.
         path = sqlite_path(url) if "://" in url else Path(url)
+        if await asyncio.to_thread(is_source, path):
+            source = await asyncio.to_thread(open_source, path, _columns(args))
+            yield SourceTarget(source, os.fsencode(url).decode("utf-8", "replace"))
+            return
         yield FileTarget(path, url if "://" in url else sqlite_url(path))
         return
     async with opened(args, output) as engine:
         yield audit_target(engine)
+
+
+def _columns(args: argparse.Namespace) -> dict[str, str]:
+    """Fields and the columns they are in, as `id=Event Id,actorId=Actor`."""
+    found: dict[str, str] = {}
+    for part in args.columns.split(",") if args.columns else ():
+        field, separator, column = part.partition("=")
+        if not separator or not field.strip() or not column:
+            raise UsageError(f"--columns: {part!r} is not FIELD=COLUMN.")
+        found[field.strip()] = column
+    return found
 
 
 def _settings(args: argparse.Namespace) -> AuditSettings:

@@ -295,11 +295,14 @@ def _add_audit(commands: Any) -> None:
         '"recordedAt","timestamp","offset","path","evidence","hint"}, and at the end '
         '{"checked":{"namespaces","events","actors","snapshots"},"findings","bySeverity","files","leftOut"}; with '
         "findings the exit code is 1, and 3 if nothing can be read. Nothing is changed or made, not even beside a "
-        "file. --json prints the whole report instead, --report writes it. Checks are explained in docs/audit.md.",
+        "file. --json prints the whole report instead, --report writes it. Checks are explained in docs/audit.md. "
+        "URL may also be a file of events (.ndjson, .jsonl, .json, .csv, also .gz and .zst), a folder of them, or "
+        "the folder of a stream's backup.",
         "shop.aether",
         "shop.aether --snapshots --report findings.html --report findings.json",
         "nats://localhost:4222 --pattern 'prod.>' --checks duplicate-id,version-gap",
         "shop.aether --namespace prod.tenant-a --actor 'order-*' --compare last-week.json",
+        "export.csv --columns 'id=Id,eventType=Type,actorId=Order,version=Rev,timestamp=At,data=Payload'",
     )
     where = command.add_mutually_exclusive_group()
     where.add_argument("--namespace", metavar="NS", help="only this namespace (default: all)")
@@ -314,6 +317,9 @@ def _add_audit(commands: Any) -> None:
     command.add_argument("--limit", metavar="N", type=whole_number(1), help="list at most N findings of a check")
     _report_options(command)
     command.add_argument("--json", action="store_true", help="print the report as one JSON document")
+    command.add_argument(
+        "--columns", metavar="A=B", help="of CSV: fields and their columns, 'id=Event Id,data.total=Amount'"
+    )
     command.add_argument("--compare", metavar="FILE", help="say what is new and gone since an earlier JSON report")
     _reducer_options(command)
 

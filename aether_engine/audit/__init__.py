@@ -14,6 +14,7 @@ from aether_engine.audit.report_csv import csv_report
 from aether_engine.audit.report_html import html_report
 from aether_engine.audit.running import Audit, AuditProgress, AuditStep, AuditTotals, Tally, audit_target
 from aether_engine.audit.settings import AuditScope, AuditSettings, UnknownCheckError
+from aether_engine.audit.source_target import SourceTarget
 from aether_engine.audit.target import Target
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "ReportFormatError",
     "Severity",
     "Source",
+    "SourceTarget",
     "Tally",
     "Target",
     "UnknownCheckError",

@@ -27,11 +27,17 @@ class Source(StrEnum):
     FILE = "file"
     STREAM = "stream"
     LOG = "log"
+    #: Files of events that do not tell when those were recorded.
+    TEXT = "text"
+    #: Backups of streams.
+    BACKUP = "backup"
 
 
 _EVERYWHERE: Final = frozenset(Source)
 _FILES: Final = frozenset({Source.FILE})
-_STREAMS: Final = frozenset({Source.STREAM})
+_STREAMS: Final = frozenset({Source.STREAM, Source.BACKUP})
+_STORES: Final = frozenset({Source.FILE, Source.STREAM, Source.LOG})
+_TIMED: Final = _STORES | {Source.BACKUP}
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +131,7 @@ _CHECKS: Final = (
         Severity.ERROR,
         "The stream holds nothing at these sequences: messages were deleted, purged or have expired.",
         "Look at the stream's settings and at who may delete; restore the messages from a backup of the stream.",
-        frozenset({Source.STREAM, Source.LOG}),
+        frozenset({Source.STREAM, Source.LOG, Source.BACKUP}),
     ),
     Check(
         "version-order",
@@ -184,6 +190,7 @@ _CHECKS: Final = (
         Severity.WARNING,
         "The event was recorded before the time it says it happened at.",
         "Set the clock of the writer, or of the machine that recorded the event.",
+        _TIMED,
     ),
     Check(
         "clock-behind",
@@ -191,6 +198,7 @@ _CHECKS: Final = (
         Severity.WARNING,
         "The event says it happened long before it was recorded, between events that were recorded at once.",
         "Set the clock of the writer; a zero time means that the writer left the field unset.",
+        _TIMED,
     ),
     Check(
         "recorded-backwards",
@@ -198,6 +206,7 @@ _CHECKS: Final = (
         Severity.WARNING,
         "The event was recorded earlier than the one stored in front of it.",
         "The clock of the machine that stores the events was set back; order events by sequence.",
+        _TIMED,
     ),
     Check(
         "snapshot-damaged",
@@ -205,6 +214,7 @@ _CHECKS: Final = (
         Severity.ERROR,
         "A stored snapshot cannot be decoded, does not fit its checksum, or names another actor or version.",
         "Snapshots are no evidence: have it taken again from the events.",
+        _STORES,
     ),
     Check(
         "snapshot-ahead",
@@ -212,6 +222,7 @@ _CHECKS: Final = (
         Severity.WARNING,
         "A snapshot has a version that the actor's stream does not reach.",
         "Events of this actor were lost, or the snapshot belongs to another store: replay without it.",
+        _STORES,
     ),
     Check(
         "snapshot-differs",
@@ -219,6 +230,7 @@ _CHECKS: Final = (
         Severity.WARNING,
         "Replaying the events does not lead to the state that the snapshot holds.",
         "Take the snapshot again, and find out which version of the program wrote it.",
+        _STORES,
     ),
     Check(
         "stream-setting",

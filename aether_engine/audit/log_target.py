@@ -144,13 +144,7 @@ class LogTarget:
 
     async def closing_checks(self, facts: Mapping[str, LogFacts]) -> list[Finding]:
         findings = [
-            Finding(
-                "stream-setting",
-                warning.message,
-                namespace=warning.namespace,
-                path=f"/{warning.setting}",
-                evidence=(("Setting", warning.setting),),
-            )
+            setting_finding(warning)
             for warning in self._engine.warnings
             if match_namespace_pattern(self._scope.namespaces, warning.namespace or "*")
         ]
@@ -159,7 +153,7 @@ class LogTarget:
             if isinstance(store, KnowsMissing):
                 async with aclosing(store.missing_sequences()) as ranges:
                     async for first, last in ranges:
-                        findings.append(_missing(name, first, last))
+                        findings.append(missing_finding(name, first, last))
         return findings
 
     async def stores(self) -> list[ReplayableStore]:
@@ -174,7 +168,19 @@ class LogTarget:
         """The engine is somebody else's."""
 
 
-def _missing(namespace: str, first: int, last: int) -> Finding:
+def setting_finding(warning: StoreWarning) -> Finding:
+    """A setting of a stream that endangers its events."""
+    return Finding(
+        "stream-setting",
+        warning.message,
+        namespace=warning.namespace,
+        path=f"/{warning.setting}",
+        evidence=(("Setting", warning.setting),),
+    )
+
+
+def missing_finding(namespace: str, first: int, last: int) -> Finding:
+    """Sequences that a stream has handed out and does not hold."""
     count = last - first + 1
     what = "Nothing is" if count == 1 else f"{count:,} sequences are missing, to {last:,}; nothing is"
     return Finding(

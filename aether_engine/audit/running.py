@@ -23,7 +23,7 @@ from aether_engine.audit.log_target import Auditee, LogTarget
 from aether_engine.audit.settings import AuditScope, AuditSettings
 from aether_engine.audit.snapshots import audit_snapshots
 from aether_engine.audit.streams import Clock, StreamStates, Suspect
-from aether_engine.audit.target import AuditLog, LogFacts, Target
+from aether_engine.audit.target import OPEN_END, AuditLog, LogFacts, Target
 from aether_engine.patterns import is_wildcard_pattern, match_actor_pattern
 from aether_engine.replay.reducers import REDUCERS, Reducer
 from aether_engine.urls import sqlite_path
@@ -43,7 +43,7 @@ _NEEDS_ALL: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class AuditProgress:
-    """How far an audit is: `checked` of `total` places, doing what, and for how long yet (None: not known)."""
+    """How far an audit is: `checked` of `total` places (0: not known), in which phase, for how long yet."""
 
     checked: int = 0
     total: int = 0
@@ -130,6 +130,7 @@ class Audit:
         self._facts: dict[str, LogFacts] = {}
         self._clocks: dict[str, Clock] = {}
         self._reached: dict[str, int] = {}
+        self._read_whole: set[str] = set()
         self._last_recorded: dict[str, int] = {}
         self._lost: dict[str, tuple[int, int]] = {}
         self._identities = Identities()
@@ -202,25 +203,28 @@ class Audit:
 
     async def _read_logs(self) -> AsyncGenerator[AuditStep, None]:
         assert self._logs is not None
-        total = sum(log.last - log.first + 1 for log in self._logs)
+        is_known = all(log.last < OPEN_END for log in self._logs)
+        total = sum(log.last - log.first + 1 for log in self._logs) if is_known else 0
         checked_before = self._checked()
         told = 0.0
         for log in self._logs:
-            if self._reached[log.namespace] >= log.last:
+            if self._reached[log.namespace] >= log.last or log.namespace in self._read_whole:
                 continue
             async with aclosing(self.target.parts(log, self._reached[log.namespace])) as parts:
                 async for examined in parts:
                     findings = await self._take(log, examined)
                     checked = self._checked()
                     rate = (checked - checked_before) / max(monotonic() - self._began, 1e-6)
-                    left = (total - checked) / rate if rate > 0 else None
+                    left = (total - checked) / rate if rate > 0 and total else None
                     self.progress = AuditProgress(checked, total, "reading events", left)
                     if findings or monotonic() - told > _TELL:
                         told = monotonic()
                         yield self._step(findings)
-            self._reached[log.namespace] = max(self._reached[log.namespace], log.last)
+            self._read_whole.add(log.namespace)
+            if log.last < OPEN_END:
+                self._reached[log.namespace] = max(self._reached[log.namespace], log.last)
             yield self._step(await self._flush_lost(log))
-        self.progress = AuditProgress(total, total, "reading events", None)
+        self.progress = AuditProgress(self._checked(), total or self._checked(), "reading events", None)
 
     def _checked(self) -> int:
         assert self._logs is not None

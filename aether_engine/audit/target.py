@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from aether_engine.audit.checks import Source
 from aether_engine.audit.evidence import Evidence
@@ -15,6 +15,9 @@ from aether_engine.audit.judging import Place
 from aether_engine.audit.settings import AuditScope, AuditSettings
 from aether_engine.audit.streams import StreamStates
 from aether_engine.replay.replaying import ReplayableStore
+
+#: Where a log ends whose end is known when it was read.
+OPEN_END: Final = 1 << 40
 
 
 @dataclass(frozen=True, slots=True)

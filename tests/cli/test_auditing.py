@@ -214,3 +214,22 @@ def test_the_demo(aether: Aether, tmp_path: Path) -> None:
     assert {one["check"] for one in findings(ran)} == {
         *("snapshot-differs", "checksum", "undecodable", "version-column", "version-gap", "duplicate-key"),
     }
+
+
+def test_other_sources(aether: Aether, checked: Path, tmp_path: Path) -> None:
+    lines = tmp_path / "events.ndjson"
+    assert aether("export", checked, lines, "--namespace", "one").code == 0
+    assert aether("audit", lines, "--checks", "version-order,duplicate-id").code == 0
+    lines.write_bytes(lines.read_bytes() * 2)
+    ran = aether("audit", lines, "--report", tmp_path / "lines.html")
+    assert ran.code == 1
+    assert [one["sequence"] for one in of(ran, "version-order")] == [4, 5, 6]
+    assert [one["sequence"] for one in of(ran, "duplicate-id")] == [4, 5, 6]
+    assert ran.objects[-1]["files"][0]["isUnchanged"] is True
+    assert "clock-ahead" in ran.objects[-1]["leftOut"]
+    table = tmp_path / "events.csv"
+    table.write_text("Id,Type,Order,Rev,At\n1,T,o,1,2026-01-01T00:00:00Z\n1,T,o,2,2026-01-01T00:00:01Z\n")
+    columns = "id=Id,eventType=Type,actorId=Order,version=Rev,timestamp=At"
+    assert len(of(aether("audit", table, "--columns", columns), "duplicate-id")) == 1
+    assert aether("audit", table, "--columns", "id").code == 2
+    assert aether("audit", tmp_path / "gone.ndjson").code == 3
