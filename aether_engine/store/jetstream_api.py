@@ -162,7 +162,10 @@ class Api:
             # The server hands out at most 100,000 subjects at a time.
             if subjects is None or not page:
                 break
-            found = page if not found else found | page
+            if found:
+                found.update(page)
+            else:
+                found = page
             if len(found) >= int(answer.get("total", 0)):
                 break
             body["offset"] = len(found)
