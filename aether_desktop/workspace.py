@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from aether_desktop.connection import Connection
     from aether_engine.event import Event, StoredEvent
     from aether_engine.query import EventFilter
-    from aether_engine.store.protocols import Store
+    from aether_engine.store.protocols import Store, StoredSnapshot
 
 #: Positions of the selection that Alt+Left goes back through.
 HISTORY_LENGTH = 200
@@ -220,11 +220,26 @@ class Workspace(QObject):
     async def store(self, place: Place) -> Store:
         return await place.connection.engine.store(place.namespace)
 
-    async def stream(self, place: Place, actor_id: str) -> AsyncIterator[list[StoredEvent]]:
-        """The stored events of an actor, for whoever folds them."""
+    async def stream(self, place: Place, actor_id: str, from_version: int = 0) -> AsyncIterator[list[StoredEvent]]:
+        """The stored events of an actor from a version on, for whoever folds them."""
         store = await self.store(place)
-        async for batch in store.read_actor(actor_id):
+        async for batch in store.read_actor(actor_id, from_version=from_version):
             yield batch
+
+    async def snapshots(self, place: Place, actor_id: str) -> list[StoredSnapshot]:
+        """The stored snapshots of an actor, damaged ones too."""
+        from aether_engine.store.protocols import SnapshotLog
+
+        store = await self.store(place)
+        # Every store of ours is one.
+        assert isinstance(store, SnapshotLog)
+        return [stored async for batch in store.read_snapshots(actor_id=actor_id) for stored in batch]
+
+    async def save_snapshot(self, place: Place, actor_id: str, version: int, state: dict[str, Any]) -> None:
+        """Store a state as an actor's snapshot."""
+        from aether_engine.event import ActorSnapshot
+
+        await (await self.store(place)).save_snapshot(ActorSnapshot(actor_id, version, state))
 
     # -- place and selection
 

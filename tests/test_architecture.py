@@ -33,8 +33,6 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "audit",
         "recovery",
         "sources",
-        "redaction",
-        "bundle",
         "causation",
         "query",
         "trace",

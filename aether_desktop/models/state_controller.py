@@ -4,50 +4,43 @@ from __future__ import annotations
 
 import asyncio
 from bisect import bisect_left, bisect_right
-from collections.abc import AsyncIterator, Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterable, Sequence
+from functools import partial
+from typing import Any, Final, TypeVar
 
 from PySide6.QtCore import QObject, Signal
 
-from aether_desktop.models.state_history import Path, ValueHistory, last_write
+from aether_desktop.models.folded_stream import FoldedStream
+from aether_desktop.models.snapshot_states import (
+    FROM_FIRST,
+    SnapshotEntry,
+    SnapshotStarts,
+    Standing,
+    entries_of,
+    judge,
+)
+from aether_desktop.models.state_looks import Look, look, origin
+from aether_desktop.models.state_values import Path
+from aether_desktop.models.state_view import BrokenState, HeldState, StateView
+from aether_desktop.models.thread_work import ThreadWork
 from aether_desktop.tasks import TaskOwner
-from aether_engine.errors import AetherError
+from aether_engine.errors import AetherError, ReducerError, ReducerStoppedError
 from aether_engine.event import StoredEvent
-from aether_engine.replay import REDUCERS, Change, StateHistory, Trouble, VersionGap, diff
-from aether_engine.replay.checkpoints import STRIDE
+from aether_engine.replay import FoldFailure, Quarantine, Reducer, StateHistory, Trouble, UserReducer, VersionGap
+from aether_engine.replay.reducers import json_merge
+from aether_engine.store.protocols import StoredSnapshot
 
-Loader = Callable[[str], AsyncIterator[list[StoredEvent]]]
-"""Reads an actor's stream in version order; what `read_actor` of a store does."""
+T = TypeVar("T")
+
+Loader = Callable[[str, int], AsyncIterator[list[StoredEvent]]]
+"""Reads an actor's stream in version order from a version on; what `read_actor` of a store does."""
+SnapshotLoader = Callable[[str], Awaitable[Sequence[StoredSnapshot]]]
+"""Reads an actor's snapshots, damaged ones included."""
 
 #: Bytes of events that are folded at once on the event loop; more is folded in a thread.
 _AT_ONCE: Final = 1 << 15
-#: Bytes of events folded in the thread before the window hears of it.
-_CHUNK: Final = 1 << 20
-#: Bytes of one event from which on it is folded only when asked for: a state of megabytes takes seconds to make
-#: and to compare, parts of which stop everything else.
-HEAVY: Final = 4 << 20
-_REDUCER_NAMES: Final = {"json-merge": "JSON merge"}
-
-
-@dataclass(frozen=True, slots=True)
-class HeldState:
-    """A state that is not folded unasked: its version, and the bytes of the events that lead to it."""
-
-    version: int
-    size: int
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class StateView:
-    """The state of an actor at a version. The state is shared: nobody may change it."""
-
-    actor_id: str
-    version: int
-    previous_version: int
-    state: Any
-    changes: Sequence[Change]
-    events_applied: int
+#: Events up to which it is found out unasked who set what by a reducer of the user's.
+_BLAMED_UNASKED: Final = 2_000
 
 
 class StateController(QObject):
@@ -56,41 +49,49 @@ class StateController(QObject):
     reset = Signal()
     """Another actor, or none, is shown; nothing of it is loaded yet."""
     versions_changed = Signal()
-    """There are more versions, gaps or damaged events than before."""
+    """There are more versions, gaps or damaged events than before, or the reducer was found to fail."""
     loaded = Signal()
     """The stream is there to its end, for the first time or again."""
     state_changed = Signal(object)
     """Another state is shown: a `StateView`."""
+    blame_changed = Signal(object)
+    """It is known now who set what is shown: the same `StateView` with it."""
     held = Signal(object)
     """The state that was asked for is not folded unasked: a `HeldState`."""
+    broken = Signal(object)
+    """There is no state at the version that was asked for: a `BrokenState`."""
     failed = Signal(object)
     """What went wrong (an exception); `error` keeps it."""
+    quarantine_changed = Signal()
+    snapshots_changed = Signal()
+    """Snapshots were found, or how they stand to the replay."""
 
-    def __init__(self, parent: QObject | None = None, *, reducer: str = "json-merge") -> None:
+    def __init__(self, parent: QObject | None = None, *, reducer: Reducer = json_merge) -> None:
         super().__init__(parent)
         self._tasks = TaskOwner(self._fail)
-        self._reducer_name = reducer
+        self._threads = ThreadWork()
+        self._reducer = reducer
+        self._start = self._usual_start = FROM_FIRST
+        self._base: int | None = None
         self._key: Hashable = None
         self._actor_id = ""
         self._loader: Loader | None = None
+        self._snapshot_loader: SnapshotLoader | None = None
         self._load: asyncio.Task[Any] | None = None
+        self._fold: asyncio.Task[Any] | None = None
         self._compute: asyncio.Task[Any] | None = None
-        # Events go into the history in their order, one batch after the other.
-        self._turn = asyncio.Lock()
+        self._pulse = asyncio.Event()
+        self._quarantines: dict[Hashable, frozenset[int]] = {}
         self._wanted: int | None = None
-        self._target = 0
-        self._again = False
-        self._complete = False
-        self._error: Exception | None = None
+        self._asked = Look(0)
+        self._folded = FoldedStream(reducer, elsewhere=_is_elsewhere(reducer))
+        self._entries: list[SnapshotEntry] = []
+        self._starts = SnapshotStarts(self._folded.history, (), FROM_FIRST)
         self._view: StateView | None = None
-        self._events: list[StoredEvent] = []
-        self._sizes: list[int] = []
-        self._event_types: set[str] = set()
-        # The place of the first event that is not folded unasked; -1 once that was asked for.
-        self._first_heavy: int | None = None
-        self._handed = 0
         self._held: HeldState | None = None
-        self._forget()
+        self._broken: BrokenState | None = None
+        self._error: Exception | None = None
+        self._complete = self._again = self._told_failure = self._wants_blame = False
 
     # What there is
 
@@ -100,14 +101,24 @@ class StateController(QObject):
         return self._actor_id
 
     @property
+    def key(self) -> Hashable:
+        """What the stream that is shown is known by."""
+        return self._key
+
+    @property
     def busy(self) -> bool:
         """Whether anything is being read or folded."""
-        return self._tasks.busy
+        return self._tasks.busy or self._threads.busy
 
     @property
     def is_loading(self) -> bool:
         """Whether the stream is not known to its end yet."""
         return self._load is not None
+
+    @property
+    def is_looking(self) -> bool:
+        """Whether the state that was asked for last is still on its way."""
+        return self._compute is not None
 
     @property
     def is_complete(self) -> bool:
@@ -130,43 +141,84 @@ class StateController(QObject):
         return self._held
 
     @property
+    def broken_state(self) -> BrokenState | None:
+        """The version that was asked for and has no state, None if it is another."""
+        return self._broken
+
+    @property
+    def shown_version(self) -> int:
+        """The version that is shown, with a state or without, 0 for none."""
+        shown = self._view or self._held or self._broken
+        return shown.version if shown is not None else 0
+
+    @property
+    def history(self) -> StateHistory:
+        """The states; whoever asks it for one does so by `run`."""
+        return self._folded.history
+
+    @property
+    def failure(self) -> FoldFailure | None:
+        """Where the reducer fails, if that is known to happen."""
+        return self._folded.history.failure
+
+    @property
     def versions(self) -> Sequence[int]:
         """The versions there is a state for, rising."""
-        return self._timeline.versions
+        return self._folded.stream.versions
 
     @property
     def gaps(self) -> Sequence[VersionGap]:
         """The versions that are missing between others."""
-        return self._timeline.stream.gaps
+        return self._folded.stream.gaps
 
     @property
     def troubles(self) -> Sequence[Trouble]:
         """The damaged and misplaced events, which no state contains."""
-        return self._timeline.stream.troubles
+        return self._folded.stream.troubles
 
     @property
     def event_types(self) -> set[str]:
         """The event types met in this stream."""
-        return self._event_types
+        return self._folded.event_types
 
     @property
-    def reducers(self) -> Sequence[tuple[str, str]]:
-        """The reducers to choose from: key and name."""
-        return [(key, _REDUCER_NAMES[key]) for key in REDUCERS if key in _REDUCER_NAMES]
+    def reducer(self) -> Reducer:
+        """The reducer in use."""
+        return self._reducer
 
     @property
-    def reducer(self) -> str:
-        """The key of the reducer in use."""
-        return self._reducer_name
+    def printed(self) -> dict[int, str]:
+        """What the reducer printed, by version."""
+        return self._reducer.printed if isinstance(self._reducer, UserReducer) else {}
+
+    @property
+    def quarantine(self) -> frozenset[int]:
+        """The versions that the states are to know nothing of."""
+        return self._folded.history.quarantine.versions
+
+    @property
+    def snapshots(self) -> Sequence[SnapshotEntry]:
+        """The snapshots of the actor by version."""
+        return self._entries
+
+    @property
+    def start(self) -> int:
+        """Where replay begins: `FROM_FIRST`, `FROM_BEST`, or the version of a snapshot."""
+        return self._start
+
+    @property
+    def base(self) -> int | None:
+        """The version that states are compared with, None for the version before."""
+        return self._base
 
     def stored_at(self, version: object) -> StoredEvent | None:
         """The stored event with exactly this version."""
-        found = self._timeline.event_at(version) if isinstance(version, int) else None
+        found = self.history.event_at(version) if isinstance(version, int) else None
         return found if found is not None and found.event is not None and found.event.version == version else None
 
     def previous_of(self, version: int) -> StoredEvent | None:
         """The stored event of the version before `version`."""
-        return self._timeline.event_at(version - 1)
+        return self.history.event_at(version - 1)
 
     def neighbour(self, version: int, steps: int) -> int:
         """The version `steps` further along the list of versions, or the last one there is on the way."""
@@ -176,33 +228,39 @@ class StateController(QObject):
         place = bisect_right(versions, version) - 1
         return versions[max(0, min(len(versions) - 1, place + steps))]
 
-    def set_by(self, path: Path, version: int) -> int:
-        """The version up to `version` that last changed the value at `path`, 0 while that is not known."""
-        return self._history.changed_by(path, version)
+    def set_by(self, path: Path) -> int:
+        """The version that last changed the value at `path` of what is shown, 0 while that is not known."""
+        return origin(self._view.blame, path)[0] if self._view is not None else 0
 
-    def last_write(self, path: Path, version: int) -> int:
-        """The last version up to `version` that wrote this value again without changing it; 0 if none did."""
-        return last_write(self._events, path, self.set_by(path, version), version)
-
-    def state_at(self, version: int) -> Any:
-        """The state at `version`, folded here and now; for a window, `show_version` does not block."""
-        return self._timeline.state_at(version)
+    def last_write(self, path: Path) -> int:
+        """The last version that wrote this value, changing it or not; 0 while that is not known."""
+        return origin(self._view.blame, path)[1] if self._view is not None else 0
 
     # What is asked for
 
-    def show(self, key: Hashable, actor_id: str, loader: Loader, version: int | None = None) -> None:
+    def show(
+        self,
+        key: Hashable,
+        actor_id: str,
+        loader: Loader,
+        version: int | None = None,
+        *,
+        snapshots: SnapshotLoader | None = None,
+    ) -> None:
         """Show an actor at `version` (None = its last). The same `key` means the same stream: it stays loaded."""
+        self._snapshot_loader = snapshots
         if key == self._key and self._key is not None and self._error is None:
             self._loader = loader
-            if version is not None and version > self._timeline.latest_version and not self.is_loading:
+            if version is not None and version > self._folded.stream.latest_version and not self.is_loading:
                 self._wanted = version
                 self.refresh()
             else:
                 self.show_version(version)
             return
         self._stop()
-        self._forget()
         self._key, self._actor_id, self._loader = key, actor_id, loader
+        self._forget()
+        self._base = None
         self._wanted = version
         self.reset.emit()
         self._start_loading()
@@ -210,8 +268,8 @@ class StateController(QObject):
     def clear(self) -> None:
         """Show no actor."""
         self._stop()
-        self._forget()
         self._key, self._actor_id, self._loader, self._wanted = None, "", None, None
+        self._forget()
         self.reset.emit()
 
     def refresh(self) -> None:
@@ -229,20 +287,39 @@ class StateController(QObject):
             # What is being read comes first; then all that is new is read in one go.
             self._again = True
             return
-        new = self._hand(self._take(events))
-        if new:
-            self._tasks.start(self._fold(self._history, new), "fold appended events")
+        self._take(events)
 
-    def set_reducer(self, key: str) -> None:
-        """Fold with another reducer."""
-        if key == self._reducer_name or key not in REDUCERS:
-            return
-        self._reducer_name = key
-        if self._loader is not None:
-            version = self._view.version if self._view is not None else self._wanted
-            loader, actor_id, stream = self._loader, self._actor_id, self._key
-            self._key = None
-            self.show(stream, actor_id, loader, version)
+    def use_reducer(self, reducer: Reducer) -> None:
+        """Fold with another reducer, or again with one that has become another."""
+        self._end_foreign()
+        self._reducer = reducer
+        self._refold(
+            self._folded.by(reducer, elsewhere=_is_elsewhere(reducer), quarantine=self.history.quarantine)
+        )
+
+    def leave_out(self, versions: Iterable[int]) -> None:
+        """Show states that know nothing of these events, besides those left out already."""
+        known = (version for version in versions if self.neighbour(version, 0) == version)
+        self._set_quarantine(self.quarantine.union(known))
+
+    def take_back(self, versions: Iterable[int] | None = None) -> None:
+        """Let the states know of these events again, None = all."""
+        self._set_quarantine(self.quarantine - frozenset(versions) if versions is not None else frozenset())
+
+    def begin_with(self, start: int) -> None:
+        """Let replay begin with the first event, with the best snapshot or with a certain one."""
+        if start <= 0:
+            self._usual_start = start
+        if start != self._start:
+            self._start = start
+            self._make_starts()
+            self._look_again()
+
+    def compare_with(self, base: int | None) -> None:
+        """Compare states with that of another version, None = with that of the version before."""
+        if base != self._base:
+            self._base = base
+            self._look_again()
 
     def show_version(self, version: int | None) -> None:
         """Show the state at `version`, of those there are the nearest one below; None = the last."""
@@ -252,37 +329,55 @@ class StateController(QObject):
         target = self.versions[-1] if version is None else max(self.neighbour(version, 0), self.versions[0])
         if version is not None and target < version and self.is_loading:
             return
+        asked = Look(target, self._base)
         if self._is_heavy(target):
             self._hold(target)
-            return
-        if self._view is not None and self._view.version == target and self._compute is None:
-            return
-        self._target = target
-        if self._compute is not None:
-            return
-        if self._cost(target) <= _AT_ONCE:
-            try:
-                self._shown(_look(self._timeline, self._actor_id, target))
-            except AetherError as error:
-                self._fail(error)
-        else:
-            self._compute = self._tasks.start(self._look_in_thread(self._timeline), f"state at v{target}")
+        elif self._view is None or asked != self._asked or self._compute is not None:
+            self._asked = asked
+            self._begin_look()
 
     def fold_anyway(self) -> None:
         """Fold what is held back for its size, from now on for this actor."""
-        if self._held is None:
-            return
-        version = self._held.version
-        self._held, self._first_heavy = None, -1
-        rest = self._events[self._handed :]
-        self._handed = len(self._events)
-        self.show_version(version)
-        self._tasks.start(self._fold_chunks(self._history, rest), "fold large events")
+        if self._held is not None:
+            version, self._held = self._held.version, None
+            self._folded.fold_all()
+            self._fold_on()
+            self.show_version(version)
+
+    def want_blame(self) -> None:
+        """Find out who set what, also where that takes long."""
+        if not self._wants_blame:
+            self._wants_blame = True
+            self._fold_on()
+
+    async def whole(self) -> StateHistory | None:
+        """Wait until the stream was read and folded to its end, as far as it can be; returns the states.
+
+        Returns None if there are others by then, or an error.
+        """
+        folded = self._folded
+        while folded is self._folded and self._error is None:
+            if self._complete and folded.is_folded:
+                return folded.history
+            self._pulse.clear()
+            await self._pulse.wait()
+        return None
+
+    async def run(self, work: Callable[[], T], *, beside: bool = False) -> T:
+        """Do something with `history` in a thread, after what is being done (or `beside` it, if it takes long)."""
+        return await (self._threads.beside(work) if beside else self._threads.run(work))
 
     async def close(self) -> None:
         """End everything that is running."""
         self._stop()
         await self._tasks.cancel_all()
+        while self._threads.busy:
+            self._end_foreign()
+            try:
+                async with asyncio.timeout(0.05):
+                    await self._threads.idle()
+            except TimeoutError:
+                continue
 
     # Loading
 
@@ -293,145 +388,277 @@ class StateController(QObject):
 
     async def _read(self, loader: Loader, key: Hashable) -> None:
         try:
-            history = self._history
-            # A refresh is given from the beginning again; what is known is skipped.
-            async for batch in loader(self._actor_id):
-                await self._fold_chunks(history, self._hand(self._take(batch)))
+            if self._snapshot_loader is not None:
+                self._set_snapshots(await self._snapshot_loader(self._actor_id))
+            # From the last version, not behind it: who reads on has to meet what is known.
+            async for batch in loader(self._actor_id, self._folded.stream.latest_version):
+                self._take(batch)
                 await asyncio.sleep(0)
         finally:
             if self._key == key and self._load is asyncio.current_task():
                 self._load = None
         self._complete = True
+        self._pulse.set()
         self.show_version(self._wanted)
+        self._fold_on()
         self.loaded.emit()
         if self._again:
             self._start_loading()
 
-    def _take(self, events: Iterable[StoredEvent]) -> list[StoredEvent]:
-        """Note what the events say about the stream; returns the ones that a state follows from."""
-        troubles = len(self.troubles)
-        new = self._timeline.extend(events)
-        for stored in new:
-            assert stored.event is not None
-            self._sizes.append((self._sizes[-1] if self._sizes else 0) + len(stored.raw))
-            self._event_types.add(stored.event.event_type)
-            if len(stored.raw) > HEAVY and self._first_heavy is None:
-                self._first_heavy = len(self._sizes) - 1
-        self._events += new
-        heard = bool(new) or len(self.troubles) > troubles
-        if heard:
+    def _take(self, events: Iterable[StoredEvent]) -> None:
+        if self._folded.extend(events):
+            self._fold_on()
             self.versions_changed.emit()
-        return new
 
-    def _hand(self, events: list[StoredEvent]) -> list[StoredEvent]:
-        """Of events that were taken those to be folded unasked."""
-        known = len(self._events) - len(events)
-        if self._first_heavy is not None and self._first_heavy >= 0:
-            events = events[: max(0, self._first_heavy - known)]
-        self._handed += len(events)
-        return events
+    # Folding
 
-    async def _fold_chunks(self, history: ValueHistory, events: Sequence[StoredEvent]) -> None:
-        for chunk in _chunks(events):
-            await self._fold(history, chunk)
+    def _fold_on(self) -> None:
+        if self._fold is None and self._loader is not None:
+            self._fold = self._tasks.start(self._fold_slices(self._folded), "fold the stream")
 
-    async def _fold(self, history: ValueHistory, events: Sequence[StoredEvent]) -> None:
-        async with self._turn:
-            if sum(len(stored.raw) for stored in events) <= _AT_ONCE:
-                found = history.fold(events)
-            else:
-                found = await asyncio.to_thread(_fold_ahead, self._timeline, history, events)
-        history.take(found)
-        if history is self._history:
-            view = self._view
-            if view is None:
-                self.show_version(self._wanted)
-            elif found and found[0][0] <= view.version:
-                # "Set by" is known now.
-                self.state_changed.emit(view)
-
-    async def _look_in_thread(self, timeline: StateHistory) -> None:
-        # Never two at once on one timeline: who asks meanwhile changes the target.
+    async def _fold_slices(self, folded: FoldedStream) -> None:
         try:
-            while timeline is self._timeline and self._held is None:
-                target = self._target
-                view = await asyncio.to_thread(_look, timeline, self._actor_id, target)
-                if timeline is self._timeline and target == self._target and self._held is None:
+            more = True
+            while more and folded is self._folded:
+                if not folded.elsewhere and folded.size_to(folded.end) <= _AT_ONCE and not self._threads.busy:
+                    more = folded.fold_slice(blame=True)
+                else:
+                    more = await self._threads.run(partial(folded.fold_slice, blame=self._blames_unasked(folded)))
+                if folded is self._folded:
+                    self._folded_on()
+        except ReducerStoppedError:
+            # By us, for something else that is to be done.
+            pass
+        finally:
+            if folded is self._folded:
+                self._fold = None
+        if folded is self._folded and self._complete and folded.is_folded:
+            await self._judge_snapshots(folded)
+
+    def _blames_unasked(self, folded: FoldedStream) -> bool:
+        return self._wants_blame or not folded.elsewhere or len(folded.stream) <= _BLAMED_UNASKED
+
+    def _folded_on(self) -> None:
+        """Show what can be shown now."""
+        self._pulse.set()
+        if self.failure is not None and not self._told_failure:
+            self._told_failure = True
+            self.versions_changed.emit()
+        view = self._view
+        if view is None:
+            if self._compute is None and self._held is None and self._broken is None:
+                self.show_version(self._wanted)
+        elif view.blame is None and self._is_blamed(view) and self._compute is None:
+            self._begin_look()
+
+    def _is_blamed(self, view: StateView) -> bool:
+        last = max(view.version, view.previous_version)
+        return self._folded.blamed >= self.history.position_of(last)
+
+    # Looking
+
+    def _begin_look(self) -> None:
+        if self._compute is not None:
+            return
+        position = self.history.position_of(self._asked.version)
+        if self._is_quick(self._asked) and position <= self.history.folded:
+            try:
+                self._shown(self._asked, self._look_now(self._folded, self._starts, self._asked))
+            except AetherError as error:
+                self._shown(self._asked, error)
+        else:
+            self._compute = self._tasks.start(self._look_in_thread(self._folded), "look at a state")
+
+    def _is_quick(self, asked: Look) -> bool:
+        """Whether the state can be had on the event loop without anybody's noticing."""
+        folded, history = self._folded, self.history
+        if folded.elsewhere or self._threads.busy:
+            return False
+        versions = (asked.version,) if asked.base is None else (asked.version, asked.base)
+        return all(
+            self._starts.is_quick(version) and folded.cost(history.position_of(version)) <= _AT_ONCE
+            for version in versions
+        )
+
+    def _look_now(self, folded: FoldedStream, starts: SnapshotStarts, asked: Look) -> StateView:
+        return look(folded.history, starts, self._actor_id, asked, blamed=folded.blamed)
+
+    async def _look_in_thread(self, folded: FoldedStream) -> None:
+        # Never two at once: who asks meanwhile changes what is asked for.
+        try:
+            while folded is self._folded and self._held is None and self._error is None:
+                asked, starts = self._asked, self._starts
+                found: StateView | AetherError
+                if not await self._reaches(folded, asked):
+                    continue
+                try:
+                    found = await self._threads.run(partial(self._look_now, folded, starts, asked))
+                except AetherError as error:
+                    found = error
+                if folded is self._folded and asked == self._asked and self._held is None:
+                    if starts is not self._starts:
+                        continue
                     self._compute = None
-                    self._shown(view)
+                    self._shown(asked, found)
                     return
         finally:
-            if timeline is self._timeline:
+            if folded is self._folded:
                 self._compute = None
+
+    async def _reaches(self, folded: FoldedStream, asked: Look) -> bool:
+        """Wait until the stream is folded as far as asked for; False if something else is asked for by then."""
+        position = folded.history.position_of(max(asked.version, asked.base or 0))
+        while not folded.is_folded and folded.history.folded < position:
+            self._fold_on()
+            self._pulse.clear()
+            await self._pulse.wait()
+            if folded is not self._folded or asked != self._asked or self._error is not None:
+                return False
+        return True
+
+    def _shown(self, asked: Look, found: StateView | AetherError) -> None:
+        self._held = self._broken = None
+        if isinstance(found, StateView):
+            view, self._view = self._view, found
+            if view is not None and _shows_the_same(view, found):
+                self.blame_changed.emit(found)
+            else:
+                self.state_changed.emit(found)
+        elif isinstance(found, ReducerError):
+            self._view = None
+            self._broken = BrokenState(asked.version, found)
+            self.broken.emit(self._broken)
+        elif not isinstance(found, ReducerStoppedError):
+            self._fail(found)
+
+    def _look_again(self) -> None:
+        """What is shown has become something else."""
+        version = self.shown_version
+        if version and self._held is None:
+            self._asked = Look(version, self._base)
+            self._begin_look()
+
+    # Snapshots
+
+    def _set_snapshots(self, stored: Sequence[StoredSnapshot]) -> None:
+        known = {(entry.version, entry.raw): entry for entry in self._entries}
+        entries = [known.get((entry.version, entry.raw), entry) for entry in entries_of(stored)]
+        if entries != self._entries:
+            self._entries = entries
+            self._make_starts()
+            self.snapshots_changed.emit()
+
+    async def _judge_snapshots(self, folded: FoldedStream) -> None:
+        """Compare with the replay what was not compared yet, or stood before events that are there now."""
+        judged = False
+        for place, entry in enumerate(self._entries):
+            if entry.standing not in (Standing.UNCHECKED, Standing.AHEAD, Standing.NO_REPLAY):
+                continue
+            checked = await self._threads.run(partial(judge, folded.history, entry))
+            if folded is not self._folded or place >= len(self._entries) or self._entries[place] is not entry:
+                return
+            self._entries[place] = checked
+            judged = True
+        if judged:
+            self._make_starts()
+            self.snapshots_changed.emit()
+            view = self._view
+            if view is not None and view.start_version:
+                self._look_again()
+
+    def _make_starts(self) -> None:
+        entries = [] if self._start == FROM_FIRST else self._entries
+        self._starts = SnapshotStarts(self.history, entries, self._start)
 
     # Small things
 
+    def _set_quarantine(self, versions: frozenset[int]) -> None:
+        if versions == self.quarantine:
+            return
+        if versions:
+            self._quarantines[self._key] = versions
+        else:
+            self._quarantines.pop(self._key, None)
+        if self._threads.busy:
+            self._end_foreign()
+            self._tasks.start(self._leave_out_in_turn(self._folded, versions), "leave events out")
+        else:
+            self._refold(self._folded.without(versions))
+            self.quarantine_changed.emit()
+
+    async def _leave_out_in_turn(self, folded: FoldedStream, versions: frozenset[int]) -> None:
+        other = await self._threads.run(partial(folded.without, versions))
+        if folded is self._folded:
+            self._refold(other)
+            self.quarantine_changed.emit()
+
+    def _refold(self, folded: FoldedStream) -> None:
+        """Show the same version by other states."""
+        version = self.shown_version or self._wanted
+        for task in (self._fold, self._compute):
+            if task is not None:
+                task.cancel()
+        self._fold = self._compute = None
+        self._folded = folded
+        self._told_failure = self._wants_blame = False
+        self._view = self._held = self._broken = None
+        if isinstance(self._error, AetherError) and self._complete:
+            self._error = None
+        self._make_starts()
+        self._pulse.set()
+        self.versions_changed.emit()
+        self._fold_on()
+        self.show_version(version)
+
     def _is_heavy(self, version: int) -> bool:
-        first = self._first_heavy
-        return first is not None and 0 <= first < len(self.versions) and self.versions[first] <= version
+        return bisect_left(self.versions, version) >= self._folded.end
 
     def _hold(self, version: int) -> None:
-        place = bisect_left(self.versions, version)
-        self._view = None
-        self._held = HeldState(version, self._sizes[min(place, len(self._sizes) - 1)])
+        self._view = self._broken = None
+        self._held = HeldState(version, self._folded.size_to(self.history.position_of(version)))
         self.held.emit(self._held)
-
-    def _shown(self, view: StateView) -> None:
-        self._held = None
-        self._view = view
-        self.state_changed.emit(view)
-
-    def _cost(self, version: int) -> int:
-        """Bytes of events to fold, at most, for the state at `version`."""
-        place = bisect_left(self.versions, version)
-        first = max(0, min(self._timeline.folded, place - 2 * STRIDE))
-        return self._sizes[min(place, len(self._sizes) - 1)] - self._sizes[first] + len(self._events[first].raw)
 
     def _fail(self, error: Exception) -> None:
         self._error = error
+        self._pulse.set()
         self.failed.emit(error)
 
+    def _end_foreign(self) -> None:
+        """Do not wait for a reducer that may never come back."""
+        if isinstance(self._reducer, UserReducer):
+            self._reducer.stop()
+
     def _stop(self) -> None:
-        for task in (self._load, self._compute):
+        for task in (self._load, self._fold, self._compute):
             if task is not None:
                 task.cancel()
-        self._load = self._compute = None
+        self._load = self._fold = self._compute = None
         self._again = False
+        self._end_foreign()
 
     def _forget(self) -> None:
-        reducer = REDUCERS[self._reducer_name]
-        self._timeline = StateHistory(reducer=reducer)
-        self._history = ValueHistory(reducer)
-        self._events = []
-        self._sizes = []
-        self._event_types = set()
-        self._first_heavy, self._handed, self._held = None, 0, None
-        self._view = None
-        self._error = None
-        self._complete = False
+        self._folded = FoldedStream(self._reducer, elsewhere=_is_elsewhere(self._reducer))
+        left_out = self._quarantines.get(self._key)
+        if left_out:
+            self._folded = self._folded.by(
+                self._reducer, elsewhere=self._folded.elsewhere, quarantine=Quarantine(left_out)
+            )
+        self._entries = []
+        self._start = self._usual_start
+        self._make_starts()
+        self._view = self._held = self._broken = self._error = None
+        self._complete = self._again = self._told_failure = self._wants_blame = False
 
 
-def _look(timeline: StateHistory, actor_id: str, version: int) -> StateView:
-    place = bisect_left(timeline.versions, version)
-    previous = timeline.versions[place - 1] if place else 0
-    before = timeline.state_at(previous)
-    state = timeline.state_at(version)
-    return StateView(actor_id, version, previous, state, diff(before, state), place + 1)
+def _shows_the_same(one: StateView, other: StateView) -> bool:
+    """Whether two views differ at most in who set what."""
+    return (
+        one.state is other.state
+        and one.before is other.before
+        and (one.version, one.previous_version, one.events_applied, one.start_version, one.start_differs)
+        == (other.version, other.previous_version, other.events_applied, other.start_version, other.start_differs)
+    )
 
 
-def _fold_ahead(
-    timeline: StateHistory, history: ValueHistory, events: Sequence[StoredEvent]
-) -> list[tuple[int, list[Path]]]:
-    timeline.fold(len(events))
-    return history.fold(events)
-
-
-def _chunks(events: Sequence[StoredEvent]) -> Iterable[Sequence[StoredEvent]]:
-    start = size = 0
-    for place, stored in enumerate(events):
-        size += len(stored.raw)
-        if size >= _CHUNK:
-            yield events[start : place + 1]
-            start, size = place + 1, 0
-    if start < len(events):
-        yield events[start:]
+def _is_elsewhere(reducer: Reducer) -> bool:
+    return isinstance(reducer, UserReducer)

@@ -100,6 +100,16 @@ class StateTreeModel(QAbstractItemModel):
         """Show nothing."""
         self.set_state({})
 
+    def versions_changed(self) -> None:
+        """`set_by` and `last_write` have other answers now."""
+        for container in self._containers:
+            parent = (
+                QModelIndex() if container.parent < 0 else self.createIndex(container.row, 0, container.parent)
+            )
+            last = self.rowCount(parent) - 1
+            if last >= 0:
+                self.dataChanged.emit(self.index(0, self.PATH, parent), self.index(last, self.SET_BY, parent))
+
     # Structure
 
     def index(self, row: int, column: int, parent: Index = _NOWHERE) -> QModelIndex:

@@ -29,6 +29,15 @@ def path_text(path: Path) -> str:
     return text
 
 
+def value_at(state: Any, path: Path) -> Any:
+    """The value at a path of a document; raises `LookupError` or `TypeError` where there is none."""
+    for key in path:
+        if not isinstance(state, (dict, list, tuple)):
+            raise KeyError(key)
+        state = state[key]  # type: ignore[index]
+    return state
+
+
 def value_bytes(value: Any) -> bytes:
     """The JSON of a value, whole, with every number as it was stored."""
     if isinstance(value, WrittenValue):

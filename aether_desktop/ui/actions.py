@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QAction
@@ -11,6 +11,9 @@ from PySide6.QtWidgets import QWidget
 
 from aether_desktop.ui.by_name import set_by_name
 from aether_desktop.ui.icons import icon
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class Command(NamedTuple):
@@ -21,7 +24,7 @@ class Command(NamedTuple):
 
     name: str
     text: str
-    menu: str
+    menu: str = ""
     icon: str = ""
     shortcuts: tuple[str, ...] = ()
     tip: str = ""
@@ -29,7 +32,7 @@ class Command(NamedTuple):
 
 
 _APPLE: bool = sys.platform == "darwin"
-MENUS = ("File", "Edit", "View", "Go", "Stream", "Tail", "Window", "Help")
+MENUS = ("File", "Edit", "View", "Go", "Stream", "State", "Tail", "Window", "Help")
 COMMANDS = (
     Command(
         "open_file", "Open file…", "File", "folder-open", ("Ctrl+O",), "Open an .aether store or NDJSON events"
@@ -111,25 +114,38 @@ class Actions(QObject):
 
     def __init__(self, window: QWidget) -> None:
         super().__init__(window)
+        self._window = window
         self._actions: dict[str, QAction] = {}
         self._are_complete = False
         for command in COMMANDS:
-            action = QAction(command.text, window)
-            action.setObjectName(command.name)
-            if command.icon:
-                action.setIcon(icon(command.icon))
-            action.triggered.connect(lambda _checked=False, name=command.name: self.triggered.emit(name))
-            window.addAction(action)
-            self._actions[command.name] = action
+            self._make(command)
+
+    def add(self, commands: Sequence[Command]) -> None:
+        """Add commands that the first paint does not wait for, complete."""
+        for command in commands:
+            self._make(command)
+        self._complete(commands)
+
+    def _make(self, command: Command) -> None:
+        action = QAction(command.text, self._window)
+        action.setObjectName(command.name)
+        if command.icon:
+            action.setIcon(icon(command.icon))
+        action.triggered.connect(lambda _checked=False, name=command.name: self.triggered.emit(name))
+        self._window.addAction(action)
+        self._actions[command.name] = action
 
     def complete(self) -> None:
         """Give the actions their shortcuts and tooltips; does nothing the second time."""
         if self._are_complete:
             return
         self._are_complete = True
+        self._complete(COMMANDS)
+
+    def _complete(self, commands: Sequence[Command]) -> None:
         from PySide6.QtGui import QKeySequence
 
-        for command in COMMANDS:
+        for command in commands:
             action = self._actions[command.name]
             if command.for_tables:
                 set_by_name(action, shortcutContext="WidgetShortcut")

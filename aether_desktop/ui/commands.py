@@ -76,6 +76,7 @@ class Commands(QObject):
             "about": self.show_about,
             **panels.navigation.commands(),
             **panels.inspection.commands(),
+            **panels.travel.commands(),
             **self.links.commands(),
         }
 

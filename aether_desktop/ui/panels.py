@@ -11,7 +11,6 @@ from aether_desktop.connection import Connection
 from aether_desktop.models.actor_table import ActorTable
 from aether_desktop.models.filter_history import FilterHistory
 from aether_desktop.models.log_table import LogTable
-from aether_desktop.models.state_controller import StateController
 from aether_desktop.ui.banner import BannerKind
 from aether_desktop.ui.clipboard import put_text
 from aether_desktop.ui.commands import Commands
@@ -23,11 +22,10 @@ from aether_desktop.ui.inspection import Inspection
 from aether_desktop.ui.inspector import Inspector
 from aether_desktop.ui.navigation import Navigation
 from aether_desktop.ui.navigator import Navigator
-from aether_desktop.ui.state_panel import StatePanel
 from aether_desktop.ui.tail_view import TailView
+from aether_desktop.ui.time_travel import TimeTravel
 from aether_desktop.ui.timeline import Timeline
 from aether_desktop.ui.timelines import Timelines
-from aether_desktop.ui.version_slider import SliderMark
 from aether_desktop.workspace import Place, Selection, Workspace
 
 if TYPE_CHECKING:
@@ -42,6 +40,9 @@ _FILTER_HINTS = {
     "stream": "Filter this stream, for example   type:Order*   version:>=5   data.total:>100",
     "tail": "Filter this tail, for example   type:Order*   data.total:>100   meta.UserID:u1",
 }
+#: Rest after the user has gone to a version before its event is selected everywhere, in milliseconds: a slider
+#: that is dragged goes to many.
+_FOLLOW_AFTER = 40
 #: Namespace that is offered where there is none yet.
 _FIRST_NAMESPACE = "default"
 
@@ -55,7 +56,6 @@ class Panels(QObject):
         self._workspace: Workspace = window.workspace
         self._documents = window.documents
         self.actors = ActorTable(self)
-        self.state = StateController(self)
         self.desk = Desk(self._workspace, self._documents, self, table_actions=window.actions_by_name.for_tables())
         self.navigation = Navigation(window, self._workspace, self._documents, self.desk, self)
         self.timelines = Timelines(self._workspace, self.desk, self.navigation, self)
@@ -65,7 +65,8 @@ class Panels(QObject):
         self.inspector = Inspector()
         self.inspector.setMinimumWidth(_INSPECTOR_WIDTH[0])
         self.inspection = Inspection(self._workspace, self.inspector, self._documents, self.desk, self)
-        self.state_panel = StatePanel(self.state)
+        self.travel = TimeTravel(window, self)
+        self.state, self.state_panel = self.travel.state, self.travel.panel
         self.state_panel.setMinimumWidth(_INSPECTOR_WIDTH[0])
         left, right = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea
         self.filter_bar = FilterBar(FilterHistory(self._workspace.settings, self))
@@ -79,6 +80,7 @@ class Panels(QObject):
         self._default_layout = window.saveState(_LAYOUT_VERSION)
         self._shown = False
         self._from_state = False
+        self._state_moved = QTimer(self, singleShot=True, interval=_FOLLOW_AFTER)
         for dock in self._docks:
             dock.hide()
         self._add_to_menu()
@@ -88,7 +90,7 @@ class Panels(QObject):
     @property
     def busy(self) -> bool:
         """Whether anything that is in sight is still being loaded."""
-        parts = (self.desk, self.timelines, self.actors, self.state, self.inspection)
+        parts = (self.desk, self.timelines, self.actors, self.travel, self.inspection)
         return any(part.busy for part in parts)
 
     async def close(self) -> None:
@@ -96,7 +98,7 @@ class Panels(QObject):
         self.save_layout()
         await self.commands.close()
         await self.desk.close()
-        await self.state.close()
+        await self.travel.close()
         await self.inspection.close()
         await self.actors.close()
 
@@ -206,7 +208,7 @@ class Panels(QObject):
         workspace, navigator = self._workspace, self.navigator
         workspace.place_changed.connect(self._place_changed)
         workspace.selection_changed.connect(self._selection_changed)
-        workspace.selection_cleared.connect(self.state.clear)
+        workspace.selection_cleared.connect(self.travel.clear)
         navigator.namespace_chosen.connect(lambda connection, name: self.show_place(Place(connection, name)))
         navigator.actor_opened.connect(self._open_actor)
         navigator.search_changed.connect(self.actors.search)
@@ -226,8 +228,8 @@ class Panels(QObject):
         self.inspector.title_changed.connect(lambda text: _set_detail(self._inspector_dock, text))
         self.state_panel.title_changed.connect(lambda text: _set_detail(self._state_dock, text))
         self.state.loaded.connect(self._stream_loaded)
-        self.state.failed.connect(lambda error: workspace.fail("The state could not be folded", error))
-        self.state_panel.version_changed.connect(self._state_version_changed)
+        self.state_panel.version_changed.connect(lambda _version: self._state_version_changed())
+        self._state_moved.timeout.connect(self._follow_state)
 
     def show_connections(self) -> None:
         """Show the workspace's connections, and docks if there are any."""
@@ -297,12 +299,8 @@ class Panels(QObject):
         place, event = selection.place, selection.event
         self.inspector.show_event(selection.stored, namespace=place.namespace)
         if event is not None:
-            self.state.show(
-                (id(place.connection), place.namespace, event.actor_id),
-                event.actor_id,
-                lambda actor_id: self._workspace.stream(place, actor_id),
-                event.version,
-            )
+            if not self._from_state:
+                self.travel.show(selection)
             self._show_previous()
         else:
             # The state of another actor is nothing to look at beside it.
@@ -313,18 +311,6 @@ class Panels(QObject):
 
     def _stream_loaded(self) -> None:
         self._show_previous()
-        selection = self._workspace.selection
-        if selection is not None:
-            showing = self._show_snapshots(selection.place, self.state.actor_id)
-            self._workspace.start(showing, "snapshots of the actor")
-
-    async def _show_snapshots(self, place: Place, actor_id: str) -> None:
-        snapshots = await (await self._workspace.store(place)).snapshots(actor_id)
-        # Another actor may be shown by now.
-        if self.state.actor_id == actor_id:
-            self.state_panel.set_snapshots(
-                [SliderMark(snapshot.version, f"Snapshot v{snapshot.version}") for snapshot in snapshots]
-            )
 
     def _show_previous(self) -> None:
         """Give the inspector the event before the selected one, once the actor's stream is there."""
@@ -336,8 +322,13 @@ class Panels(QObject):
         if previous is not None:
             self.inspector.show_event(selection.stored, namespace=selection.place.namespace, previous=previous)
 
-    def _state_version_changed(self, version: object) -> None:
-        stored = self.state.stored_at(version)
+    def _state_version_changed(self) -> None:
+        if not self._state_moved.isActive():
+            self._state_moved.start()
+
+    def _follow_state(self) -> None:
+        """Select the event whose state the user has gone to."""
+        stored = self.state.stored_at(self.state.shown_version)
         selection = self._workspace.selection
         if stored is not None and selection is not None:
             self._from_state = True

@@ -31,6 +31,7 @@ _FOR_A_CONNECTION = (
     "aether_desktop.ui.inspection",
     "aether_desktop.ui.navigator",
     "aether_desktop.ui.state_panel",
+    "aether_desktop.ui.time_travel",
     "aether_desktop.ui.timelines",
     "aether_desktop.ui.panels",
 )

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
 from PySide6.QtCore import QSize, Signal
-from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QSizePolicy, QWidget
+from PySide6.QtGui import QAction, QResizeEvent
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QSizePolicy, QToolButton, QWidget
 
 from aether_desktop.ui.icons import icon
 from aether_desktop.ui.int64_spin import Int64SpinBox
 from aether_desktop.ui.links import icon_button
+from aether_desktop.ui.reducer_combo import ReducerCombo
 from aether_desktop.ui.safe_text import plain_tooltip
 from aether_desktop.ui.tinted import ToneLabel
 
 _MARGIN: Final = 8
 _GAP: Final = 4
 #: Pixels that the reducer can do without.
-_SPARE: Final = 6
+_SPARE: Final = 24
 
 
 class VersionSpinBox(Int64SpinBox):
@@ -34,11 +34,9 @@ class VersionSpinBox(Int64SpinBox):
 
 
 class StateControls(QWidget):
-    """Reducer, five buttons and the version, in one row or, in a narrow panel, in two."""
+    """Reducer, buttons and the version, in one row or, in a narrow panel, in two."""
 
-    reducer_chosen = Signal(str)
     first_requested = Signal()
-    last_requested = Signal()
     step_requested = Signal(int)
     play_requested = Signal(bool)
     version_typed = Signal(object)
@@ -48,11 +46,7 @@ class StateControls(QWidget):
         self._playing = False
         self._first_version = self._last_version = 0
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self.reducer = QComboBox(self)
-        self.reducer.setObjectName("reducerCombo")
-        self.reducer.setAccessibleName("Reducer")
-        self.reducer.setToolTip(plain_tooltip("How the events become a state"))
-        self.reducer.activated.connect(lambda _index: self.reducer_chosen.emit(self.reducer.currentData()))
+        self.reducer = ReducerCombo(self)
         self._buttons = QWidget(self)
         row = QHBoxLayout(self._buttons)
         row.setContentsMargins(0, 0, 0, 0)
@@ -61,20 +55,18 @@ class StateControls(QWidget):
         self.previous = icon_button("previous", "One version back (←)", self._buttons)
         self.play = icon_button("play", "Play the versions", self._buttons)
         self.next = icon_button("next", "One version forward (→)", self._buttons)
-        self.last = icon_button("last", "Go to the last version", self._buttons)
-        for button in (self.first, self.previous, self.play, self.next, self.last):
+        for button in (self.first, self.previous, self.play, self.next):
             button.setFixedWidth(24)
             row.addWidget(button)
         self.first.clicked.connect(self.first_requested)
         self.previous.clicked.connect(lambda: self.step_requested.emit(-1))
         self.play.clicked.connect(lambda: self.play_requested.emit(not self._playing))
         self.next.clicked.connect(lambda: self.step_requested.emit(1))
-        self.last.clicked.connect(self.last_requested)
         self._place = QWidget(self)
         numbers = QHBoxLayout(self._place)
         numbers.setContentsMargins(0, 0, 0, 0)
         numbers.setSpacing(4)
-        title = ToneLabel("Version", parent=self._place)
+        self._title = title = ToneLabel("Version", parent=self._place)
         self.spin = VersionSpinBox(parent=self._place)
         self.spin.setObjectName("versionSpin")
         self.spin.setAccessibleName("Version")
@@ -84,16 +76,25 @@ class StateControls(QWidget):
         numbers.addWidget(title)
         numbers.addWidget(self.spin)
         numbers.addWidget(self._of)
+        self._more = QWidget(self)
+        self._more_row = QHBoxLayout(self._more)
+        self._more_row.setContentsMargins(0, 0, 0, 0)
+        self._more_row.setSpacing(0)
         self.spin.step_requested.connect(self.step_requested)
         self.spin.editingFinished.connect(lambda: self.version_typed.emit(self.spin.value()))
         self._arrange()
 
-    def set_reducers(self, reducers: Sequence[tuple[str, str]], current: str) -> None:
-        """Offer these reducers: key and name."""
-        self.reducer.clear()
-        for key, name in reducers:
-            self.reducer.addItem(name, key)
-        self.reducer.setCurrentIndex(self.reducer.findData(current))
+    def add_commands(self, fork: QAction, menu: QMenu) -> None:
+        """Offer to fork, and the menu of everything else."""
+        button = QToolButton(self._more)
+        button.setDefaultAction(fork)
+        more = icon_button("more", "More to do with this state", self._more)
+        # A menu of its own would put an arrow into the button.
+        more.clicked.connect(lambda: menu.popup(more.mapToGlobal(more.rect().bottomLeft())))
+        for one in (button, more):
+            one.setAutoRaise(True)
+            one.setFixedSize(24, 26)
+            self._more_row.addWidget(one)
         self._arrange()
 
     def set_limits(self, first: int, last: int, *, complete: bool = True) -> None:
@@ -118,8 +119,8 @@ class StateControls(QWidget):
         self.spin.blockSignals(blocked)
         for button in (self.first, self.previous):
             button.setEnabled(version > self._first_version)
-        for button in (self.next, self.last, self.play):
-            button.setEnabled(version < self._last_version or (button is self.play and self._playing))
+        self.next.setEnabled(version < self._last_version)
+        self.play.setEnabled(self._first_version < self._last_version)
         self._arrange()
 
     def set_playing(self, playing: bool) -> None:
@@ -146,11 +147,17 @@ class StateControls(QWidget):
         self._arrange()
 
     def _arrange(self) -> None:
-        parts = (self.reducer, self._buttons, self._place)
-        widths = [part.sizeHint().width() for part in parts]
+        parts = (self.reducer, self._buttons, self._place, self._more)
         room = max(self.width() - 2 * _MARGIN, 1)
-        # The reducer's name gives way a little before the row is broken.
-        missing = sum(widths) + 2 * _GAP - room
+        self._title.show()
+        widths = [part.sizeHint().width() for part in parts]
+        missing = sum(widths) + 3 * _GAP - room
+        # A word and some of the reducer's name give way before the row is broken.
+        label = self._title.sizeHint().width() + _GAP
+        if 0 < missing <= label + _SPARE:
+            self._title.hide()
+            widths[2] -= label
+            missing -= label
         if 0 < missing <= _SPARE:
             widths[0] -= missing
         rows: list[list[tuple[QWidget, int]]] = [[]]
@@ -166,6 +173,9 @@ class StateControls(QWidget):
             height = max(part.sizeHint().height() for part, _ in row)
             x = _MARGIN
             for part, width in row:
+                if part is self._more:
+                    # At the right end of its row.
+                    x = max(x, self.width() - _MARGIN - width)
                 part_height = part.sizeHint().height()
                 part.setGeometry(x, y + (height - part_height) // 2, min(width, room), part_height)
                 x += width + _GAP

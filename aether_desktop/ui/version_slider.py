@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QHelpEvent, QMouseEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QHelpEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QSlider, QToolTip, QWidget
 
 from aether_desktop.ui.icons import pixmap
 from aether_desktop.ui.safe_text import plain_tooltip
 from aether_desktop.ui.theme import Theme, current_theme, theme_notifier
+from aether_desktop.ui.version_marks import MarkKind, SliderMark, mark_place
+from aether_engine.replay import VersionGap
 
 _SIDE: Final = 8
 _HANDLE: Final = 6.5
@@ -22,15 +23,8 @@ _GROOVE_Y: Final = 22
 _HEIGHT: Final = 36
 #: Pixels between two tick marks, at least.
 _TICK_ROOM: Final = 4
-
-
-@dataclass(frozen=True, slots=True)
-class SliderMark:
-    """Something at a version, drawn above the line. `is_trouble` draws it in the colour of damage."""
-
-    version: int
-    text: str
-    is_trouble: bool = False
+#: Lines of a tooltip.
+_LINES: Final = 12
 
 
 class VersionSlider(QSlider):
@@ -41,10 +35,12 @@ class VersionSlider(QSlider):
         self.setObjectName("versionSlider")
         self.setAccessibleName("Version")
         self._versions: Sequence[int] = ()
-        self._snapshots: list[SliderMark] = []
-        self._troubles: list[SliderMark] = []
-        # Places whose version does not follow the one before.
-        self._gaps: list[int] = []
+        self._count = 0
+        self._marks: dict[str, list[SliderMark]] = {}
+        self._placed: list[tuple[float, SliderMark]] = []
+        self._gaps: Sequence[VersionGap] = ()
+        # Places whose version does not follow the one before, one a pixel.
+        self._gap_places: list[int] = []
         self.setRange(0, 0)
         self.setSingleStep(1)
         self.setMinimumWidth(60)
@@ -55,47 +51,44 @@ class VersionSlider(QSlider):
 
     # What there is
 
-    def set_versions(self, versions: Sequence[int]) -> None:
-        """Move over these versions, which rise; the version stays the same one if it is still there."""
+    def set_versions(self, versions: Sequence[int], gaps: Sequence[VersionGap] = ()) -> None:
+        """Move over these versions, which rise; the version stays the same one if it is still there.
+
+        The sequences are kept and may grow; what has joined is shown when this is called again.
+        """
         current = self.version()
-        self._versions = tuple(versions)
-        self._gaps = [
-            place
-            for place in range(1, len(self._versions))
-            if self._versions[place] > self._versions[place - 1] + 1
-        ]
+        self._versions, self._gaps = versions, gaps
+        self._count = len(versions)
         blocked = self.blockSignals(True)
-        self.setRange(0, max(0, len(self._versions) - 1))
-        self.setPageStep(max(1, len(self._versions) // 10))
+        self.setRange(0, max(0, self._count - 1))
+        self.setPageStep(max(1, self._count // 10))
         self.set_version(current)
         self.blockSignals(blocked)
+        self._place_marks()
         self._describe()
         self.update()
 
-    def set_snapshots(self, marks: Sequence[SliderMark]) -> None:
-        """Draw a diamond above the version of each snapshot; one that differs from the replay is trouble."""
-        self._snapshots = list(marks)
-        self.update()
-
-    def set_troubles(self, marks: Sequence[SliderMark]) -> None:
-        """Draw the sign of damage behind the version that each damaged event follows."""
-        self._troubles = list(marks)
-        self.update()
+    def set_marks(self, group: str, marks: Sequence[SliderMark]) -> None:
+        """Draw these marks in place of those that the same group had."""
+        if self._marks.get(group, []) != list(marks):
+            self._marks[group] = list(marks)
+            self._place_marks()
+            self.update()
 
     def version(self) -> int:
         """The version at the handle, 0 without any."""
-        return self._versions[self.value()] if self.value() < len(self._versions) else 0
+        return self._versions[self.value()] if self.value() < self._count else 0
 
     def version_at(self, place: int) -> int:
         """The version at a place of the slider, 0 where there is none."""
-        return self._versions[place] if 0 <= place < len(self._versions) else 0
+        return self._versions[place] if 0 <= place < self._count else 0
 
     def set_version(self, version: int) -> None:
         """Move the handle to a version, or the nearest one below."""
-        self.setValue(max(0, bisect_right(self._versions, version) - 1))
+        self.setValue(max(0, bisect_right(self._versions, version, hi=self._count) - 1))
 
     def _describe(self) -> None:
-        version, last = self.version(), self._versions[-1] if self._versions else 0
+        version, last = self.version(), self._versions[self._count - 1] if self._count else 0
         self.setAccessibleDescription(f"Version {version} of {last}")
 
     # Places
@@ -106,20 +99,31 @@ class VersionSlider(QSlider):
 
     def x_of(self, place: float) -> float:
         """The x of a place in the list of versions."""
-        last = max(len(self._versions) - 1, 1)
+        last = max(self._count - 1, 1)
         return _SIDE + place / last * (self.width() - 2 * _SIDE)
 
-    def _place_of(self, version: int) -> float:
-        """The place of a version; of one that is not stored, between its neighbours."""
-        place = bisect_left(self._versions, version)
-        if place < len(self._versions) and self._versions[place] == version:
-            return place
-        return max(0.0, min(place - 0.5, len(self._versions) - 1))
-
     def _nearest(self, x: float) -> int:
-        last = max(len(self._versions) - 1, 0)
+        last = max(self._count - 1, 0)
         room = max(self.width() - 2 * _SIDE, 1)
         return max(0, min(last, round((x - _SIDE) / room * last)))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Draw as many gaps as there is room for."""
+        super().resizeEvent(event)
+        self._place_marks()
+
+    def _place_marks(self) -> None:
+        marks = [mark for group in self._marks.values() for mark in group]
+        order = list(MarkKind)
+        marks.sort(key=lambda mark: order.index(mark.kind))
+        self._placed = [(mark_place(self._versions, mark), mark) for mark in marks]
+        places: list[int] = []
+        for gap in self._gaps:
+            place = bisect_right(self._versions, gap.last, hi=self._count)
+            # A thousand gaps on a few hundred pixels are drawn once per pixel.
+            if place < self._count and (not places or self.x_of(place) - self.x_of(places[-1]) >= 2):
+                places.append(place)
+        self._gap_places = places
 
     # Mouse
 
@@ -149,22 +153,16 @@ class VersionSlider(QSlider):
 
     def words_at(self, x: float) -> str:
         """What there is to say about the place `x`."""
-        if not self._versions:
+        if not self._count:
             return ""
-        place = self._nearest(x)
-        lines = [f"v{self._versions[place]} (← → one version)"]
-        for mark in (*self._snapshots, *self._troubles):
-            if abs(self.x_of(self._mark_place(mark)) - x) <= _MARKER:
-                lines.append(mark.text)
-        for gap in self._gaps:
-            if abs(self.x_of(gap - 0.5) - x) <= max(self.x_of(1) - self.x_of(0), _TICK_ROOM) / 2:
-                first, last = self._versions[gap - 1] + 1, self._versions[gap] - 1
+        nearest = self._nearest(x)
+        lines = [f"v{self._versions[nearest]} (← → one version)"]
+        lines += [mark.text for place, mark in self._placed if abs(self.x_of(place) - x) <= _MARKER]
+        for place in self._gap_places:
+            if abs(self.x_of(place - 0.5) - x) <= max(self.x_of(1) - self.x_of(0), _TICK_ROOM) / 2:
+                first, last = self._versions[place - 1] + 1, self._versions[place] - 1
                 lines.append(f"v{first} is missing" if first == last else f"v{first} to v{last} are missing")
-        return "\n".join(lines[:12])
-
-    def _mark_place(self, mark: SliderMark) -> float:
-        place = self._place_of(mark.version)
-        return place + 0.5 if mark in self._troubles else place
+        return "\n".join(lines[:_LINES])
 
     # Drawing
 
@@ -184,11 +182,10 @@ class VersionSlider(QSlider):
         self._paint_ticks(painter, theme)
         self._paint_gaps(painter, theme)
         ratio = self.devicePixelRatioF()
-        for mark in self._snapshots:
-            name, role = ("warning", "corrupted") if mark.is_trouble else ("snapshot", "snapshot")
-            self._paint_mark(painter, mark, name, role, ratio)
-        for mark in self._troubles:
-            self._paint_mark(painter, mark, "corrupted", "corrupted", ratio)
+        for place, mark in self._placed:
+            x = min(self.x_of(place), self.width() - _MARKER / 2)
+            name, role = mark.kind.value
+            painter.drawPixmap(QPointF(round(x - _MARKER / 2), 1), pixmap(name, _MARKER, theme.color(role), ratio))
         painter.setPen(QPen(accent, 2))
         painter.setBrush(theme.base)
         painter.drawEllipse(QPointF(handle, _GROOVE_Y), _HANDLE, _HANDLE)
@@ -198,15 +195,14 @@ class VersionSlider(QSlider):
         painter.end()
 
     def _paint_ticks(self, painter: QPainter, theme: Theme) -> None:
-        count = len(self._versions)
-        if count < 2:
+        if self._count < 2:
             return
         step = 1
         while self.x_of(step) - self.x_of(0) < _TICK_ROOM:
             step *= 5 if str(step)[0] == "1" else 2
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
         painter.setPen(theme.lineStrong)
-        for place in range(0, count, step):
+        for place in range(0, self._count, step):
             x = round(self.x_of(place))
             painter.drawLine(x, _GROOVE_Y + 7, x, _GROOVE_Y + (10 if place % (5 * step) else 12))
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -214,17 +210,7 @@ class VersionSlider(QSlider):
     def _paint_gaps(self, painter: QPainter, theme: Theme) -> None:
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(theme.gap.text)
-        done = -1.0
-        for place in self._gaps:
+        for place in self._gap_places:
             x = self.x_of(place - 0.5)
-            # A thousand gaps on a few hundred pixels are drawn once per pixel.
-            if x - done < 2:
-                continue
-            done = x
             painter.drawRect(QRectF(x - 3.5, _GROOVE_Y - 4, 2, 8))
             painter.drawRect(QRectF(x + 1.5, _GROOVE_Y - 4, 2, 8))
-
-    def _paint_mark(self, painter: QPainter, mark: SliderMark, name: str, role: str, ratio: float) -> None:
-        x = min(self.x_of(self._mark_place(mark)), self.width() - _MARKER / 2)
-        image = pixmap(name, _MARKER, current_theme().color(role), ratio)
-        painter.drawPixmap(QPointF(round(x - _MARKER / 2), 1), image)

@@ -91,6 +91,11 @@ class StateHistory:
         return self._states.folded
 
     @property
+    def stride(self) -> int:
+        """The events between two checkpoints as it is now: so many are folded at most for any state."""
+        return self._states.stride
+
+    @property
     def kept_bytes(self) -> int:
         """About the memory that checkpoints take besides the events."""
         return self._states.kept_bytes

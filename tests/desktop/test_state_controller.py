@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from pytestqt.qtbot import QtBot
 
-from aether_desktop.models import state_controller
-from aether_desktop.models.state_controller import HeldState, Loader, StateController, StateView
+from aether_desktop.models import folded_stream
+from aether_desktop.models.state_controller import Loader, StateController
+from aether_desktop.models.state_view import HeldState, StateView
 from aether_engine.errors import StoreUnavailableError
 from aether_engine.event import Event, ReplayError, StoredEvent
 from aether_engine.replay import VersionGap
@@ -35,7 +36,7 @@ def damaged(sequence: int) -> StoredEvent:
 
 
 def loader(events: Sequence[StoredEvent], batch: int = 1000, gate: asyncio.Event | None = None) -> Loader:
-    async def read(_actor: str) -> AsyncIterator[list[StoredEvent]]:
+    async def read(_actor: str, _from_version: int) -> AsyncIterator[list[StoredEvent]]:
         for start in range(0, len(events), batch):
             if gate is not None and start:
                 await gate.wait()
@@ -83,14 +84,19 @@ async def test_set_by_is_the_last_change_and_not_the_last_write(controller: Stat
     ]
     controller.show("k", "a", loader(events))
     await shown(controller, 9)
-    assert controller.set_by(("a",), 9) == 1
-    assert controller.last_write(("a",), 9) == 9
-    assert controller.last_write(("a",), 4) == 2
-    assert controller.set_by(("case", "x"), 9) == 4
-    assert controller.set_by(("case", "x"), 2) == 1
-    assert controller.set_by(("case",), 9) == 4
-    assert controller.set_by(("case", "y"), 9) == 1
-    assert controller.last_write(("case", "x"), 9) == 0
+    assert controller.set_by(("a",)) == 1
+    assert controller.last_write(("a",)) == 9
+    assert controller.set_by(("case", "x")) == 4
+    assert controller.last_write(("case", "x")) == 4
+    assert controller.set_by(("case",)) == 4
+    assert controller.set_by(("case", "y")) == 1
+    assert controller.last_write(("case", "y")) == 9
+    controller.show_version(4)
+    await shown(controller, 4)
+    assert controller.last_write(("a",)) == 2
+    controller.show_version(2)
+    await shown(controller, 2)
+    assert controller.set_by(("case", "x")) == 1
 
 
 async def test_gaps_and_damage_are_told(controller: StateController) -> None:
@@ -153,7 +159,7 @@ async def test_another_actor_replaces_the_one_being_read(controller: StateContro
 async def test_the_same_stream_is_not_read_again(controller: StateController) -> None:
     reads = 0
 
-    async def read(_actor: str) -> AsyncIterator[list[StoredEvent]]:
+    async def read(_actor: str, _from_version: int) -> AsyncIterator[list[StoredEvent]]:
         nonlocal reads
         reads += 1
         yield [stored(1, {"a": 1}), stored(2, {"a": 2})]
@@ -173,7 +179,8 @@ async def test_live_events_are_added_and_the_view_stays(controller: StateControl
     assert list(controller.versions) == [1, 2]
     assert controller.view is not None
     assert controller.view.version == 1
-    assert controller.set_by(("a",), 2) == 2
+    controller.show_version(2)
+    assert controller.set_by(("a",)) == 2
 
 
 async def test_refreshing_reads_what_is_new(controller: StateController) -> None:
@@ -187,7 +194,7 @@ async def test_refreshing_reads_what_is_new(controller: StateController) -> None
 
 
 async def test_errors_are_told(controller: StateController, qtbot: QtBot) -> None:
-    async def read(_actor: str) -> AsyncIterator[list[StoredEvent]]:
+    async def read(_actor: str, _from_version: int) -> AsyncIterator[list[StoredEvent]]:
         yield [stored(1, {"a": 1})]
         raise StoreUnavailableError("nats://host", "no link")
 
@@ -236,7 +243,7 @@ async def test_clearing_ends_what_is_running(controller: StateController) -> Non
 async def test_large_events_are_folded_only_when_asked(
     controller: StateController, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(state_controller, "HEAVY", 1000)
+    monkeypatch.setattr(folded_stream, "HEAVY", 1000)
     events = [stored(1, {"a": 1}), stored(2, {"b": "x" * 2000}), stored(3, {"c": 3})]
     held: list[HeldState] = []
     controller.held.connect(held.append)
@@ -258,7 +265,7 @@ async def test_large_events_are_folded_only_when_asked(
     assert view.state == {"a": 1, "b": "x" * 2000}
     controller.show_version(3)
     assert (await shown(controller, 3)).state["c"] == 3
-    assert controller.set_by(("b",), 3) == 2
+    assert controller.set_by(("b",)) == 2
     controller.append([stored(4, {"d": "y" * 2000})])
     controller.show_version(4)
     assert (await shown(controller, 4)).state["d"] == "y" * 2000

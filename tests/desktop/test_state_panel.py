@@ -11,11 +11,12 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QAbstractSpinBox, QComboBox, QSlider, QTreeView, QWidget
 from pytestqt.qtbot import QtBot
 
-from aether_desktop.models import state_controller
+from aether_desktop.models import folded_stream
 from aether_desktop.models.state_controller import StateController
 from aether_desktop.models.tree_roles import Mark, TreeRole
 from aether_desktop.ui.state_panel import StatePanel
-from aether_desktop.ui.version_slider import SliderMark, VersionSlider
+from aether_desktop.ui.version_marks import MarkKind, SliderMark
+from aether_desktop.ui.version_slider import VersionSlider
 from aether_engine.event import StoredEvent
 from tests.desktop.test_state_controller import damaged, loader, stored
 from tests.waiting import until
@@ -117,7 +118,7 @@ async def test_buttons_spin_box_and_slider_agree(panel: StatePanel, qtbot: QtBot
     assert not controls.previous.isEnabled()
     QTest.mouseClick(controls.next, Qt.MouseButton.LeftButton)
     assert (panel.version, controls.spin.value(), panel.slider.value()) == (2, 2, 1)
-    QTest.mouseClick(controls.last, Qt.MouseButton.LeftButton)
+    QTest.keyClick(panel.slider, Qt.Key.Key_End)
     assert (panel.version, controls.spin.value(), panel.slider.value()) == (6, 6, 3)
     assert not controls.next.isEnabled()
     controls.spin.stepBy(-1)
@@ -141,10 +142,10 @@ async def test_typing_a_missing_version_shows_the_one_below(panel: StatePanel, q
 
 async def test_playing_goes_to_the_end_and_stops(panel: StatePanel, qtbot: QtBot) -> None:
     await show(panel, 1)
-    panel._play.setInterval(1)
+    panel.moves.timer.setInterval(1)
     QTest.mouseClick(panel.controls.play, Qt.MouseButton.LeftButton)
     assert panel.controls.play.accessibleName() == "Pause"
-    await until(lambda: panel.version == 6 and not panel._play.isActive())
+    await until(lambda: panel.version == 6 and not panel.moves.timer.isActive())
     assert panel.controls.play.accessibleName() == "Play the versions"
 
 
@@ -162,28 +163,34 @@ async def test_half_a_stream_does_not_look_whole(panel: StatePanel) -> None:
     await until(lambda: panel.version == 1)
     await until(lambda: panel.controls._of.text() == "of 2+")
     assert "may be later versions" in panel.controls._of.toolTip()
-    assert panel._origin.text() == "Reading, 2 so far… From the beginning, 1 event."
+    assert panel.footer.origin.text() == "Reading, 2 so far… From the beginning, 1 event."
     gate.set()
     await until(lambda: panel.controls._of.text() == "of 6")
     assert panel.controls._of.toolTip() == ""
-    assert panel._origin.text() == "From the beginning, 1 event."
+    assert panel.footer.origin.text() == "From the beginning, 1 event."
 
 
 async def test_a_stream_whose_reading_broke_off_does_not_look_whole(panel: StatePanel) -> None:
-    async def read(_actor: str) -> AsyncIterator[list[StoredEvent]]:
+    async def read(_actor: str, _from_version: int) -> AsyncIterator[list[StoredEvent]]:
         yield EVENTS[:2]
         raise ValueError("the link is broken")
 
     panel._controller.show("k", "a", read)
     await until(lambda: panel.banner.isVisible())
     assert panel.controls._of.text() == "of 2+"
-    assert "Reading" not in panel._origin.text()
+    assert "Reading" not in panel.footer.origin.text()
 
 
 async def test_gaps_snapshots_and_damage_on_the_slider(panel: StatePanel) -> None:
     await show(panel, 5)
-    panel.set_snapshots([SliderMark(2, "Snapshot v2, equals the replay"), SliderMark(6, "Snapshot differs", True)])
     slider = panel.slider
+    slider.set_marks(
+        "snapshots",
+        [
+            SliderMark(2, "Snapshot v2, equals the replay"),
+            SliderMark(6, "Snapshot differs", MarkKind.DRIFTED),
+        ],
+    )
     assert "Snapshot v2" in slider.words_at(slider.x_of(1))
     assert "v3 to v4 are missing" in slider.words_at(slider.x_of(1.5))
     assert "#4: Checksum mismatch" in slider.words_at(slider.x_of(2.5))
@@ -216,7 +223,7 @@ async def test_the_spin_box_takes_versions_of_64_bits(panel: StatePanel) -> None
 
 
 async def test_errors_are_shown_in_the_panel(panel: StatePanel) -> None:
-    async def read(_actor: str) -> AsyncIterator[list[StoredEvent]]:
+    async def read(_actor: str, _from_version: int) -> AsyncIterator[list[StoredEvent]]:
         yield []
         raise ValueError("the link is broken")
 
@@ -236,7 +243,7 @@ async def test_every_control_has_a_name_and_a_hint(panel: StatePanel) -> None:
 async def test_a_state_of_megabytes_is_folded_when_asked(
     panel: StatePanel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(state_controller, "HEAVY", 1000)
+    monkeypatch.setattr(folded_stream, "HEAVY", 1000)
     events = [stored(1, {"a": 1}), stored(2, {"b": "x" * 2000})]
     panel._controller.show("k", "a", loader(events))
     await until(lambda: panel.banner.isVisible(), what="it is said that nothing is folded")
