@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import os
 import secrets
 import sqlite3
 import threading
@@ -27,25 +26,20 @@ from aether_engine.event import Event
 from aether_engine.patterns import check_namespace
 from aether_engine.store.sqlite_file import RawFile, translate
 from aether_engine.store.sqlite_pages import bad_pages
+from aether_engine.store.sqlite_rebuild import RowWriter, new_file, publish
 from aether_engine.store.sqlite_records import Cell, PageScanner, Value, is_event
 from aether_engine.store.sqlite_schema import (
-    INDEXES,
-    PAGE_SIZE,
     SEQUENCE_BITS,
     SEQUENCE_MASK,
     EventIdHash,
     checksum_seed,
-    create_schema,
     first_position,
 )
 
 #: No event's row is smaller than this: a file of N bytes never held more than N / this many.
 _LEAST_ROW: Final = 64
 _TELL_PAGES: Final = 256
-_INSERT: Final = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _UNKNOWN_TYPE: Final = "unknown"
-#: Rows that are written together.
-_ROWS: Final = 1000
 
 Item = dict[str, Any]
 
@@ -152,11 +146,11 @@ class _Recovery:
             scanner = PageScanner(self._raw)
             try:
                 self._read_names(scanner)
-                with closing(_new_file(temporary)) as connection:
+                with closing(new_file(temporary)) as connection:
                     self._write(connection, scanner)
             finally:
                 scanner.release()
-            self._finish(temporary)
+            publish(temporary, self._target)
         except (sqlite3.Error, OSError) as error:
             raise TransferError(str(self._target), str(translate(error, str(self._source)))) from error
         except _StoppedError:
@@ -209,14 +203,11 @@ class _Recovery:
 
     def _write(self, connection: sqlite3.Connection, scanner: PageScanner) -> None:
         connection.execute("BEGIN")
-        create_schema(connection)
-        for name in ("events_by_actor", "actors_by_name"):
-            connection.execute(f"DROP INDEX {name}")
         # The newest copy of a row may stand behind older ones, and damaged ones in front of whole ones.
         connection.execute(
             "CREATE TEMP TABLE damaged(position INTEGER PRIMARY KEY, page INTEGER, reason TEXT, raw BLOB)"
         )
-        rows = _Rows(connection, self._numbers_of_types())
+        rows = RowWriter(connection, self._numbers_of_types())
         for number, cells in self._pages(scanner):
             for cell in cells:
                 if is_event(cell.values):
@@ -237,7 +228,7 @@ class _Recovery:
             numbers.setdefault(name, number)
         return numbers
 
-    def _take_event(self, connection: sqlite3.Connection, rows: _Rows, page: int, cell: Cell) -> None:
+    def _take_event(self, connection: sqlite3.Connection, rows: RowWriter, page: int, cell: Cell) -> None:
         position = cell.row_id
         _, actor, version, kind, id_hash, recorded, checksum, raw = cell.values
         assert isinstance(raw, bytes)
@@ -302,35 +293,14 @@ class _Recovery:
         self._result.events -= len(again)
         connection.execute("DROP INDEX temporary")
 
-    def _fill_in(self, connection: sqlite3.Connection, rows: _Rows) -> None:
+    def _fill_in(self, connection: sqlite3.Connection, rows: RowWriter) -> None:
         """Names, counters and indexes, made anew from the events."""
-        connection.executemany("INSERT INTO event_types VALUES (?, ?)", [(n, t) for t, n in rows.types.items()])
-        connection.executemany(
-            "INSERT INTO actors VALUES (?, ?, ?, 0, 0, 0)",
-            [(number, namespace, name) for (namespace, name), number in rows.actors.items()],
-        )
-        for name in ("events_by_actor", "actors_by_name"):
-            connection.execute(INDEXES[name])
-        connection.execute(
-            "UPDATE actors SET (event_count, latest_version, last_sequence) = (SELECT count(*), "
-            "coalesce(max(version), 0), "
-            "coalesce(max(position), 0) & ? FROM events INDEXED BY events_by_actor WHERE actor = actors.id)",
-            (SEQUENCE_MASK,),
-        )
-        connection.execute("DELETE FROM actors WHERE event_count = 0")
-        connection.create_function("prefix", 1, _prefix, deterministic=True)
-        connection.execute("INSERT INTO event_ids SELECT prefix(id_hash), position FROM events ORDER BY 1, 2")
+        rows.fill_in()
         taken: set[str] = set()
         most = self._raw.size() // _LEAST_ROW
         for number, namespace in sorted(self._namespaces.items()):
             first, last = first_position(number), first_position(number + 1) - 1
-            count, size, highest, early, late = connection.execute(
-                "SELECT count(*), coalesce(sum(length(raw)), 0), max(position), min(recorded_at), "
-                "max(recorded_at) "
-                "FROM events WHERE position > ? AND position <= ?",
-                (first, last),
-            ).fetchone()
-            highest = 0 if highest is None else highest & SEQUENCE_MASK
+            highest = rows.last_sequence(number)
             damaged = connection.execute(
                 "SELECT max(position) FROM damaged WHERE position > ? AND position <= ?", (first, last)
             ).fetchone()[0]
@@ -342,12 +312,8 @@ class _Recovery:
             taken.add(name)
             if not highest:
                 continue
-            connection.execute(
-                "INSERT INTO namespaces VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (number, name, highest, size, early, late, highest),
-            )
             namespace.name, namespace.last_sequence = name, highest
-            self._result.namespaces[name] = count
+            self._result.namespaces[name] = rows.add_namespace(number, name, highest)
         self._result.actors = connection.execute("SELECT count(*) FROM actors").fetchone()[0]
         connection.execute("DELETE FROM snapshots WHERE namespace NOT IN (SELECT id FROM namespaces)")
         self._result.snapshots = connection.execute("SELECT count(*) FROM snapshots").fetchone()[0]
@@ -404,69 +370,6 @@ class _Recovery:
                 }
             )
 
-    def _finish(self, temporary: Path) -> None:
-        with closing(sqlite3.connect(temporary)) as connection:
-            connection.execute("PRAGMA journal_mode = WAL")
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        try:
-            # A second name fails where a file came to be meanwhile; a rename would replace it.
-            os.link(temporary, self._target)
-        except FileExistsError:
-            raise TransferError(
-                str(self._target), "the file exists and was left as it is; choose another name"
-            ) from None
-        except OSError:
-            temporary.replace(self._target)
-
-
-class _Rows:
-    """Rows on their way into the new file: a thousand at a time, with numbers for their actors and types."""
-
-    def __init__(self, connection: sqlite3.Connection, types: dict[str, int]) -> None:
-        self._connection = connection
-        self._rows: dict[int, tuple[Any, ...]] = {}
-        self.actors: dict[tuple[int, str], int] = {}
-        self.types = types
-        self._next_type = max(types.values(), default=0) + 1
-        self.count = 0
-
-    def has(self, position: int) -> bool:
-        """Whether the place is taken."""
-        return (
-            position in self._rows
-            or self._connection.execute("SELECT 1 FROM events WHERE position = ?", (position,)).fetchone()
-            is not None
-        )
-
-    def add(
-        self,
-        position: int,
-        namespace: int,
-        actor_id: str,
-        version: int,
-        event_type: str,
-        id_hash: Value,
-        recorded: int,
-        checksum: Value,
-        raw: bytes,
-    ) -> None:
-        """Have a row written."""
-        actor = self.actors.setdefault((namespace, actor_id), len(self.actors) + 1)
-        kind = self.types.get(event_type)
-        if kind is None:
-            kind = self.types[event_type] = self._next_type
-            self._next_type += 1
-        self._rows[position] = (position, actor, version, kind, id_hash, recorded, checksum, raw)
-        self.count += 1
-        if len(self._rows) >= _ROWS:
-            self.flush()
-
-    def flush(self) -> None:
-        """Write what waits."""
-        self._connection.executemany(_INSERT, [self._rows[position] for position in sorted(self._rows)])
-        self._rows.clear()
-
 
 def _decoded(raw: bytes) -> tuple[Event | None, InvalidEventError | None]:
     try:
@@ -488,16 +391,3 @@ def _take_snapshot(connection: sqlite3.Connection, values: list[Value]) -> None:
                 "WHERE excluded.recorded_at > recorded_at",
                 (namespace, actor_id, version, recorded, checksum, raw),
             )
-
-
-def _new_file(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None)
-    connection.execute(f"PRAGMA page_size = {PAGE_SIZE}")
-    # It is made under a name of its own, and synchronised before it gets its own.
-    connection.execute("PRAGMA journal_mode = OFF")
-    connection.execute("PRAGMA synchronous = OFF")
-    return connection
-
-
-def _prefix(id_hash: bytes) -> int:
-    return int.from_bytes(id_hash[:8], "big", signed=True)

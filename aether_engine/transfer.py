@@ -401,8 +401,9 @@ async def _of_actor(
 
 async def _found(store: EventLog, event_filter: EventFilter, first: int, last: int, show: _Show) -> _Batches:
     def progress(hits: Hits) -> None:
-        # Half of it is done when the log was searched, and the rest when it was also checked.
-        show((hits.searched + hits.checked) / max(2 * hits.total, 1))
+        # Half of it is done when the log was searched, and the rest when it was also checked, if it is at all.
+        checked = hits.checked if event_filter.takes_corrupted else hits.searched
+        show((hits.searched + checked) / max(2 * hits.total, 1))
 
     selecting = select_events(store, event_filter, from_sequence=first, to_sequence=last, progress=progress)
     async with aclosing(selecting):

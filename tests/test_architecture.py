@@ -33,6 +33,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "audit",
         "recovery",
         "sources",
+        "redaction",
+        "bundle",
         "causation",
         "query",
         "trace",

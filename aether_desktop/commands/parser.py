@@ -102,6 +102,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_audit(commands)
     _add_compare_reports(commands)
     _add_recover(commands)
+    _add_bundle(commands)
     _add_append(commands)
     _add_tail(commands)
     _add_import(commands)
@@ -371,6 +372,33 @@ def _add_recover(commands: Any) -> None:
     command.add_argument("source", metavar="IN", help="the damaged event file")
     command.add_argument("target", metavar="OUT", help="the file to write")
     command.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+
+
+def _add_bundle(commands: Any) -> None:
+    command = _command(
+        commands,
+        "bundle",
+        "bundling:bundle",
+        "write chosen events with their causes into a small file",
+        "Takes the events named by --sequences, of --actor, or of the findings of a JSON report, and the events "
+        "that "
+        "caused them; writes them into OUT, which opens anywhere, and as lines with --ndjson. Damaged events stay "
+        "damaged. --redact takes values away: hash:/data/customer (the same text for the same value), "
+        "mask:/data/email (letters and digits only), drop:/metadata/UserID; * stands for any key. Prints "
+        '{"events","causes","places","redacted","leftOut","missingCauses"}; the exit code is 1 if something had '
+        "to be left out.",
+        "shop.aether repro.aether --namespace prod.tenant-a --sequences 6334,7100-7110",
+        "shop.aether repro.aether --findings report.json --redact hash:/data/customer --ndjson repro.ndjson",
+    )
+    command.add_argument("target", metavar="OUT", help="the event file to write")
+    _namespace_option(command)
+    what = command.add_mutually_exclusive_group(required=True)
+    what.add_argument("--sequences", metavar="A,B-C", help="the events at these sequences")
+    what.add_argument("--actor", metavar="ID", help="all events of this actor")
+    what.add_argument("--findings", metavar="FILE", help="the events of the findings of a JSON report")
+    command.add_argument("--no-causes", action="store_true", help="do not take causes")
+    command.add_argument("--redact", metavar="RULE", action="append", default=[], help="may be repeated")
+    command.add_argument("--ndjson", metavar="FILE", help="write the events as lines there, too")
 
 
 def _add_append(commands: Any) -> None:

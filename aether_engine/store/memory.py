@@ -237,6 +237,11 @@ class InMemoryEventStore:
             yield await self._batch(range(first, last + 1))
             first = last + 1
 
+    async def sequence_of(self, event_id: str) -> int | None:
+        """See `FindsIds.sequence_of`."""
+        self._check_open()
+        return self._ids.get(event_id)
+
     async def read_sequences(
         self, sequences: Sequence[int], *, batch_size: int = 1000
     ) -> AsyncIterator[list[StoredEvent]]:

@@ -211,6 +211,15 @@ class SnapshotLog(Protocol):
 
 
 @runtime_checkable
+class FindsIds(Protocol):
+    """Stores that find an event by its id without reading their log."""
+
+    async def sequence_of(self, event_id: str) -> int | None:
+        """Where the event with this id is, None if there is none."""
+        ...
+
+
+@runtime_checkable
 class KnowsMissing(Protocol):
     """Stores whose log can lose single places, and that know which."""
 

@@ -282,6 +282,10 @@ class SQLiteEventStore:
         cursor = StreamCursor(self._backend.reader, self._namespace, actor_id, from_version, max(batch_size, 1))
         return Batches(cursor, self._backend.run)
 
+    async def sequence_of(self, event_id: str) -> int | None:
+        """See `FindsIds.sequence_of`."""
+        return await self._backend.run(lambda: self._backend.reader.sequence_of(self._namespace, event_id))
+
     def read_sequences(
         self, sequences: Sequence[int], *, batch_size: int = 1000
     ) -> AsyncIterator[list[StoredEvent]]:

@@ -32,7 +32,7 @@ from aether_engine.store.sqlite_rows import (
     moment_of,
 )
 from aether_engine.store.sqlite_salvage import Salvage
-from aether_engine.store.sqlite_schema import SEQUENCE_MASK, first_position
+from aether_engine.store.sqlite_schema import SEQUENCE_MASK, EventIdHash, first_position
 from aether_engine.store.sqlite_snapshots import decode_snapshots, read_page
 
 T = TypeVar("T")
@@ -54,6 +54,16 @@ _STREAM: Final = (
 _PLACES: Final = (
     "SELECT version, position FROM events INDEXED BY events_by_actor "
     "WHERE actor = ? AND version BETWEEN ? AND ? ORDER BY version LIMIT ?"
+)
+
+_BY_ID: Final = (
+    "SELECT e.position FROM event_ids AS i CROSS JOIN events AS e ON e.position = i.position "
+    "WHERE i.id_prefix = ? AND e.id_hash = ?"
+)
+_BY_LATE_ID: Final = (
+    "SELECT position FROM events WHERE position > coalesce((SELECT ids_until FROM namespaces WHERE id = ?), 0) "
+    "+ ? "
+    "AND position <= ? AND id_hash = ?"
 )
 
 
@@ -82,6 +92,30 @@ class Reader:
         if namespace is None:
             return 0
         return self.run(lambda connection: self._last_sequence(connection, namespace), 0)
+
+    def sequence_of(self, name: str, event_id: str) -> int | None:
+        """Where the event with an id is: by the index, behind its end by reading."""
+        namespace = self.namespace_id(name)
+        if namespace is None or not is_text(event_id):
+            return None
+        digest = EventIdHash(namespace).digest(event_id)
+        prefix = int.from_bytes(digest[:8], "big", signed=True)
+        base = first_position(namespace)
+
+        def job(connection: sqlite3.Connection) -> int | None:
+            try:
+                row = connection.execute(_BY_ID, (prefix, digest)).fetchone()
+                if row is None:
+                    row = connection.execute(
+                        _BY_LATE_ID, (namespace, base, base + SEQUENCE_MASK, digest)
+                    ).fetchone()
+            except sqlite3.Error as error:
+                if not is_damage(error):
+                    raise
+                return None
+            return None if row is None else row[0] & SEQUENCE_MASK
+
+        return self.run(job, None)
 
     def snapshots(self, name: str, actor_id: str, *, latest_only: bool) -> list[ActorSnapshot]:
         """The readable snapshots of an actor by version."""

@@ -513,3 +513,22 @@ def test_hits_are_put_in_their_places() -> None:
     assert found.add(Hits(array("q", [5, 7, 12]), late=True)) == 1
     assert list(found) == [2, 5, 7, 9, 10, 12]
     assert [found.position_of(sequence) for sequence in (1, 2, 6, 12, 13)] == [0, 0, 2, 5, 6]
+
+
+@pytest.mark.parametrize(
+    "text", ["type:Note", "type:Note corrupted:no", "actor:order-7 corrupted:no", "corrupted:yes"]
+)
+async def test_an_export_tells_how_far_it_is_to_its_end(whole_file: Path, tmp_path: Path, text: str) -> None:
+    told: list[float | None] = []
+    async with opened(whole_file, read_only=True) as backend:
+        store = await backend.store(NAMESPACE)
+        event_filter = parse_filter(text, now=NOW)
+        await export_ndjson(
+            store,
+            tmp_path / "out.ndjson",
+            event_filter=event_filter,
+            progress=lambda done: told.append(done.fraction),
+        )
+    fractions = [each for each in told if each is not None]
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 1
