@@ -23,6 +23,7 @@ from aether_engine.patterns import (
 from aether_engine.store.memory import MEMORY_URL, MemoryBackend
 from aether_engine.store.protocols import Backend, Linked, LinkStatus, Store
 from aether_engine.store.sqlite import SQLiteBackend
+from aether_engine.store.write_gate import AskBeforeWriting
 from aether_engine.urls import sqlite_path as sqlite_path
 from aether_engine.urls import sqlite_url as sqlite_url
 
@@ -269,6 +270,14 @@ class Engine:
         """Names of streams on the same server that are other programs': never read, never written."""
         self._check_open()
         return await self._backend.foreign_streams() if isinstance(self._backend, Linked) else []
+
+    def ask_before_writing(self, ask: AskBeforeWriting | None) -> None:
+        """Have `ask` awaited with the namespace before each write of any store; what it raises refuses the write.
+
+        None asks nobody any more. It is asked behind the checks of the event itself and of `read_only`, before
+        anything is compared or stored, and once for a batch or a bulk load.
+        """
+        self._backend.gate.ask = ask
 
     @property
     def closed(self) -> bool:

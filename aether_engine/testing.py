@@ -1146,6 +1146,47 @@ class StoreContract(_Contract):
         assert await store.get_events("order-1") == ([event] if self.shared else [])
         assert [info.name for info in await engine.namespaces()] == (["tenant-a"] if self.shared else [])
 
+    # --- Asking before a write ----------------------------------------------------------------------------
+
+    async def test_asked_before_each_write(self, open_engine_for_test: EngineFactory) -> None:
+        """Each write waits for the one who wants to be asked; what he refuses leaves nothing behind."""
+        engine = await open_engine_for_test()
+        store = await engine.store("tenant-a")
+        asked: list[str] = []
+
+        async def refuse(namespace: str) -> None:
+            asked.append(namespace)
+            await asyncio.sleep(0)
+            raise ReadOnlyError("refused")
+
+        engine.ask_before_writing(refuse)
+        writes: list[Callable[[], Awaitable[object]]] = [
+            lambda: store.save_event(make_event(1)),
+            lambda: store.save_events([make_event(1), make_event(2)]),
+            lambda: store.save_snapshot(ActorSnapshot("order-1", 1, {})),
+        ]
+        if isinstance(store, BulkWriter):
+            bulk = store
+            writes.append(lambda: bulk.save_all(hand_over([make_event(1)])))
+        for write in writes:
+            with pytest.raises(ReadOnlyError, match="refused"):
+                await write()
+        assert asked == ["tenant-a"] * len(writes)
+        with pytest.raises(InvalidEventError):
+            await store.save_event(replace(make_event(), event_type=""))
+        assert await engine.namespaces() == []
+        assert await store.snapshots("order-1") == []
+
+        async def allow(namespace: str) -> None:
+            asked.append(namespace)
+
+        engine.ask_before_writing(allow)
+        await store.save_event(make_event(1))
+        assert len(asked) == len(writes) + 1
+        engine.ask_before_writing(None)
+        await store.save_event(make_event(2))
+        assert len(asked) == len(writes) + 1
+
     # --- Against a model ----------------------------------------------------------------------------------
 
     @settings(

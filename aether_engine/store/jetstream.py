@@ -41,6 +41,7 @@ from aether_engine.store.jetstream_refusals import Save
 from aether_engine.store.jetstream_tail import JetStreamTail
 from aether_engine.store.jetstream_writer import StreamGoneError, StreamWriter
 from aether_engine.store.protocols import MAX_BATCH, Publish, StoredSnapshot
+from aether_engine.store.write_gate import WriteGate
 
 # How often a save that finds its stream gone makes it again before it gives up.
 _REBIRTHS: Final = 3
@@ -61,6 +62,7 @@ class JetStreamEventStore:
         publish: Publish | None,
         warn: Callable[[Sequence[StoreWarning]], None],
         on_change: Callable[[bool], None],
+        gate: WriteGate,
     ) -> None:
         self._namespace = namespace
         self._api = api
@@ -70,6 +72,7 @@ class JetStreamEventStore:
         self._current = NamespaceStream(namespace, api, warn)
         self._stream = self._current.name
         self._publisher = publisher
+        self._gate = gate
         self._publish = publish
         self._on_change = on_change
         self._locks = SubjectLocks()
@@ -89,7 +92,7 @@ class JetStreamEventStore:
 
     async def save_event(self, event: Event) -> int:
         save = self._save_of(event)
-        self._check_writable()
+        await self._may_write()
         return await self._writing(lambda writer: writer.save(save))
 
     async def save_events(self, events: Sequence[Event]) -> list[int]:
@@ -98,7 +101,7 @@ class JetStreamEventStore:
                 "", f"{len(events):,} events came in one batch; {MAX_BATCH:,} are allowed", kind="batch"
             )
         saves = [self._save_of(event) for event in events]
-        self._check_writable()
+        await self._may_write()
         if not saves:
             return []
 
@@ -113,7 +116,7 @@ class JetStreamEventStore:
         self, batches: AsyncIterable[Sequence[Event]], *, progress: Callable[[int], None] | None = None
     ) -> int:
         """As `BulkWriter.save_all`, with one exception that JetStream dictates: see `IncompleteLoadError`."""
-        self._check_writable()
+        await self._may_write()
         load = Load()
         async for batch in batches:
             saves = [self._save_of(event) for event in batch]
@@ -132,7 +135,7 @@ class JetStreamEventStore:
         if snapshot._raw is None:
             decode_snapshot(raw)
         subject = self._layout.snapshot_subject(self._stream, snapshot.actor_id)
-        self._check_writable()
+        await self._may_write()
         await self._writing(lambda writer: writer.save_snapshot(subject, raw))
 
     # --- Reading ------------------------------------------------------------------------------------------
@@ -331,9 +334,10 @@ class JetStreamEventStore:
         checked = event if event._raw is not None else decode_event(raw)
         return Save(checked, raw, self._layout.event_subject(self._stream, event.actor_id))
 
-    def _check_writable(self) -> None:
+    async def _may_write(self) -> None:
         if self._publisher is None:
             raise ReadOnlyError(self._api.url)
+        await self._gate.pass_through(self._namespace)
         if self._link.closed:
             raise StoreUnavailableError(self._api.url, "the engine was closed")
 

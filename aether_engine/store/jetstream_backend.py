@@ -20,6 +20,7 @@ from aether_engine.store.jetstream_publish import Publisher
 from aether_engine.store.jetstream_reader import StreamReader
 from aether_engine.store.protocols import LogEnd, Publish
 from aether_engine.store.tailing import Changes
+from aether_engine.store.write_gate import WriteGate
 
 _log = logging.getLogger(__name__)
 
@@ -55,6 +56,7 @@ class JetStreamBackend:
         # A read-only backend has nothing that could write, so that no check can be forgotten.
         self._publisher = None if read_only else Publisher(link)
         self.publish: Publish | None = None
+        self.gate = WriteGate()
         self._changes = Changes()
         self._stores: dict[str, JetStreamEventStore] = {}
         self._warnings: dict[tuple[str, str], StoreWarning] = {}
@@ -131,6 +133,7 @@ class JetStreamBackend:
                 publish=self._publish,
                 warn=self._warn,
                 on_change=self._saved,
+                gate=self.gate,
             )
             await store.look()
             store = self._stores.setdefault(namespace, store)

@@ -36,6 +36,7 @@ from aether_engine.patterns import check_namespace
 from aether_engine.store.listing import first_of, least, matching, span
 from aether_engine.store.protocols import MAX_BATCH, LogEnd, Publish, StoredSnapshot
 from aether_engine.store.tailing import Changes, LogTail
+from aether_engine.store.write_gate import WriteGate
 
 MEMORY_URL: Final = "memory://"
 # A saver in a loop would otherwise never let anybody else run: nothing here waits for anything.
@@ -107,8 +108,10 @@ class InMemoryEventStore:
         url: str = MEMORY_URL,
         read_only: bool = False,
         on_change: Callable[[], None] | None = None,
+        gate: WriteGate | None = None,
     ) -> None:
         self._namespace = check_namespace(namespace)
+        self._gate = gate or WriteGate()
         self._publish = publish
         self._url = url
         self._read_only = read_only
@@ -135,7 +138,7 @@ class InMemoryEventStore:
     async def save_events(self, events: Sequence[Event]) -> list[int]:
         _check_count(events)
         checked = [_checked(event) for event in events]
-        self._check_writable()
+        await self._may_write()
         self._saves += 1
         if self._saves % _SAVES_PER_TURN == 0:
             await asyncio.sleep(0)
@@ -150,7 +153,7 @@ class InMemoryEventStore:
     async def save_all(
         self, batches: AsyncIterable[Sequence[Event]], *, progress: Callable[[int], None] | None = None
     ) -> int:
-        self._check_writable()
+        await self._may_write()
         async with self._writing:
             pending = _Pending()
             async for batch in batches:
@@ -187,7 +190,7 @@ class InMemoryEventStore:
         raw = encode_snapshot(snapshot)
         if snapshot._raw is None:
             decode_snapshot(raw)
-        self._check_writable()
+        await self._may_write()
         async with self._writing:
             self._check_open()
             self._snapshots.setdefault(snapshot.actor_id, {})[snapshot.version] = raw
@@ -339,9 +342,10 @@ class InMemoryEventStore:
         if self._changes.closed:
             raise StoreUnavailableError(self._url, "the engine was closed")
 
-    def _check_writable(self) -> None:
+    async def _may_write(self) -> None:
         if self._read_only:
             raise ReadOnlyError(self._url)
+        await self._gate.pass_through(self._namespace)
         self._check_open()
 
     def _admit(self, pending: _Pending, event: Event) -> None:
@@ -450,6 +454,7 @@ class MemoryBackend:
         self._url = url
         self._read_only = read_only
         self._publish = publish
+        self.gate = WriteGate()
         self._changes = Changes()
         self._stores: dict[str, InMemoryEventStore] = {}
 
@@ -473,6 +478,7 @@ class MemoryBackend:
                 url=self._url,
                 read_only=self._read_only,
                 on_change=self._changes.notify,
+                gate=self.gate,
             )
         return store
 

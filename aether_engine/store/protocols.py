@@ -24,6 +24,7 @@ from aether_engine.event import (
     StoreWarning,
 )
 from aether_engine.moments import TimeCount
+from aether_engine.store.write_gate import WriteGate
 
 #: Most events one `save_events` takes; also the largest atomic batch of a JetStream server.
 MAX_BATCH: Final = 1000
@@ -398,6 +399,11 @@ class LogEnd(NamedTuple):
 
 class Backend(Protocol):
     """What `Engine` needs of a kind of storage: its namespaces, and a store for each."""
+
+    @property
+    def gate(self) -> WriteGate:
+        """What each write of its stores passes before it is accepted."""
+        ...
 
     @property
     def warnings(self) -> list[StoreWarning]: ...

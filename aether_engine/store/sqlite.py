@@ -44,6 +44,7 @@ from aether_engine.store.sqlite_snapshots import BEFORE_ALL
 from aether_engine.store.sqlite_times import TimeCounter
 from aether_engine.store.sqlite_writer import Writer
 from aether_engine.store.tailing import LogTail
+from aether_engine.store.write_gate import WriteGate
 
 T = TypeVar("T")
 
@@ -56,6 +57,7 @@ class SQLiteBackend:
     def __init__(self, raw: RawFile, url: str, *, read_only: bool, publish: Publish, appender: Appender) -> None:
         self.url = url
         self.read_only = read_only
+        self.gate = WriteGate()
         self.warnings: list[StoreWarning] = []
         self.connections = ReadConnections(raw, url, read_only=read_only)
         self.reader = Reader(self.connections, raw, url)
@@ -135,7 +137,7 @@ class SQLiteBackend:
         self, namespace: str, batches: AsyncIterable[Sequence[Event]], progress: Callable[[int], None] | None
     ) -> int:
         """See `BulkWriter`; a load that is under way when the store closes is given up."""
-        load = BulkSave(self.check_writable(), self.url, namespace)
+        load = BulkSave(await self.may_write(namespace), self.url, namespace)
         self._loads.add(load)
         try:
             return await load.run(batches, progress)
@@ -155,11 +157,14 @@ class SQLiteBackend:
         if self._closing is not None:
             raise StoreUnavailableError(self.url, "it was closed")
 
-    def check_writable(self) -> Writer:
-        """The writer, or `ReadOnlyError`."""
+    async def may_write(self, namespace: str) -> Writer:
+        """The writer, or `ReadOnlyError`, or what refuses a write to `namespace`."""
         self.check_open()
         if self.writer is None:
             raise ReadOnlyError(self.url)
+        if self.gate.ask is not None:
+            await self.gate.pass_through(namespace)
+            self.check_open()
         return self.writer
 
     def _inspect(self, path: Path) -> None:
@@ -222,7 +227,7 @@ class SQLiteEventStore:
     async def save_event(self, event: Event) -> int:
         """See `EventStore.save_event`."""
         raw = encode_checked(event)
-        writer = self._backend.check_writable()
+        writer = await self._backend.may_write(self._namespace)
         sequences = await asyncio.shield(writer.save(self._namespace, (event,), (raw,)))
         return sequences[0]
 
@@ -234,7 +239,7 @@ class SQLiteEventStore:
                 "", f"{len(batch):,} events came in one batch; {MAX_BATCH:,} are allowed", kind="batch"
             )
         raws = encode_all(batch)
-        writer = self._backend.check_writable()
+        writer = await self._backend.may_write(self._namespace)
         if not batch:
             return []
         return await asyncio.shield(writer.save(self._namespace, batch, raws))
@@ -356,7 +361,7 @@ class SQLiteEventStore:
     async def save_snapshot(self, snapshot: ActorSnapshot) -> None:
         """See `SnapshotStore.save_snapshot`."""
         raw = codec.encode_snapshot(snapshot)
-        writer = self._backend.check_writable()
+        writer = await self._backend.may_write(self._namespace)
         await asyncio.shield(writer.save_snapshot(self._namespace, snapshot, raw))
 
     async def get_latest_snapshot(self, actor_id: str) -> ActorSnapshot | None:

@@ -329,7 +329,7 @@ async def test_connections_do_only_what_the_library_asks(tmp_path: Path, sql: st
                 connection.execute(sql)
 
         await backend.run(lambda: backend.connections.run(refused_in))
-        writer = backend.check_writable()
+        writer = await backend.may_write(NAMESPACE)
         await writer.run(lambda: refused_in(writer.appender._open_connection))
 
 
