@@ -39,6 +39,7 @@ NOTHING_ASKED: dict[str, object] = {
     "version": None,
     "tail": None,
     "read_only": False,
+    "profile": None,
     "demo": False,
     "screenshot": None,
     "theme": None,
@@ -61,6 +62,7 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--version", metavar="N", type=int, help="with --actor: the version to select")
     parser.add_argument("--tail", metavar="PATTERN", help="open a live tail, for example 'prod.>'")
     parser.add_argument("--read-only", action="store_true", help="open so that nothing can be written")
+    parser.add_argument("--profile", metavar="NAME", help="connect to one of the connections that are kept")
     parser.add_argument("--demo", action="store_true", help="open a demo shop that goes on writing")
     parser.add_argument("--screenshot", metavar="FILE", type=Path, help="write a picture of the window and end")
     parser.add_argument("--theme", choices=("system", "light", "dark"), help="instead of the one in the settings")
@@ -73,6 +75,8 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
         parser.error("--version needs --actor")
     if arguments.demo and arguments.url is not None:
         parser.error("--demo opens its own store, leave the URL out")
+    if arguments.profile is not None and (arguments.demo or arguments.url is not None):
+        parser.error("--profile names the connection, leave the URL and --demo out")
     return arguments
 
 
@@ -217,6 +221,10 @@ async def open_asked(window: MainWindow, arguments: argparse.Namespace) -> None:
     workspace = window.workspace
     if arguments.demo:
         await window.panels.commands.start_demo(simulate=arguments.screenshot is None)
+    elif arguments.profile is not None:
+        await window.panels.commands.connecting.connect_by_name(
+            arguments.profile, read_only=arguments.read_only or None
+        )
     elif arguments.url is not None and arguments.url.lower().startswith("aether:"):
         await window.panels.commands.links.follow_text(arguments.url, server_options(arguments))
         return

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import nullcontext, suppress
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
@@ -15,6 +16,9 @@ from aether_desktop.urls import file_of, title_of
 from aether_engine.engine import Engine
 from aether_engine.errors import StoreUnavailableError
 from aether_engine.event import NamespaceInfo, StoreWarning
+
+if TYPE_CHECKING:
+    from aether_desktop.profiles import Profile
 
 #: Shortest time between two looks at the namespaces while events pour in, in seconds.
 REFRESH_INTERVAL = 0.1
@@ -28,9 +32,13 @@ class Connection(QObject):
     failed = Signal(object)
     link_changed = Signal()
 
-    def __init__(self, engine: Engine, title: str = "", parent: QObject | None = None) -> None:
+    def __init__(
+        self, engine: Engine, title: str = "", parent: QObject | None = None, *, profile: Profile | None = None
+    ) -> None:
         super().__init__(parent)
         self.engine = engine
+        #: What it was opened with, less its secret; None for what was opened by a URL alone.
+        self.profile = profile
         self.title = title or title_of(engine.url)
         #: Tells how it was opened, for whoever opens the same again.
         self.opening = b""
@@ -48,6 +56,21 @@ class Connection(QObject):
     @property
     def is_server(self) -> bool:
         return self.engine.link is not None
+
+    @property
+    def is_production(self) -> bool:
+        """Whether people depend on what is stored there: each write is confirmed by the namespace's name."""
+        return self.profile is not None and self.profile.production
+
+    @property
+    def can_reopen(self) -> bool:
+        """Whether it can be opened once more in another way."""
+        return (self.is_server or self.is_file) and self.is_remembered
+
+    @property
+    def color(self) -> str:
+        """The name of its profile's colour, "" for none."""
+        return self.profile.color if self.profile is not None else ""
 
     @property
     def icon_name(self) -> str:

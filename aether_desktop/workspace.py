@@ -18,6 +18,8 @@ from aether_desktop.urls import title_of
 # The engine is loaded with the first store that is opened: the window's first paint does not wait for it.
 if TYPE_CHECKING:
     from aether_desktop.connection import Connection
+    from aether_desktop.profiles import Profile
+    from aether_desktop.write_guard import WriteGuard
     from aether_engine.event import Event, StoredEvent
     from aether_engine.query import EventFilter
     from aether_engine.store.protocols import Store, StoredSnapshot
@@ -68,11 +70,15 @@ class Selection(NamedTuple):
 
 
 class Failure(NamedTuple):
-    """Something the user asked for and did not get. `what` is the fact, `why` the reason and remedy."""
+    """Something the user asked for and did not get. `what` is the fact, `why` the reason and remedy.
+
+    `profile` is that of a connection that could not be opened.
+    """
 
     what: str
     why: str
     error: BaseException
+    profile: Profile | None = None
 
 
 class Workspace(QObject):
@@ -105,6 +111,16 @@ class Workspace(QObject):
         self._tasks = TaskOwner(lambda error: self.fail("That did not work", error))
         self._closing = False
         self._fingerprint_key = urandom(16)
+        self._write_guard: WriteGuard | None = None
+
+    @property
+    def write_guard(self) -> WriteGuard:
+        """Asks before anything is written to connections marked PRODUCTION; made on first use."""
+        if self._write_guard is None:
+            from aether_desktop.write_guard import WriteGuard
+
+            self._write_guard = WriteGuard(self)
+        return self._write_guard
 
     # -- connections
 
@@ -117,19 +133,20 @@ class Workspace(QObject):
         remember: bool = True,
         announce: bool = True,
         options: Mapping[str, str] | None = None,
+        profile: Profile | None = None,
     ) -> Connection | None:
         """Open a store by URL; a failure is told through `failed` and returns None.
 
         `announce` False leaves it to the caller to emit `connection_opened`, after filling the store. `options`
         are the engine's, such as a login; they are used and forgotten. What is open already in the same way is
-        not opened again; another login is another connection.
+        not opened again; another login is another connection, and so is another `profile`.
         """
         from asyncio import CancelledError
 
         from aether_desktop.connection import Connection
         from aether_engine.engine import open_engine
 
-        opening = self._fingerprint(url, read_only, options or {})
+        opening = self._fingerprint(url, read_only, options or {}, profile)
         for connection in self.connections:
             if connection.opening == opening and url != "memory://":
                 self.connection_opened.emit(connection)
@@ -138,13 +155,16 @@ class Workspace(QObject):
         engine = None
         try:
             engine = await open_engine(url, read_only=read_only, **(options or {}))
-            connection = Connection(engine, title or self._distinct_title(engine.url, options or {}), self)
+            title = title or self._distinct_title(engine.url, options or {})
+            connection = Connection(engine, title, self, profile=profile)
             connection.opening = opening
+            if connection.is_production:
+                self.write_guard.watch(connection)
             await connection.start()
         except Exception as error:  # noqa: BLE001 (told to the user, whatever it is)
             if engine is not None:
                 await engine.close()
-            self._tell_failure(what, error)
+            self._tell_failure(what, error, profile)
             return None
         except CancelledError:
             if engine is not None:
@@ -166,11 +186,14 @@ class Workspace(QObject):
             self.connection_opened.emit(connection)
         return connection
 
-    def _fingerprint(self, url: str, read_only: bool, options: Mapping[str, str]) -> bytes:
+    def _fingerprint(
+        self, url: str, read_only: bool, options: Mapping[str, str], profile: Profile | None
+    ) -> bytes:
         """Tells one way to open a store from another; nobody can read a password from it."""
         from hashlib import blake2b
 
-        text = repr((url, read_only, sorted(options.items())))
+        marks = (profile.id, profile.production) if profile is not None else ("", False)
+        text = repr((url, read_only, sorted(options.items()), marks))
         return blake2b(text.encode("utf-8", "surrogatepass"), key=self._fingerprint_key).digest()
 
     def _distinct_title(self, url: str, options: Mapping[str, str]) -> str:
@@ -319,7 +342,8 @@ class Workspace(QObject):
 
         async def work(job: Job) -> None:
             store = await self.store(place)
-            result = await import_ndjson(store, path, progress=job.report_transfer)
+            async with self.write_guard.writing(place.connection, place.namespace, f"Import {path.name}"):
+                result = await import_ndjson(store, path, progress=job.report_transfer)
             self.told.emit(f"Imported {result.events:,} events of {path.name} into {place.namespace}.")
 
         return self.jobs.start(f"Import {path.name}", work)
@@ -383,5 +407,5 @@ class Workspace(QObject):
         if not (getattr(error, "passing", False) and getattr(error, "url", "") in without_link):
             self._tell_failure(what, error)
 
-    def _tell_failure(self, what: str, error: BaseException) -> None:
-        self.failed.emit(Failure(what, str(error) or type(error).__name__, error))
+    def _tell_failure(self, what: str, error: BaseException, profile: Profile | None = None) -> None:
+        self.failed.emit(Failure(what, str(error) or type(error).__name__, error, profile))

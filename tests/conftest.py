@@ -28,6 +28,8 @@ from tests.leaks import Census
 pytest.register_assert_rewrite("aether_engine.testing")
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+# Whoever runs the tests has a keyring of his own, which is none of theirs.
+os.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.fail.Keyring"
 
 TESTS = Path(__file__).resolve().parent
 

@@ -40,6 +40,20 @@ COMMANDS = (
     Command("open_file_read_only", "Open file read-only…", "File", "padlock"),
     Command("open_link", "Open link…", "File", "link", (), "Go where an aether:// link leads"),
     Command("connect", "Connect to a server…", "File", "server", ("Ctrl+Shift+O",), "Connect to a NATS server"),
+    Command(
+        "import_contexts", "Import nats contexts…", "File", "", (), "Keep the contexts of the nats command line"
+    ),
+    Command(
+        "reconnect_writable", "Reconnect as writable", "File", "pencil", (), "Open the connection to be written"
+    ),
+    Command(
+        "reconnect_read_only",
+        "Reconnect read-only",
+        "File",
+        "padlock",
+        (),
+        "Open it so that nothing can be written",
+    ),
     Command("new_file", "New file…", "File", "file"),
     Command("open_demo", "Explore the demo", "File", "bag"),
     Command("import_events", "Import NDJSON…", "File", "import"),

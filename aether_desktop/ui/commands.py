@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QApplication, QFileDialog, QMainWindow
 
 from aether_desktop.demo_session import DemoSession
 from aether_desktop.numbers import number_text
+from aether_desktop.ui.connecting import Connecting
 from aether_desktop.ui.link_opening import LinkOpening
 from aether_desktop.ui.theme import Scheme, apply_theme
 from aether_desktop.workspace import Place, Workspace
@@ -18,7 +19,6 @@ from aether_engine.event import Event
 
 # Dialogs are loaded where they are opened, or before by `preparation`: a first table does not wait for them.
 if TYPE_CHECKING:
-    from aether_desktop.server_login import ServerLogin
     from aether_desktop.ui.panels import Panels
 
 STORE_FILES = "Aether stores (*.aether)"
@@ -38,11 +38,11 @@ class Commands(QObject):
         self._desk = panels.desk
         self._demo = DemoSession()
         self.links = LinkOpening(window, workspace, panels)
+        self.connecting = Connecting(window, workspace, panels)
         desk = self._desk
         self._commands: dict[str, Callable[[], object]] = {
             "open_file": self.open_file,
             "open_file_read_only": lambda: self.open_file(read_only=True),
-            "connect": self.connect_to_server,
             "new_file": self.new_file,
             "open_demo": self.open_demo,
             "import_events": self.import_events,
@@ -78,6 +78,7 @@ class Commands(QObject):
             **panels.inspection.commands(),
             **panels.travel.commands(),
             **self.links.commands(),
+            **self.connecting.commands(),
         }
 
     def run(self, name: str) -> None:
@@ -89,18 +90,6 @@ class Commands(QObject):
     def open_url(self, url: str, *, read_only: bool = False) -> None:
         """Open a store by its URL."""
         self._workspace.start(self._workspace.open(url, read_only=read_only), "open")
-
-    def connect_to_server(self) -> None:
-        """Ask for a server and connect to it."""
-        from aether_desktop.ui.connect_dialog import ConnectDialog
-
-        dialog = ConnectDialog(self._window)
-        dialog.chosen.connect(self._connect_with)
-        dialog.open()
-
-    def _connect_with(self, login: ServerLogin) -> None:
-        opening = self._workspace.open(login.url, read_only=login.read_only, options=login.options())
-        self._workspace.start(opening, "connect")
 
     def open_path(self, path: Path, *, read_only: bool = False) -> None:
         """Open a store or a file of events."""
@@ -266,6 +255,7 @@ class Commands(QObject):
     async def close(self) -> None:
         """End what commands have started."""
         await self._demo.close()
+        await self.connecting.close()
 
     def _selected_event(self) -> Event | None:
         selection = self._workspace.selection

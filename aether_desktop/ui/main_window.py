@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from PySide6.QtWidgets import QComboBox
 
     from aether_desktop.connection import Connection
+    from aether_desktop.profiles import Profile
     from aether_desktop.ui.banner import Banner
     from aether_desktop.ui.documents import Documents
     from aether_desktop.ui.panels import Panels
@@ -198,6 +199,7 @@ class MainWindow(QMainWindow):
         gap.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         # What needs a connection is put in before the gap when there is one.
         self._gap_action = bar.addWidget(gap)
+        self._stripe: QToolBar | None = None
         self._filter_action: QAction | None = None
         for name, text in (("go_to", "Go to"), ("append", "Append"), ("new_tail", "Tail")):
             actions[name].setIconText(text)
@@ -257,6 +259,7 @@ class MainWindow(QMainWindow):
         self.welcome.connect_to_server.connect(lambda: self.panels.commands.run("connect"))
         self.welcome.open_demo.connect(lambda: self.panels.commands.run("open_demo"))
         self.welcome.recent_chosen.connect(lambda url: self.panels.commands.open_url(url))
+        self.welcome.profile_chosen.connect(lambda name: self.panels.commands.connecting.connect_by_id(name))
         self.actions_by_name.triggered.connect(lambda name: self.panels.commands.run(name))
 
     # -- following the workspace
@@ -287,20 +290,49 @@ class MainWindow(QMainWindow):
     def _show_connection(self) -> None:
         place, facts = self.workspace.place, self.status.facts
         if place is None:
+            self._show_production(False)
             facts.show_connection(None)
             facts.show_link(None)
             self.setWindowTitle("Aether Desktop")
             return
         connection = place.connection
+        self._show_production(connection.is_production)
         size = connection.file_size
         text = connection.title if size is None else f"{connection.title}, {number_text(size)} bytes"
         read_only = connection.engine.read_only
-        facts.show_connection(text, icon_name=connection.icon_name, read_only=read_only)
+        facts.show_connection(
+            text,
+            icon_name=connection.icon_name,
+            read_only=read_only,
+            production=connection.is_production,
+            color=connection.color,
+        )
         facts.show_link(connection.link_up if connection.is_server else None)
         # The log of a namespace is called like it; streams and tails have names of their own.
         front = self.documents.title_in_front
         parts = [place.namespace, visible(connection.title), "Aether Desktop"]
+        if connection.is_production:
+            parts.insert(-1, "PRODUCTION")
         self.setWindowTitle(" – ".join([front, *parts] if front else parts))
+
+    def _show_production(self, shown: bool) -> None:
+        """Show the stripe under the tool bar over the whole width while a PRODUCTION connection is in front."""
+        if self._stripe is None:
+            if not shown:
+                return
+            from aether_desktop.ui.badge import HazardStripe
+
+            self._stripe = QToolBar("PRODUCTION")
+            self._stripe.setObjectName("productionStripe")
+            self._stripe.setMovable(False)
+            set_by_name(self._stripe, contextMenuPolicy="PreventContextMenu")
+            self._stripe.toggleViewAction().setVisible(False)
+            self._stripe.setStyleSheet("QToolBar { padding: 0; spacing: 0; border: none; }")
+            self._stripe.addWidget(HazardStripe())
+            self._stripe.setFixedHeight(HazardStripe.HEIGHT)
+            self.addToolBarBreak()
+            self.addToolBar(self._stripe)
+        self._stripe.setVisible(shown)
 
     def _fill_namespaces(self) -> None:
         combo = self.namespace_combo
@@ -322,11 +354,14 @@ class MainWindow(QMainWindow):
         actions, workspace = self.actions_by_name, self.workspace
         place, selected = workspace.place, workspace.selection is not None
         writable = place is not None and not place.connection.engine.read_only
+        can_reopen = place is not None and place.connection.can_reopen
         for names, possible in (
             (_NEED_PLACE, place is not None),
             (_NEED_WRITABLE, writable),
             (_NEED_SELECTION, selected),
             (("append_like",), writable and selected),
+            (("reconnect_writable",), can_reopen and not writable),
+            (("reconnect_read_only",), can_reopen and writable),
             (("back",), workspace.can_go_back),
             (("forward",), workspace.can_go_forward),
             (("close_tab",), self._has_documents),
@@ -342,9 +377,19 @@ class MainWindow(QMainWindow):
         if self._has_documents:
             self._centre.setCurrentWidget(self.documents)
         else:
-            self.welcome.show_recent(self.workspace.settings.recent)
+            self._show_recent()
             self._centre.setCurrentWidget(self.welcome)
         self.update_actions()
+
+    def _show_recent(self) -> None:
+        """List on the welcome page what can be gone on with."""
+        settings = self.workspace.settings
+        profiles: list[Profile] = []
+        if settings.get("profiles") is not None:
+            from aether_desktop.profiles import Profiles
+
+            profiles = list(Profiles(settings))
+        self.welcome.show_recent(settings.recent, profiles)
 
     def show_link(self, connection: Connection) -> None:
         """Say that the link to a server is lost, and take that back when it returns."""
@@ -363,6 +408,8 @@ class MainWindow(QMainWindow):
             f"No link to {connection.title} since {since}.",
             f"{reason}What you see is as of then. {_REFUSED if link.state == 'refused' else _AWAY}",
         )
+        if link.state == "refused" and connection.profile is not None:
+            self._offer_login(connection.profile)
 
     # -- telling
 
@@ -388,7 +435,29 @@ class MainWindow(QMainWindow):
         self.tell("corrupted", f"{failure.what}.", failure.why)
         self._failure = failure.what
         details = f"{failure.what}: {failure.why}"
+        if failure.profile is not None:
+            from aether_engine.errors import NotPermittedError
+
+            if isinstance(failure.error, NotPermittedError):
+                self._offer_login(failure.profile)
+            else:
+                self._offer_editing(failure.profile)
         self.banner.add_action("Copy details", lambda: QApplication.clipboard().setText(details))
+
+    def _offer_login(self, profile: Profile) -> None:
+        """A login was refused: offer to enter it again."""
+        why = "The server refused the login."
+        if profile.login.needs_secret:
+            self.banner.add_action(
+                "Enter again…", lambda: self.panels.commands.connecting.ask_for_secret(profile, why)
+            )
+        if profile.is_kept or not profile.login.needs_secret:
+            self._offer_editing(profile)
+
+    def _offer_editing(self, profile: Profile) -> None:
+        self.banner.add_action(
+            "Edit the connection…", lambda: self.panels.commands.connecting.connect_to_server(profile)
+        )
 
     def _hide_failure(self, what: str) -> None:
         if self._failure == what:

@@ -21,7 +21,9 @@ from PySide6.QtWidgets import (
 from aether_desktop.connection import Connection
 from aether_desktop.models.actor_table import COLUMN_KINDS, COLUMN_ORDERS, ActorTable
 from aether_desktop.numbers import number_text
+from aether_desktop.ui.badge import BadgeKind
 from aether_desktop.ui.cell_marks import PADDING
+from aether_desktop.ui.connection_rows import BADGE, COLOR, ConnectionDelegate, connection_words
 from aether_desktop.ui.icons import icon
 from aether_desktop.ui.links import LinkButton
 from aether_desktop.ui.safe_text import plain_tooltip, visible
@@ -39,10 +41,13 @@ class NamespaceTree(QTreeView):
 
     namespace_chosen = Signal(object, str)
     close_asked = Signal(object)
+    reconnect_asked = Signal(object, bool)
+    """The connection, and whether nothing is to be written."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("namespaceTree")
+        self.setItemDelegate(ConnectionDelegate(self))
         self.setAccessibleName("Connections and namespaces")
         self.setHeaderHidden(True)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
@@ -68,9 +73,15 @@ class NamespaceTree(QTreeView):
             item = self._model.item(row)
             if item is None or item.data(_CONNECTION) is not connection:
                 item = QStandardItem(icon(connection.icon_name), visible(connection.title))
-                item.setToolTip(plain_tooltip(connection.engine.url))
+                item.setToolTip(plain_tooltip(connection_words(connection)))
+                item.setData(visible(connection_words(connection)), Qt.ItemDataRole.AccessibleTextRole)
                 item.setData(connection, _CONNECTION)
-                self._model.insertRow(row, [item, QStandardItem()])
+                item.setData(connection.color, COLOR)
+                mark = QStandardItem()
+                if connection.is_production:
+                    mark.setData(BadgeKind.PRODUCTION, BADGE)
+                    mark.setData(BadgeKind.PRODUCTION.value, Qt.ItemDataRole.AccessibleTextRole)
+                self._model.insertRow(row, [item, mark])
                 self.expand(item.index())
             self._show_namespaces(item, connection)
 
@@ -126,6 +137,12 @@ class NamespaceTree(QTreeView):
         if connection is not None:
             menu = QMenu(self)
             menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+            if connection.can_reopen:
+                read_only = connection.engine.read_only
+                menu.addAction(
+                    "Reconnect as writable" if read_only else "Reconnect read-only",
+                    lambda: self.reconnect_asked.emit(connection, not read_only),
+                )
             menu.addAction("Close connection", lambda: self.close_asked.emit(connection))
             menu.popup(self.viewport().mapToGlobal(position))
 
@@ -225,6 +242,7 @@ class Navigator(QWidget):
     namespace_chosen = Signal(object, str)
     actor_opened = Signal(str)
     close_asked = Signal(object)
+    reconnect_asked = Signal(object, bool)
     search_changed = Signal(str)
 
     def __init__(self, actors: ActorTable, parent: QWidget | None = None) -> None:
@@ -234,6 +252,7 @@ class Navigator(QWidget):
         self.tree = NamespaceTree()
         self.tree.namespace_chosen.connect(self.namespace_chosen)
         self.tree.close_asked.connect(self.close_asked)
+        self.tree.reconnect_asked.connect(self.reconnect_asked)
 
         self._actors_title = QLabel("Actors")
         self._actors_title.setFont(ui_font(semibold=True))

@@ -215,6 +215,9 @@ class Panels(QObject):
         navigator.close_asked.connect(
             lambda connection: workspace.start(workspace.close_connection(connection), "close connection")
         )
+        navigator.reconnect_asked.connect(
+            lambda connection, read_only: self.commands.connecting.reconnect(connection, read_only=read_only)
+        )
         self.actors.failed.connect(lambda error: workspace.fail("The actors could not be read", error))
         self._documents.currentChanged.connect(lambda _index: self._document_changed())
         self.desk.counts_changed.connect(self._show_counts)

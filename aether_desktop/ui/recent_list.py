@@ -1,36 +1,57 @@
-"""The files opened lately, on the welcome page of whoever has opened any."""
+"""The connections that are kept and the files opened lately, on the welcome page of whoever has any."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QListWidget, QListWidgetItem
 
 from aether_desktop.numbers import number_text
+from aether_desktop.ui.by_name import set_by_name
 from aether_desktop.ui.icons import icon
 from aether_desktop.ui.safe_text import plain_tooltip, visible
 from aether_desktop.urls import file_of, title_of
 from aether_engine.errors import StoreUnavailableError
 
+if TYPE_CHECKING:
+    from aether_desktop.profiles import Profile
+
 #: Where the items keep their URL: the first role that is not Qt's.
 _URL_ROLE = 0x0100
+_PROFILE_ROLE = 0x0105
 
 
 class RecentList(QListWidget):
-    """Name, folder and size of each file; `url_chosen` says which of them is to be opened."""
+    """Name and place of each; `url_chosen` and `profile_chosen` (with its id) say which is to be opened."""
 
     url_chosen = Signal(str)
+    profile_chosen = Signal(str)
 
     def __init__(self) -> None:
         super().__init__()
-        self.setAccessibleName("Recent files")
+        self.setAccessibleName("Connections and recent files")
+        self._has_badges = False
+        set_by_name(self, horizontalScrollBarPolicy="ScrollBarAlwaysOff")
         self.itemActivated.connect(self._chosen)
         self.itemClicked.connect(self._chosen)
 
-    def show_urls(self, urls: list[str]) -> None:
-        """List the files that `urls` name; those that are gone say so."""
+    def show_all(self, urls: list[str], profiles: Sequence[Profile] = ()) -> None:
+        """List connections, and the files that `urls` name; those that are gone say so."""
         self.clear()
+        for profile in profiles:
+            # Badges are drawn for whoever keeps connections only.
+            from aether_desktop.ui.profile_list import ProfileDelegate, fill_item
+
+            if not self._has_badges:
+                self._has_badges = True
+                self.setItemDelegate(ProfileDelegate(self))
+            item = QListWidgetItem()
+            fill_item(item, profile)
+            item.setData(_PROFILE_ROLE, profile.id)
+            self.addItem(item)
         for url in urls:
             try:
                 path = file_of(url)
@@ -44,7 +65,11 @@ class RecentList(QListWidget):
             self.addItem(item)
 
     def _chosen(self, item: QListWidgetItem) -> None:
-        self.url_chosen.emit(item.data(_URL_ROLE))
+        profile_id = item.data(_PROFILE_ROLE)
+        if profile_id is None:
+            self.url_chosen.emit(item.data(_URL_ROLE))
+        else:
+            self.profile_chosen.emit(profile_id)
 
 
 def _detail(path: Path) -> str:

@@ -9,6 +9,7 @@ from aether_desktop.numbers import number_text
 from aether_desktop.ui.badge import Badge, BadgeKind
 from aether_desktop.ui.flow_layout import group
 from aether_desktop.ui.links import IconLabel
+from aether_desktop.ui.profile_colors import ColorMark
 from aether_desktop.ui.safe_text import plain_tooltip, visible
 
 #: Longest name of a connection in the bar, in pixels; the tooltip has the whole.
@@ -23,6 +24,10 @@ class StatusFacts(QWidget):
         self._icon = IconLabel("file")
         self._connection = QLabel()
         self._connection.setTextFormat(Qt.TextFormat.PlainText)
+        self.color = ColorMark()
+        self.color.setObjectName("statusColor")
+        self.production = Badge(BadgeKind.PRODUCTION)
+        self.production.setObjectName("statusProduction")
         self.mode = Badge(BadgeKind.READ_ONLY)
         self.mode.setObjectName("statusMode")
         self.link = Badge(BadgeKind.LINK_UP)
@@ -34,12 +39,13 @@ class StatusFacts(QWidget):
         self.dropped = QLabel()
         self.dropped.setObjectName("statusDropped")
         self.dropped.setAccessibleName("Dropped events")
+        self._named = group(self, self.color, self._icon, self._connection, spacing=8)
         row = QHBoxLayout(self)
         row.setContentsMargins(8, 0, 0, 0)
         row.setSpacing(12)
         for widget in (
-            self._icon,
-            self._connection,
+            self._named,
+            self.production,
             self.mode,
             self.link,
             self._events,
@@ -55,8 +61,18 @@ class StatusFacts(QWidget):
         self.show_marked(0)
         self.show_dropped(0)
 
-    def show_connection(self, text: str | None, *, icon_name: str = "file", read_only: bool = False) -> None:
-        """Show what is connected, None for nothing."""
+    def show_connection(
+        self,
+        text: str | None,
+        *,
+        icon_name: str = "file",
+        read_only: bool = False,
+        production: bool = False,
+        color: str = "",
+    ) -> None:
+        """Show what is connected, None for nothing; `color` is that of its profile, by name."""
+        self.color.set_color(color)
+        self.production.setVisible(text is not None and production)
         self._icon.setVisible(text is not None)
         self._icon.set_icon(icon_name)
         shown = visible(text or "Not connected")

@@ -15,6 +15,9 @@ from aether_desktop.ui.safe_text import plain_tooltip
 from aether_desktop.ui.theme import ui_font
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from aether_desktop.profiles import Profile
     from aether_desktop.ui.recent_list import RecentList
 
 #: Widths of the columns, and least height of the recent ones, in pixels.
@@ -81,6 +84,7 @@ class WelcomePage(QScrollArea):
     connect_to_server = Signal()
     open_demo = Signal()
     recent_chosen = Signal(str)
+    profile_chosen = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -110,20 +114,21 @@ class WelcomePage(QScrollArea):
         self.setWidgetResizable(True)
         self.setWidget(page)
 
-    def show_recent(self, urls: list[str]) -> None:
-        """List files opened lately; those that are gone say so."""
-        if urls and self.recent is None:
+    def show_recent(self, urls: list[str], profiles: Sequence[Profile] = ()) -> None:
+        """List the connections that are kept and files opened lately; those that are gone say so."""
+        if (urls or profiles) and self.recent is None:
             from aether_desktop.ui.recent_list import RecentList
 
             self.recent = RecentList()
             self.recent.url_chosen.connect(self.recent_chosen)
+            self.recent.profile_chosen.connect(self.profile_chosen)
             if self._no_recent is not None:
                 self._right.removeWidget(self._no_recent)
                 self._no_recent.hide()
                 self._no_recent.deleteLater()
             self._put_recent(self.recent)
         if self.recent is not None:
-            self.recent.show_urls(urls)
+            self.recent.show_all(urls, profiles)
         elif self._no_recent is None:
             self._no_recent = _NoRecent()
             self._put_recent(self._no_recent)

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from pathlib import Path
+
 import pytest
 from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
+from aether_desktop.models.connection_check import ConnectionCheck
+from aether_desktop.models.connection_profiles import ConnectionProfiles
 from aether_desktop.server_login import ServerLogin, is_local
+from aether_desktop.settings import Settings
 from aether_desktop.ui.connect_dialog import ConnectDialog
+from aether_desktop.workspace import Workspace
 
 
 def test_a_scheme_is_added_and_spaces_are_dropped() -> None:
@@ -51,12 +58,24 @@ def test_only_this_machine_is_local(servers: str, local: bool) -> None:
     assert is_local(servers) is local
 
 
-def test_the_dialog_gives_only_the_chosen_login(qtbot: QtBot) -> None:
+@pytest.fixture
+def window(qtbot: QtBot) -> QWidget:
     window = QWidget()
     qtbot.addWidget(window)
-    dialog = ConnectDialog(window)
+    return window
+
+
+@pytest.fixture
+async def dialog(window: QWidget, tmp_path: Path) -> AsyncIterator[ConnectDialog]:
+    workspace = Workspace(Settings(tmp_path / "settings.json"), window)
+    profiles = ConnectionProfiles(workspace, window)
+    yield ConnectDialog(profiles, ConnectionCheck(window), window)
+    await profiles.close()
+
+
+async def test_the_dialog_gives_only_the_chosen_login(dialog: ConnectDialog, window: QWidget) -> None:
     chosen: list[ServerLogin] = []
-    dialog.chosen.connect(chosen.append)
+    dialog.chosen.connect(lambda profile, secret: chosen.append(profile.with_secret(secret)))
     assert not dialog.read_only.isChecked()
     dialog.servers.setText("nats://db.example")
     assert dialog.read_only.isChecked()
@@ -67,10 +86,7 @@ def test_the_dialog_gives_only_the_chosen_login(qtbot: QtBot) -> None:
     assert chosen == [ServerLogin("nats://db.example", read_only=True, token="hush")]
 
 
-def test_the_dialog_says_what_is_missing(qtbot: QtBot) -> None:
-    window = QWidget()
-    qtbot.addWidget(window)
-    dialog = ConnectDialog(window)
+async def test_the_dialog_says_what_is_missing(dialog: ConnectDialog, window: QWidget) -> None:
     dialog.servers.setText("")
     assert not dialog.connect_button.isEnabled()
     dialog.servers.setText("localhost")
