@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
+from aether_engine import codec
 from aether_engine.event import ActorInfo, ActorOrder, NamespaceInfo
 from aether_engine.patterns import match_actor_pattern
 from aether_engine.store.listing import order_key
@@ -17,6 +19,9 @@ from aether_engine.store.sqlite_rows import moment_of
 from aether_engine.store.sqlite_schema import first_position
 
 _COLUMNS: Final = "a.actor_id, a.event_count, a.latest_version, t.name, e.recorded_at"
+_NAMES: Final = "actor_id, event_count, latest_version, name, recorded_at"
+#: Pages up to so many rows are made in one step.
+_ONE_STEP: Final = 5000
 _LAST_EVENT: Final = (
     "LEFT JOIN events AS e ON e.position = ? + a.last_sequence LEFT JOIN event_types AS t ON t.id = e.event_type"
 )
@@ -187,17 +192,21 @@ class Directory:
                     return self._matching_page(connection, namespace, wanted, limit, offset)
                 base, page = first_position(namespace), (min(limit, _MOST), min(offset, _MOST))
                 if wanted.order is ActorOrder.NAME and not offset:
-                    rows = connection.execute(
+                    rows = _rows(
+                        connection,
                         f"SELECT {_COLUMNS} FROM actors AS a INDEXED BY actors_by_name {_LAST_EVENT} "  # noqa: S608 (constants)
                         f"WHERE {_IN_RANGE} {wanted.order_by} LIMIT ? OFFSET ?",
                         (base, namespace, *wanted.bounds, *page),
+                        limit,
                     )
                 else:
                     # What is passed over or not chosen is so before the last event of each is looked up.
                     chosen = f"SELECT * FROM {wanted.source} {wanted.order_by} LIMIT ? OFFSET ?"  # noqa: S608 (constants)
-                    rows = connection.execute(
+                    rows = _rows(
+                        connection,
                         f"SELECT {_COLUMNS} FROM ({chosen}) AS a {_LAST_EVENT}",  # noqa: S608 (constants)
                         (namespace, *wanted.bounds, *page, base),
+                        limit,
                     )
                 return _infos(rows)
             except sqlite3.Error as error:
@@ -302,7 +311,24 @@ _MOST: Final = 2**62
 _ONE: Final = f"SELECT {_COLUMNS} FROM actors AS a {_LAST_EVENT} WHERE a.id = ?"  # noqa: S608 (constants)
 
 
-def _infos(rows: Iterable[tuple[Any, ...]]) -> list[ActorInfo]:
+def _rows(
+    connection: sqlite3.Connection, sql: str, values: tuple[object, ...], limit: int
+) -> Iterable[Sequence[Any]]:
+    """The rows of a query for `_COLUMNS`, a page of them from a single step of SQLite.
+
+    Each step gives the interpreter away and waits for it to come back: a thousand of them, while the window paints
+    what was typed, would take many times as long as the query.
+    """
+    if limit <= _ONE_STEP:
+        # Not where SQLite has no JSON, or a hostile file what JSON has not.
+        with suppress(sqlite3.OperationalError, ValueError):
+            array = f"SELECT json_group_array(json_array({_NAMES})) FROM ({sql})"  # noqa: S608 (constants)
+            found: list[Sequence[Any]] = codec.loads(connection.execute(array, values).fetchone()[0])
+            return found
+    return connection.execute(sql, values)
+
+
+def _infos(rows: Iterable[Sequence[Any]]) -> list[ActorInfo]:
     """The infos of rows of `_COLUMNS`. Somebody types and waits for the first thousand of them."""
     infos: list[ActorInfo] = []
     recorded_before: object = None

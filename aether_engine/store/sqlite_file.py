@@ -34,6 +34,7 @@ _READING: Final = frozenset(
 _WRITING: Final = _READING | {sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_SAVEPOINT}
 _FUNCTIONS: Final = frozenset(
     {"max", "min", "count", "sum", "length", "coalesce", "nullif", "substr", "instr", "glob", "ltrim", "strftime"}
+    | {"json_group_array", "json_array"}
 )
 _PRAGMAS: Final = frozenset({"data_version", "wal_checkpoint", "busy_timeout"})
 

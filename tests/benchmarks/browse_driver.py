@@ -159,7 +159,7 @@ class Driver:
         search = self.window.findChild(QLineEdit, "actorSearch")
         table = self.window.panels.actors
         assert isinstance(search, QLineEdit)
-        plain = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)
+        plain = sqlite3.connect(f"{path.as_uri()}?mode=ro&immutable=1", uri=True)
         dice = random.Random(SEED)
         ours: list[float] = []
         theirs: list[float] = []
