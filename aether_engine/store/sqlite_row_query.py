@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from aether_engine.store.protocols import Sieve, SieveDepth
-from aether_engine.store.sqlite_rows import COLUMNS, LOG_COLUMNS
+from aether_engine.store.sqlite_rows import LOG_COLUMNS
 from aether_engine.store.sqlite_schema import first_position
 
 #: Larger events are not fetched with others: a thousand of them would not fit into memory.
@@ -20,7 +20,8 @@ _MOST_TYPES: Final = 500
 
 _RAW: Final = f"CASE WHEN length(raw) <= {LARGE} THEN raw END"
 _WITHIN: Final = "FROM events WHERE position BETWEEN ? AND ?"
-COUNT: Final = f"SELECT count(*) {_WITHIN}"
+#: Its first parameter comes off each position, so that the sum stays small.
+COUNT_AND_SUM: Final = f"SELECT count(*), sum(position - ?) {_WITHIN}"
 FIRST_LARGE: Final = f"SELECT position {_WITHIN} AND length(raw) > {LARGE} ORDER BY position LIMIT 1"
 
 
@@ -28,7 +29,8 @@ class RowQuery:
     """The query for ranges of a namespace's log.
 
     The last column of its rows is `raw`, None if that is large. Where more is needed than bytes, the columns in
-    front of it are the others of `LOG_COLUMNS`. If it `narrows`, rows can be left out, and all have all `COLUMNS`.
+    front of it are the others of `LOG_COLUMNS`. If it `narrows`, rows can be left out, and the first column is the
+    position.
     """
 
     def __init__(self, sieve: Sieve, namespace: int, types: Mapping[int, str] | None) -> None:
@@ -38,7 +40,7 @@ class RowQuery:
         conditions = [] if types is None else self._conditions(sieve, types)
         self.narrows = bool(conditions)
         needs_more = sieve.needs_times or sieve.depth is SieveDepth.SELECTED
-        columns = COLUMNS if self.narrows else LOG_COLUMNS if needs_more else "raw"
+        columns = ("position, " if self.narrows else "") + (LOG_COLUMNS if needs_more else "raw")
         narrowed = "".join(f" AND ({condition})" for condition in conditions)
         self._sql = f"SELECT {columns.removesuffix('raw')}{_RAW} {_WITHIN}{narrowed} ORDER BY position LIMIT ?"
 

@@ -16,8 +16,8 @@ from typing import Final
 from aether_engine.event import StoredEvent
 from aether_engine.store.protocols import Sieve, SieveDepth
 from aether_engine.store.sqlite_reader import Reader, is_damage
-from aether_engine.store.sqlite_row_query import COUNT, FIRST_LARGE, RowQuery
-from aether_engine.store.sqlite_rows import LOG_COLUMNS, Row, decode_log, is_intact
+from aether_engine.store.sqlite_row_query import COUNT_AND_SUM, FIRST_LARGE, RowQuery
+from aether_engine.store.sqlite_rows import LOG_COLUMNS, Row, decode_log
 from aether_engine.store.sqlite_schema import SEQUENCE_MASK, first_position
 
 #: Rows fetched in one go.
@@ -110,20 +110,14 @@ class _Look:
                 self._query = RowQuery(self._sieve, self._namespace, None)
         if not self._has_all(first, last):
             return self._read(first, min(last, first + _ROWS - 1))
-        found, looked_to = self._at_rows(rows, sequences, last)
-        # Among rows with others between them, nothing but the checksum shows one in a wrong place.
-        picked = set(found)
-        taken = [row for row, sequence in zip(rows, sequences, strict=True) if sequence in picked]
-        if all(is_intact(row) for row in taken if row[-1] is not None):
-            return found, looked_to
-        self.met_large = False
-        return self._read(first, min(last, first + _ROWS - 1))
+        return self._at_rows(rows, sequences, last)
 
     def _has_all(self, first: int, last: int) -> bool:
-        """Whether no row is missing: a scan of a damaged tree can end early, and nothing else would tell."""
+        """Whether all rows are there, in their places: a scan of a damaged tree can end early, or repeat one."""
         base = first_position(self._namespace)
-        counted = self._fetch(COUNT, (base + first, base + last))
-        return counted is not None and counted[0][0] == last - first + 1
+        rows = self._fetch(COUNT_AND_SUM, (base, base + first, base + last))
+        count = last - first + 1
+        return rows is not None and rows[0] == (count, (first + last) * count // 2)
 
     def _at_rows(self, rows: list[Row], sequences: Sequence[int], last: int) -> tuple[list[int], int]:
         raws: list[bytes] = [row[-1] for row in rows]
