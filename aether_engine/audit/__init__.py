@@ -2,20 +2,72 @@
 
 `Audit` goes through a target (`audit_target` of an open engine, `FileTarget` of a file) and yields findings as it
 finds them. What is looked for is the table `CHECKS`; nothing is ever changed.
+
+Names are loaded when they are first used: a process that examines events needs few of them.
 """
 
-from aether_engine.audit.checks import CHECKS, Check, Severity, Source
-from aether_engine.audit.comparing import Comparison, compare
-from aether_engine.audit.file_target import FileTarget
-from aether_engine.audit.finding import Finding
-from aether_engine.audit.log_target import Auditee, LogTarget
-from aether_engine.audit.report import AuditReport, ReportFormatError, finding_json, read_report, report_of
-from aether_engine.audit.report_csv import csv_report
-from aether_engine.audit.report_html import html_report
-from aether_engine.audit.running import Audit, AuditProgress, AuditStep, AuditTotals, Tally, audit_target
-from aether_engine.audit.settings import AuditScope, AuditSettings, UnknownCheckError
-from aether_engine.audit.source_target import SourceTarget
-from aether_engine.audit.target import Target
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from aether_engine.audit.checks import CHECKS, Check, Severity, Source
+    from aether_engine.audit.comparing import Comparison, compare
+    from aether_engine.audit.file_target import FileTarget
+    from aether_engine.audit.finding import Finding
+    from aether_engine.audit.log_target import Auditee, LogTarget
+    from aether_engine.audit.report import AuditReport, ReportFormatError, finding_json, read_report, report_of
+    from aether_engine.audit.report_csv import csv_report
+    from aether_engine.audit.report_html import html_report
+    from aether_engine.audit.running import Audit, AuditProgress, AuditStep, AuditTotals, Tally, audit_target
+    from aether_engine.audit.settings import AuditScope, AuditSettings, UnknownCheckError
+    from aether_engine.audit.source_target import SourceTarget
+    from aether_engine.audit.target import Target
+
+_NAMES = {
+    "checks": (
+        "CHECKS",
+        "Check",
+        "Severity",
+        "Source",
+    ),
+    "comparing": (
+        "Comparison",
+        "compare",
+    ),
+    "file_target": ("FileTarget",),
+    "finding": ("Finding",),
+    "log_target": (
+        "Auditee",
+        "LogTarget",
+    ),
+    "report": (
+        "AuditReport",
+        "ReportFormatError",
+        "finding_json",
+        "read_report",
+        "report_of",
+    ),
+    "report_csv": ("csv_report",),
+    "report_html": ("html_report",),
+    "running": (
+        "Audit",
+        "AuditProgress",
+        "AuditStep",
+        "AuditTotals",
+        "Tally",
+        "audit_target",
+    ),
+    "settings": (
+        "AuditScope",
+        "AuditSettings",
+        "UnknownCheckError",
+    ),
+    "source_target": ("SourceTarget",),
+    "target": ("Target",),
+}
+_MODULES = {name: module for module, names in _NAMES.items() for name in names}
 
 __all__ = [
     "CHECKS",
@@ -47,3 +99,16 @@ __all__ = [
     "read_report",
     "report_of",
 ]
+
+
+def __getattr__(name: str) -> object:
+    module = _MODULES.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(f"{__name__}.{module}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

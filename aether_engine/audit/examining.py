@@ -6,8 +6,10 @@ columns are compared as wholes; only events at which something differs are looke
 
 from __future__ import annotations
 
+import struct
 from array import array
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import compress
 from math import isfinite, nan
@@ -28,10 +30,12 @@ from aether_engine.batch_decoding import (
 )
 from aether_engine.event import CAUSATION_ID
 from aether_engine.patterns import match_actor_pattern
-from aether_engine.store.sqlite_schema import EventIdHash
+from aether_engine.store.sqlite_schema import ID_HASH_LENGTH, EventIdHash
 
 _MASK: Final = 0xFFFFFFFF
 _MICROSECOND: Final = 1e6
+_CAUSE: Final = CAUSATION_ID.encode()
+_COMMAND: Final = b"commandId"
 
 
 @dataclass(slots=True)
@@ -138,8 +142,11 @@ class Examiner:
         found = Examined(part.sequences[0], part.sequences[-1], len(part.sequences))
         self._note_rows(part, found)
         events = moments = None
-        if not part.errors and set(map(type, part.raws)) == {bytes} and all(part.raws):
-            joined = b"\n".join(part.raws)
+        joined = None
+        if not part.errors and all(part.raws):
+            with suppress(TypeError):  # of what is not bytes
+                joined = b"\n".join(part.raws)
+        if joined is not None:
             events = decode_plain(part.raws, joined)
             moments = None if events is None else plain_moments([event.timestamp for event in events])
             if events is not None and moments is not None:
@@ -173,18 +180,24 @@ class Examiner:
             else:
                 versions[index] = verdict.version
         self._look_for_clocks(part, moments, wanted, found)
-        found.id_sequences.extend(part.sequences)
-        found.ids.extend([hash(event.id) for event in events])
+        found.id_sequences += array("q", part.sequences)
+        found.ids += array("q", [hash(event.id) for event in events])
         actors = names if part.columns is None else part.columns.actors
-        for column, target in (
-            (part.sequences, found.sequences),
-            (actors, found.actors),
-            (names, found.names),
-            (versions, found.versions),
-        ):
-            target.extend(column if wanted is None else compress(column, wanted))
-        found.moments.extend(moments if wanted is None else compress(moments, wanted))
-        self._note_relatives(part.sequences, events, wanted, found)
+        if wanted is None:
+            # An array made at once costs a third of one that is extended.
+            found.sequences += found.id_sequences
+            found.actors += array("q", actors)
+            found.names += array("q", names)
+            found.versions += array("q", versions)
+            found.moments += array("d", moments)
+        else:
+            found.sequences += array("q", compress(part.sequences, wanted))
+            found.actors += array("q", compress(actors, wanted))
+            found.names += array("q", compress(names, wanted))
+            found.versions += array("q", compress(versions, wanted))
+            found.moments += array("d", compress(moments, wanted))
+        if _CAUSE in joined or _COMMAND in joined or (b"\\" in joined and b"\\u" in joined):
+            self._note_relatives(part.sequences, events, wanted, found)
 
     def _wanted(self, events: list[PlainEvent]) -> list[bool] | None:
         """Which events are in scope, None for all."""
@@ -322,13 +335,7 @@ class Examiner:
         found.size_bytes = sum([len(raw) for raw in part.raws if type(raw) is bytes])
         found.first_recorded, found.last_recorded = recorded[0], recorded[-1]
         if part.columns is not None:
-            found.id_sum = sum(
-                [
-                    int.from_bytes(one[:8], "big", signed=True)
-                    for one in part.columns.id_hashes
-                    if type(one) is bytes
-                ]
-            )
+            found.id_sum = _sum_of_prefixes(part.columns.id_hashes)
         if any(map(gt, recorded, recorded[1:])):
             before = recorded[0]
             for index, when in enumerate(recorded):
@@ -363,6 +370,18 @@ class Examiner:
                 columns.checksums[index],
             )
         return Place(self._namespace, part.sequences[index], part.recorded[index], part.raws[index], row)
+
+
+def _sum_of_prefixes(id_hashes: Sequence[bytes | None]) -> int:
+    """The sum of the first eight bytes of each, as signed numbers; what is no hash does not count."""
+    count = len(id_hashes)
+    try:
+        joined = b"".join(id_hashes)  # type: ignore[arg-type]  # tried
+    except TypeError:
+        joined = b""
+    if len(joined) == ID_HASH_LENGTH * count:
+        return sum(struct.unpack(f">{'q8x' * count}", joined))
+    return sum([int.from_bytes(one[:8], "big", signed=True) for one in id_hashes if type(one) is bytes])
 
 
 def _sort_by_sequence(found: Examined) -> None:

@@ -12,7 +12,7 @@ from aether_engine.store.sqlite_reader import Reader, is_damage
 from aether_engine.store.sqlite_schema import first_position
 
 #: Rows that are fetched and examined in one go.
-ROWS: Final = 512
+ROWS: Final = 1024
 #: Larger events are fetched one by one: a thousand of them would not fit into memory.
 _LARGE: Final = 16 << 10
 _COLUMNS: Final = "actor, version, event_type, id_hash, recorded_at, checksum"
@@ -20,6 +20,7 @@ _WITHIN: Final = "FROM events WHERE position BETWEEN ? AND ? ORDER BY position"
 _BATCH: Final = f"SELECT {_COLUMNS}, CASE WHEN length(raw) <= {_LARGE} THEN raw END {_WITHIN}"
 _EACH: Final = f"SELECT position, {_COLUMNS}, raw {_WITHIN}"
 _INTEGERS: Final = (0, 1, 4, 5)
+_WIDTH: Final = 7
 
 FileRow = tuple[Any, ...]
 
@@ -154,12 +155,20 @@ class FileLog:
         return rows
 
     def _look(self, sequences: range | list[int], rows: list[FileRow]) -> Examined:
-        columns = [list(column) for column in zip(*rows, strict=True)]
-        for index in _INTEGERS:
-            if set(map(type, columns[index])) != {int}:
-                # Hostile or damaged: what is no number cannot fit its checksum either.
-                columns[index] = [value if type(value) is int else 0 for value in columns[index]]
-        actors, versions, types, id_hashes, recorded, checksums, raws = columns
+        actors, versions, types, id_hashes, recorded, checksums, raws = [
+            [row[index] for row in rows] for index in range(_WIDTH)
+        ]
+        try:
+            # A sum tells at once whether all are numbers.
+            is_sound = type(sum(actors) + sum(versions) + sum(recorded) + sum(checksums)) is int
+        except TypeError:
+            is_sound = False
+        if not is_sound:
+            # Hostile or damaged: what is no number cannot fit its checksum either.
+            actors, versions, recorded, checksums = [
+                [value if type(value) is int else 0 for value in column]
+                for column in (actors, versions, recorded, checksums)
+            ]
         row_columns = RowColumns(self._number, actors, versions, types, id_hashes, checksums)
         return self._examiner.examine(LogPart(sequences, recorded, raws, row_columns))
 

@@ -6,6 +6,7 @@ section 1. Everything read is hostile: no page is visited twice, no number is fo
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -151,8 +152,8 @@ def _problem(content: bytes, header: int, kind: int, kinds: tuple[int, int]) -> 
     count = int.from_bytes(content[header + 3 : header + 5], "big")
     if first + 2 * count > len(content):
         return f"says it has {count:,} cells, more than fit on it"
-    for index in range(count):
-        pointer = int.from_bytes(content[first + 2 * index : first + 2 * index + 2], "big")
-        if not first + 2 * count <= pointer <= len(content) - 4:
+    if count:
+        pointers = struct.unpack_from(f">{count}H", content, first)
+        if min(pointers) < first + 2 * count or max(pointers) > len(content) - 4:
             return "has a cell that is not on it"
     return ""
