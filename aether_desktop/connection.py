@@ -101,9 +101,13 @@ class Connection(QObject):
         except OSError:
             return None
 
-    def new_warnings(self) -> list[StoreWarning]:
-        """What the engine warns of and was not handed out before."""
-        new = [warning for warning in self.engine.warnings if warning not in self._warned]
+    def new_warnings(self, concerns: Callable[[str], bool] = lambda _namespace: True) -> list[StoreWarning]:
+        """What the engine warns of and was not handed out before, of the namespaces that concern somebody."""
+        new = [
+            warning
+            for warning in self.engine.warnings
+            if warning not in self._warned and (not warning.namespace or concerns(warning.namespace))
+        ]
         self._warned.update(new)
         return new
 

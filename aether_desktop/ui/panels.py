@@ -22,6 +22,7 @@ from aether_desktop.ui.inspection import Inspection
 from aether_desktop.ui.inspector import Inspector
 from aether_desktop.ui.navigation import Navigation
 from aether_desktop.ui.navigator import Navigator
+from aether_desktop.ui.row_menu import RowMenu
 from aether_desktop.ui.tail_view import TailView
 from aether_desktop.ui.time_travel import TimeTravel
 from aether_desktop.ui.timeline import Timeline
@@ -64,6 +65,7 @@ class Panels(QObject):
         self.navigator.setMinimumWidth(_NAVIGATOR_WIDTH[0])
         self.inspector = Inspector()
         self.inspector.setMinimumWidth(_INSPECTOR_WIDTH[0])
+        self._row_menu = RowMenu(window.actions_by_name, self.desk, self)
         self.inspection = Inspection(self._workspace, self.inspector, self._documents, self.desk, self)
         self.travel = TimeTravel(window, self)
         self.state, self.state_panel = self.travel.state, self.travel.panel
@@ -223,6 +225,7 @@ class Panels(QObject):
         self.desk.counts_changed.connect(self._show_counts)
         self.filter_bar.left.connect(self._focus_document)
         self.inspection.marking.marks.changed.connect(self._show_counts)
+        self.inspection.related.changed.connect(lambda _relatives: self._warn_all())
         self.desk.state_requested.connect(
             lambda place, actor, version: workspace.start(self.desk.open_stream(place, actor, version), "stream")
         )
@@ -262,8 +265,12 @@ class Panels(QObject):
         self._warn(place.connection)
 
     def _warn(self, connection: Connection) -> None:
-        """Tell what the engine has come to warn of since the last time."""
-        new = connection.new_warnings()
+        """Tell what the engine has come to warn of since the last time, of what is shown of it."""
+        shown = [each for each in self._documents.views().values() if each.place.connection is connection]
+        names = {each.place.namespace for each in shown}
+        # A tail is over namespaces of any name; the others are only looked through for related events.
+        tails = any(each.kind == "tail" for each in shown)
+        new = connection.new_warnings(lambda namespace: tails or namespace in names)
         if new:
             self._window.tell(BannerKind.CORRUPTED, " ".join(warning.message for warning in new))
 
@@ -276,6 +283,9 @@ class Panels(QObject):
     async def _refresh(self) -> None:
         await self.desk.refresh()
         self.timelines.refresh()
+        self._warn_all()
+
+    def _warn_all(self) -> None:
         for connection in self._workspace.connections:
             self._warn(connection)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QItemSelectionModel, Qt
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QMenu
 
 from aether_desktop.app import open_asked, parse_arguments
 from aether_desktop.links import Link, parse_link
@@ -75,6 +75,20 @@ async def test_selected_rows_need_not_be_together(seen: DrivenWindow, lines: lis
     seen.control(Qt.Key.Key_C)
     expected = b"".join(lines[row] + b"\n" for row in (4, 12, 30))
     await until(lambda: clipboard().encode() == expected, what="they are copied in the order of the rows")
+
+
+async def test_a_menu_acts_on_the_row_under_the_pointer(seen: DrivenWindow, lines: list[bytes]) -> None:
+    await seen.click_row(6)
+    table = seen.table
+    point = table.visualRect(table.currentIndex()).center()
+    table.customContextMenuRequested.emit(point)
+    menu = table.findChild(QMenu)
+    assert menu is not None
+    texts = [action.text() for action in menu.actions() if action.text()]
+    assert texts[:3] == ["Copy event JSON", "Copy link to the event", "Mark or unmark"]
+    next(action for action in menu.actions() if action.text() == "Copy event JSON").trigger()
+    menu.close()
+    assert clipboard().encode() == lines[6]
 
 
 async def test_what_cannot_be_a_line_is_named(tmp_path: Path) -> None:

@@ -11,8 +11,9 @@ from pathlib import Path
 import nats
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QComboBox, QLineEdit, QPlainTextEdit, QTableView
+from PySide6.QtWidgets import QApplication, QComboBox, QLineEdit, QPlainTextEdit, QTableView
 
+from aether_desktop.links import parse_link
 from aether_desktop.models.append_controller import AppendState
 from aether_desktop.ui.append_dialog import AppendDialog
 from aether_desktop.ui.badge import BadgeKind
@@ -419,3 +420,39 @@ async def test_drifted_settings_are_warned_of(server: NatsServer, tmp_path: Path
             await window.settle()
     finally:
         await connection.close()
+
+
+async def test_links_and_relatives_work_as_on_a_file(
+    seen: DrivenWindow, server: NatsServer, tmp_path: Path
+) -> None:
+    cause = Event("cause-1", "Asked", "command-1", 1, {}, {"CorrelationID": "c-1"})
+    effect = Event("effect-1", "Answered", "answer-1", 1, {}, {"CorrelationID": "c-1", "CausationID": "cause-1"})
+    async with open_engine(server.url) as engine:
+        await (await engine.store("city.letters")).save_event(cause)
+        await (await engine.store(NAMESPACE)).save_event(effect)
+    connection = seen.workspace.connections[0]
+    await until(lambda: any(info.name == "city.letters" for info in connection.namespaces))
+    place = Place(connection, NAMESPACE)
+    assert await seen.workspace.select_at(place, await (await seen.workspace.store(place)).last_sequence())
+    related = seen.panels.inspection.related
+    await until(lambda: related.shown is not None and not related.shown.is_searching, what="the search ends")
+    assert related.shown is not None
+    assert related.shown.related is not None
+    found = related.shown.related.cause
+    assert found is not None
+    assert (found.namespace, found.event_type, related.shown.related.correlated_count) == (
+        "city.letters",
+        "Asked",
+        2,
+    )
+    seen.run("copy_link")
+    text = QApplication.clipboard().text()
+    assert parse_link(text).url == server.url
+    async with driven(tmp_path / "other.json") as other:
+        assert await other.panels.commands.links.follow_text(text)
+        selection = other.workspace.selection
+        assert selection is not None
+        assert selection.event is not None
+        assert selection.event.id == "effect-1"
+        assert other.workspace.connections[0].engine.read_only
+        await other.settle()
