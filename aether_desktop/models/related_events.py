@@ -10,7 +10,7 @@ from time import monotonic
 from typing import Final, cast
 from weakref import WeakKeyDictionary
 
-from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtCore import QObject, Signal
 
 from aether_desktop.connection import Connection
 from aether_desktop.jobs import Job
@@ -22,10 +22,10 @@ from aether_engine.store.protocols import EventLog
 from aether_engine.trace import Related, RelatedEvent, find_related
 from aether_engine.trace_memory import TraceMemory
 
-#: Rest after a selection before its relatives are looked for, in milliseconds: whoever steps on wants no answer.
-REST: Final = 120
-#: Rest after something was stored before it is looked at, in milliseconds.
-_REST_AFTER_CHANGE: Final = 500
+#: Rest after a selection before its relatives are looked for, in seconds: whoever steps on wants no answer.
+REST: Final = 0.12
+#: Rest after something was stored before it is looked at, in seconds.
+_REST_AFTER_CHANGE: Final = 0.5
 #: Sequences read unasked for one event; the rest of a long log is read when asked for.
 BUDGET: Final = 50_000
 #: Seconds between two answers while a search goes on.
@@ -73,8 +73,8 @@ class RelatedEvents(QObject):
         self._event: Event | None = None
         self._search: asyncio.Task[None] | None = None
         self._job: Job | None = None
-        self._rest = QTimer(self, singleShot=True)
-        self._rest.timeout.connect(self._begin)
+        # Of several searches that go on, only the one begun last tells what it finds.
+        self._turn = 0
 
     @property
     def shown(self) -> Relatives | None:
@@ -96,15 +96,14 @@ class RelatedEvents(QObject):
             return
         self._event = event
         causes = [each for each in (event.causation_id, event.command_id) if each and each != event.id]
-        self._tell(
-            Relatives(selection, causes[0] if causes else "", event.correlation_id, None, is_searching=True)
-        )
-        self._rest.start(REST)
+        cause_id = causes[0] if causes else ""
+        self._tell(Relatives(selection, cause_id, event.correlation_id, None, is_searching=True))
+        self._start(REST)
 
     def refresh(self) -> None:
         """More may have been stored: look again."""
-        if self._shown is not None and not self._shown.is_searching and not self._rest.isActive():
-            self._rest.start(_REST_AFTER_CHANGE)
+        if self._shown is not None and not self._shown.is_searching and self._search is None:
+            self._start(_REST_AFTER_CHANGE)
 
     async def first_answer(self) -> None:
         """Wait until something is known about the event that is shown."""
@@ -131,19 +130,21 @@ class RelatedEvents(QObject):
         self._stop()
         if self._job is not None:
             self._job.cancel()
-        shown = replace(self._shown, is_searching=True)
-        self._tell(shown)
+        turn, shown = self._turn, self._shown
+        self._tell(replace(shown, is_searching=True))
 
         async def work(job: Job) -> None:
             self._job = job
             try:
-                await self._look(shown, None, job)
+                await self._look(turn, shown.selection, None, job)
             finally:
                 if self._job is job:
                     self._job = None
-                self._end_search(shown)
 
-        return await self._workspace.jobs.run("Look for related events", work, unit="sequences")
+        try:
+            return await self._workspace.jobs.run("Look for related events", work, unit="sequences")
+        finally:
+            self._end(turn)
 
     async def close(self) -> None:
         """End the search."""
@@ -151,29 +152,30 @@ class RelatedEvents(QObject):
         await self._tasks.cancel_all()
 
     def _stop(self) -> None:
-        self._rest.stop()
+        """Let whatever goes on go on for nobody."""
+        self._turn += 1
         if self._search is not None:
             self._search.cancel()
             self._search = None
 
-    def _begin(self) -> None:
-        shown = self._shown
-        if shown is not None:
-            if not shown.is_searching:
-                shown = replace(shown, is_searching=True)
-                self._tell(shown)
-            self._search = self._tasks.start(self._look_nearby(shown), "related events")
+    def _start(self, rest: float) -> None:
+        assert self._shown is not None
+        looking = self._look_nearby(self._turn, self._shown.selection, rest)
+        self._search = self._tasks.start(looking, "related events")
 
-    async def _look_nearby(self, shown: Relatives) -> None:
+    async def _look_nearby(self, turn: int, selection: Selection, rest: float) -> None:
         try:
-            await self._look(shown, BUDGET, None)
+            await asyncio.sleep(rest)
+            if self._shown is not None and not self._shown.is_searching:
+                self._tell(replace(self._shown, is_searching=True))
+            await self._look(turn, selection, BUDGET, None)
         except AetherError as error:
-            self._update(shown, None, problem=str(error))
+            self._update(turn, None, problem=str(error))
         finally:
-            self._end_search(shown)
+            self._end(turn)
 
-    async def _look(self, shown: Relatives, budget: int | None, job: Job | None) -> None:
-        selection, event = shown.selection, self._event
+    async def _look(self, turn: int, selection: Selection, budget: int | None, job: Job | None) -> None:
+        event = self._event
         assert event is not None
         place, stored = selection.place, selection.stored
         memory = self._memories.setdefault(place.connection, TraceMemory())
@@ -193,9 +195,9 @@ class RelatedEvents(QObject):
                     job.report(related.searched, related.total)
                 if monotonic() - told >= _TELL_EVERY:
                     told = monotonic()
-                    self._update(shown, related)
+                    self._update(turn, related)
                 last = related
-        self._update(shown, last)
+        self._update(turn, last)
 
     async def _logs(self, place: Place) -> dict[str, EventLog]:
         names = [info.name for info in place.connection.namespaces]
@@ -205,16 +207,17 @@ class RelatedEvents(QObject):
             logs[name] = await engine.store(name)
         return logs
 
-    def _update(self, shown: Relatives, related: Related | None, problem: str = "") -> None:
-        current = self._shown
-        if current is not None and current.selection is shown.selection:
-            known = related if related is not None else current.related
-            self._tell(replace(current, related=known, problem=problem))
+    def _update(self, turn: int, related: Related | None, problem: str = "") -> None:
+        shown = self._shown
+        if turn == self._turn and shown is not None:
+            known = related if related is not None else shown.related
+            self._tell(replace(shown, related=known, problem=problem))
 
-    def _end_search(self, shown: Relatives) -> None:
-        current = self._shown
-        if current is not None and current.selection is shown.selection and current.is_searching:
-            self._tell(replace(current, is_searching=False))
+    def _end(self, turn: int) -> None:
+        if turn == self._turn:
+            self._search = None
+            if self._shown is not None and self._shown.is_searching:
+                self._tell(replace(self._shown, is_searching=False))
 
     def _tell(self, relatives: Relatives | None) -> None:
         self._shown = relatives
