@@ -24,6 +24,7 @@ class TaskOwner:
         self._on_error = on_error
         self._tasks: set[asyncio.Task[Any]] = set()
         self._closed = False
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
     def busy(self) -> bool:
@@ -37,7 +38,14 @@ class TaskOwner:
             return None
         import asyncio
 
-        task = asyncio.get_running_loop().create_task(coroutine, name=name)
+        try:
+            self._loop = asyncio.get_running_loop()
+        except RuntimeError:
+            # Qt lets timers fire also while the loop stands still: what they start begins when it goes on.
+            if self._loop is None or self._loop.is_closed():
+                coroutine.close()
+                raise
+        task = self._loop.create_task(coroutine, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._finished)
         return task
