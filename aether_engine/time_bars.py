@@ -19,12 +19,12 @@ SPAN_WIDTHS: Final = (
 )
 #: Widths of bars, in milliseconds, as people count time.
 BAR_WIDTHS: Final = (
-    *(1, 2, 5, 10, 20, 50, 100, 200, 500),
-    *(factor * _SECOND for factor in (1, 2, 5, 10, 20, 30)),
-    *(factor * _MINUTE for factor in (1, 2, 5, 10, 20, 30)),
+    *(1, 2, 3, 5, 10, 20, 30, 50, 100, 200, 300, 500),
+    *(factor * _SECOND for factor in (1, 2, 3, 5, 10, 20, 30)),
+    *(factor * _MINUTE for factor in (1, 2, 3, 5, 10, 20, 30)),
     *(factor * _HOUR for factor in (1, 2, 3, 6, 12)),
-    *(factor * _DAY for factor in (1, 2, 5, 10, 20, 50, 100, 200, 500)),
-    *(factor * _DAY for factor in (1000, 2000, 5000, 10_000, 20_000, 50_000)),
+    *(factor * _DAY for factor in (1, 2, 3, 5, 10, 20, 30, 50, 100, 200, 300, 500)),
+    *(factor * _DAY for factor in (1000, 2000, 3000, 5000, 10_000, 20_000, 30_000, 50_000)),
     *(factor * _DAY for factor in (100_000, 200_000, 500_000, 1_000_000, 2_000_000, 5_000_000)),
 )
 #: Spans that are kept before they are made wider.

@@ -24,7 +24,11 @@ COUNTING_INTERVAL = 250
 COUNTED_UNASKED = 50_000
 #: Hits whose times are looked up one by one; of more than that a sample is.
 HITS_LOOKED_UP = 100_000
-HIT_SAMPLE = 4096
+HIT_SAMPLE = 2048
+#: Hits that are looked up so soon that a sample before would not be seen.
+_SOON_LOOKED_UP = 2000
+#: A sample is taken anew when there are so many times as many hits.
+_OUTDATED = 1.15
 #: The same where each of them has to be asked for by itself.
 FEWER_HITS_LOOKED_UP = 2000
 FEWER_HITS_SAMPLED = 512
@@ -59,9 +63,13 @@ class LogTimelineController(QObject):
         self._filter = table if isinstance(table, Filterable) else None
         self._is_server = is_server
         self._timeline = LogTimeline(log)
-        self._hits: Layer | None = None
+        # Hits that were looked up one by one, in the order of the table; and a sample of all for as long.
+        self._hits = TimeHistogram()
         self._hits_seen = 0
+        self._hit_sample: list[TimeCount] = []
+        self._hits_sampled = 0
         self._active = False
+        self._resting = False
         self._asked = False
         self._more = True
         self._running = False
@@ -101,7 +109,12 @@ class LogTimelineController(QObject):
     @property
     def hits_are_exact(self) -> bool:
         """Whether every hit is in the picture."""
-        return self._hits is None or (not self._hits.sample and self._hits_seen >= self._filtered_total)
+        return self._hits_seen >= self._filtered_total
+
+    @property
+    def hits(self) -> int:
+        """How many events pass the filter, as far as it was searched."""
+        return self._filtered_total
 
     @property
     def can_count_all(self) -> bool:
@@ -120,7 +133,7 @@ class LogTimelineController(QObject):
     def bars(self, limit: int) -> Bars:
         """At most `limit` bars as of now."""
         if self._cache is None or self._cache[0] != limit:
-            self._cache = (limit, self._timeline.bars(limit, self._hits))
+            self._cache = (limit, self._timeline.bars(limit, self._hit_layer()))
         return self._cache[1]
 
     # -- what is done
@@ -128,6 +141,11 @@ class LogTimelineController(QObject):
     def set_active(self, active: bool) -> None:
         """Count, or rest, because the timeline came into sight or went."""
         self._active = active
+        self._go_on()
+
+    def rest(self, resting: bool) -> None:
+        """Leave the processors to a search that somebody waits for; its hits are looked up all the same."""
+        self._resting = resting
         self._go_on()
 
     def look(self) -> None:
@@ -152,6 +170,10 @@ class LogTimelineController(QObject):
         return self._is_server and not self._asked and self.last > COUNTED_UNASKED
 
     @property
+    def _pauses(self) -> bool:
+        return self._resting or not self._active
+
+    @property
     def _most_hits(self) -> tuple[int, int]:
         if isinstance(self._log, CountsByTime):
             return HITS_LOOKED_UP, HIT_SAMPLE
@@ -168,14 +190,14 @@ class LogTimelineController(QObject):
     def _go_on(self) -> None:
         if not self._active:
             return
-        if self._more and not self._running:
+        if self._more and not self._running and not self._resting:
             self._running = self._tasks.start(self._count(), "timeline") is not None
         if self._is_filtered and not self._hits_running and self._hits_seen < self._filtered_total:
             self._hits_running = self._tasks.start(self._look_up_hits(), "timeline of hits") is not None
 
     async def _count(self) -> None:
         try:
-            while self._more and self._active:
+            while self._more and not self._pauses:
                 self._more = False
                 if not await self._follow(self._timeline.estimate()):
                     return
@@ -190,7 +212,7 @@ class LogTimelineController(QObject):
         async with aclosing(steps):
             async for _ in steps:
                 self._picture_changed(COUNTING_INTERVAL)
-                if not self._active:
+                if self._pauses:
                     self._more = True
                     return False
         return True
@@ -199,23 +221,36 @@ class LogTimelineController(QObject):
 
     def _filter_changed(self) -> None:
         self._generation += 1
-        self._hits_seen = 0
-        self._hits = self._new_hits() if self._is_filtered else None
+        self._hits_seen = self._hits_sampled = 0
+        self._hit_sample = []
+        self._hits = self._new_hits()
         self._picture_changed(0)
         self.look()
 
-    def _new_hits(self) -> Layer:
+    def _new_hits(self) -> TimeHistogram:
         histogram = TimeHistogram()
         histogram.types = list(self._timeline.types)
-        return Layer(histogram)
+        return histogram
+
+    def _hit_layer(self) -> Layer | None:
+        if not self._is_filtered:
+            return None
+        if self.hits_are_exact or not self._hit_sample:
+            return Layer(self._hits)
+        return Layer(self._new_hits(), self._hit_sample, self._filtered_total / len(self._hit_sample))
 
     async def _look_up_hits(self) -> None:
         try:
             while self._active and self._hits_seen < self._filtered_total:
-                if self._filtered_total > self._most_hits[0]:
-                    await self._sample_hits()
-                else:
+                total = self._filtered_total
+                if total - self._hits_seen <= _SOON_LOOKED_UP:
                     await self._add_hits()
+                elif total > self._hits_sampled * _OUTDATED:
+                    await self._sample_hits(total)
+                elif total <= self._most_hits[0]:
+                    await self._add_hits()
+                else:
+                    return
                 self._picture_changed(REPAINT_INTERVAL)
         finally:
             self._hits_running = False
@@ -225,24 +260,21 @@ class LogTimelineController(QObject):
         generation, first = self._generation, self._hits_seen
         end = min(first + _HITS_AT_ONCE, self._filtered_total)
         found = await self._times_of(self._filter.numbers(first, end))
-        if generation == self._generation and self._hits is not None:
-            self._hits.exact.add(found, 1)
+        if generation == self._generation:
+            self._hits.add(found, 1)
             self._hits_seen = end
 
-    async def _sample_hits(self) -> None:
+    async def _sample_hits(self, total: int) -> None:
         assert self._filter is not None
-        generation, total = self._generation, self._filtered_total
-        count = self._most_hits[1]
-        step = total / count
+        generation, count = self._generation, self._most_hits[1]
         found: list[TimeCount] = []
         for start in range(0, count, _HITS_AT_ONCE):
-            places = [int((start + number) * step) for number in range(min(_HITS_AT_ONCE, count - start))]
-            found += await self._times_of([self._filter.numbers(place, place + 1)[0] for place in places])
             if generation != self._generation:
                 return
-        fresh = self._new_hits()
-        self._hits = Layer(fresh.exact, found, total / max(len(found), 1))
-        self._hits_seen = total
+            places = [total * number // count for number in range(start, min(start + _HITS_AT_ONCE, count))]
+            found += await self._times_of([self._filter.numbers(place, place + 1)[0] for place in places])
+        if generation == self._generation:
+            self._hit_sample, self._hits_sampled = found, total
 
     async def _times_of(self, sequences: Sequence[int]) -> list[TimeCount]:
         if isinstance(self._log, CountsByTime):

@@ -96,6 +96,9 @@ class StreamTimelineController(QObject):
         self._active = active
         self._go_on()
 
+    def rest(self, resting: bool) -> None:
+        """A stream's search is done before it would be worth resting."""
+
     def look(self) -> None:
         """There may be more events, or others shown."""
         self._picture_changed()

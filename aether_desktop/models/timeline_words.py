@@ -12,12 +12,14 @@ def events_text(count: int) -> str:
     return f"{number_text(count)} {'event' if count == 1 else 'events'}"
 
 
-def bars_title(bars: Bars, *, is_exact: bool, counted: int, hits_are_exact: bool) -> str:
-    """The line beside the title: how many events, how wide a bar, what is outside or only estimated."""
+def bars_title(bars: Bars, *, is_exact: bool, counted: int, hits: int = 0, hits_are_exact: bool = True) -> str:
+    """The line beside the title: how many events, how wide a bar, what is outside or only estimated.
+
+    `hits` of a filter are known exactly also while their bars are not.
+    """
     parts = [events_text(bars.total) if is_exact else f"About {events_text(bars.total)}"]
     if bars.has_hits:
-        about = "" if hits_are_exact else "about "
-        parts.append(f"{about}{number_text(bars.hits)} match")
+        parts.append(f"{number_text(hits)} match{'' if hits_are_exact else ' (their bars are an estimate)'}")
     if bars.bars:
         parts.append(f"one bar per {width_text(bars.width).removeprefix('1 ')}")
     outside = sum(each.count for each in (bars.before, bars.behind) if each is not None)

@@ -11,6 +11,7 @@ from aether_desktop.models.go_to import Target, Where, parse_target, preview
 from aether_desktop.ui.empty_state import plain_label
 from aether_desktop.ui.tinted import ToneLabel
 
+_WIDTH = 460
 _IN_STREAM = "12 or v12, #6344, +10, end, 2011-09-01 13:59"
 _IN_LOG = "#6344, +100, 50%, end, 2011-09-01 13:59"
 _HELP = (
@@ -51,7 +52,8 @@ class GoToDialog(QDialog):
         layout.addWidget(self.answer)
         layout.addWidget(help_text)
         layout.addWidget(buttons)
-        self.setMinimumWidth(460)
+        # A text that wraps asks for more height than it needs at this width.
+        self.setFixedSize(_WIDTH, layout.totalHeightForWidth(_WIDTH))
         self.input.textChanged.connect(self._check)
         self._check("")
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer
 
+from aether_desktop.models.document_filter import FilterState
 from aether_desktop.models.go_to import ToSequence, ToTime, ToVersion
 from aether_desktop.models.stream_table import StreamTable
 from aether_desktop.ui.event_view import EventView
@@ -172,6 +173,9 @@ class ViewTimeline(QObject):
         return self._view.filter.text if self._view.filter is not None else ""
 
     def _filter_changed(self) -> None:
+        document_filter, controller = self._view.filter, self._controller
+        if document_filter is not None and controller is not None:
+            controller.rest(document_filter.status.state is FilterState.SEARCHING)
         if self._span_of[0] != self._filter_text:
             self._draw()
 
@@ -238,7 +242,9 @@ class LogViewTimeline(ViewTimeline):
         from aether_desktop.ui.bars_drawing import BarsDrawing
 
         bars = log.bars(self._limit(BAR_ROOM))
-        title = bars_title(bars, is_exact=log.is_exact, counted=log.counted, hits_are_exact=log.hits_are_exact)
+        title = bars_title(
+            bars, is_exact=log.is_exact, counted=log.counted, hits=log.hits, hits_are_exact=log.hits_are_exact
+        )
         drawing = BarsDrawing(bars, is_exact=log.is_exact, span=self._filter_span(), selected=self._selected)
         self.pane.set_title(title)
         self.pane.plot.set_drawing(drawing, summary(bars, title))
@@ -328,7 +334,7 @@ class StreamViewTimeline(ViewTimeline):
         from aether_engine.moments import time_of
 
         bars = stream.bars(self._limit(BAR_ROOM))
-        title = bars_title(bars, is_exact=stream.is_exact, counted=0, hits_are_exact=True)
+        title = bars_title(bars, is_exact=stream.is_exact, counted=0)
         selected = time_of(self._selected) if self._selected is not None else None
         drawing = BarsDrawing(bars, is_exact=stream.is_exact, span=self._filter_span(), selected=selected)
         self.pane.set_title(title)

@@ -54,7 +54,7 @@ def plot(qtbot: QtBot) -> Timeline:
 
 
 def show(plot: Timeline, bars: Bars, *, is_exact: bool = True) -> None:
-    title = bars_title(bars, is_exact=is_exact, counted=0, hits_are_exact=True)
+    title = bars_title(bars, is_exact=is_exact, counted=0)
     plot.set_drawing(BarsDrawing(bars, is_exact=is_exact), summary(bars, title))
 
 
@@ -204,7 +204,7 @@ def test_what_is_far_outside_is_counted_said_and_gone_to(plot: Timeline, qtbot: 
     bars = hourly([50] * 10, extra=extra)
     assert len(bars.bars) == 10
     show(plot, bars)
-    assert "3 far outside" in bars_title(bars, is_exact=True, counted=0, hits_are_exact=True)
+    assert "3 far outside" in bars_title(bars, is_exact=True, counted=0)
     area = plot.area()
     before, behind = (
         QPoint(int(area.left()) - 6, int(area.bottom()) - 9),

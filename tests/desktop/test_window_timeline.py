@@ -156,6 +156,34 @@ async def test_a_click_in_a_filtered_log_goes_to_the_first_match(seen: DrivenWin
     assert seen.cell(seen.view.current_row, Column.EVENT_TYPE) == "Paid"
 
 
+async def test_of_very_many_hits_the_bars_are_an_estimate(
+    seen: DrivenWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_timeline, "HITS_LOOKED_UP", 100)
+    monkeypatch.setattr(log_timeline, "HIT_SAMPLE", 60)
+    monkeypatch.setattr(log_timeline, "_SOON_LOOKED_UP", 10)
+    assert seen.view.filter is not None
+    seen.view.filter.set_text("type:Placed", at_once=True)
+    await until(lambda: "180 match (their bars are an estimate)" in pane(seen).title, what=pane(seen).title)
+    await until(lambda: abs(bars(seen).hits - 180) <= 1, what="as many are drawn")
+    assert all(abs(bar.hit_total - bar.total * 3 / 4) <= 4 for bar in bars(seen).bars)
+    # Few enough again: each of them.
+    seen.view.filter.set_text("type:Paid", at_once=True)
+    await until(lambda: "60 match," in pane(seen).title and bars(seen).hits == 60, what="each is looked up")
+
+
+async def test_counting_rests_while_a_filter_searches(seen: DrivenWindow, tmp_path: Path) -> None:
+    controller = seen.panels.timelines._of[seen.view]._controller
+    assert controller is not None
+    controller.rest(True)
+    await save_elsewhere(tmp_path / "hours.aether", event_at(240))
+    await until(lambda: seen.view.model.total == 241, what="the table has it")
+    await seen.settle()
+    assert bars(seen).total == 240
+    controller.rest(False)
+    await until(lambda: bars(seen).total == 241, what="it goes on")
+
+
 async def test_it_follows_what_is_stored(seen: DrivenWindow, tmp_path: Path) -> None:
     await save_elsewhere(tmp_path / "hours.aether", *[event_at(n, kind="Late") for n in range(240, 250)])
     await until(lambda: bars(seen).total == 250, what="the new events are counted")

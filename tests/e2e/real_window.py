@@ -83,14 +83,19 @@ class Screen:
 
 
 @contextmanager
-def private_screen(size: str = "1600x1000") -> Iterator[Screen]:
-    """An X server on a display number that it finds by itself, and openbox on it."""
+def private_screen(size: str = "1600x1000", *, framebuffer: Path | None = None) -> Iterator[Screen]:
+    """An X server on a display number that it finds by itself, and openbox on it.
+
+    In the folder `framebuffer` it keeps what it shows, as `Xvfb_screen0`.
+    """
     missing = [package for program, package in PROGRAMS.items() if shutil.which(program) is None]
     if missing:
         raise MissingProgramsError(missing)
     read, write = os.pipe()
     with os.fdopen(read) as numbers:
         command = ["Xvfb", "-displayfd", str(write), "-screen", "0", f"{size}x24", "-nolisten", "tcp", "-noreset"]
+        if framebuffer is not None:
+            command += ["-fbdir", str(framebuffer)]
         server = subprocess.Popen(command, pass_fds=[write], stderr=subprocess.DEVNULL)
         os.close(write)
         try:
