@@ -31,6 +31,8 @@ _ROWS = 12
 _PATIENCE = 300.0
 #: Where our window says how many events are displayed.
 _OUR_COUNTS = Area(330, 948, 400, 18)
+#: Where DB Browser says which rows it shows, and of how many.
+_THEIR_COUNTS = Area(60, 911, 200, 18)
 #: For how long a count has to stay the same to be taken for the last one, in seconds.
 _STILL = 3.0
 
@@ -73,7 +75,7 @@ class _Program:
         changed = False
         while not changed or perf_counter() - last < _STILL:
             if perf_counter() - began > _PATIENCE:
-                raise TimeoutError("the window shows what it showed before")
+                raise TimeoutError(f"nothing has come to rest at {area}")
             sleep(0.02)
             now = self.picture.lines(area)
             if now != before:
@@ -145,26 +147,29 @@ def _measure_theirs(path: Path, count: int) -> dict[str, float]:
         with _running(command, "DB Browser for SQLite - ", Area(95, 215, 110, 500)) as theirs:
             measured = {"shown": theirs.shown_after}
             theirs.family.wait_until_idle(_PATIENCE)
-            # It asks whether to give up counting if it is disturbed while it counts.
+            # When it is resized while it counts it asks whether to give that up.
             theirs.keys("Escape")
+            sleep(0.5)
+            theirs.family.wait_until_idle(_PATIENCE)
             measured["memory"] = theirs.family.resident()
-            theirs.click(1100, 940)
+            theirs.click(1100, 920)
             theirs.keys("ctrl+a")
             theirs.type(str(count // 2))
             theirs.keys("Return")
             measured["jump"] = theirs.seconds_of_work()
             # The fields above the columns event_type and raw.
             for name, x, text in (("type", 368, "=3"), ("text", 870, "customer-0976")):
-                theirs.click(x, 194)
+                theirs.click(x, 176)
                 theirs.keys("ctrl+a")
                 theirs.type(text)
-                measured[name] = theirs.seconds_of_work()
-                theirs.click(x, 194)
+                measured[name] = theirs.seconds_of_change(_THEIR_COUNTS)
+                theirs.click(x, 176)
                 theirs.keys("ctrl+a", "Delete")
                 theirs.family.wait_until_idle(_PATIENCE)
             measured["memory after"] = theirs.family.resident()
     finally:
-        link.unlink(missing_ok=True)
+        for suffix in ("", "-wal", "-shm"):
+            link.with_name(link.name + suffix).unlink(missing_ok=True)
     return measured
 
 
