@@ -6,7 +6,7 @@ The first paint lists them and waits for neither `dataclasses` nor the engine.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -154,7 +154,7 @@ class Profiles:
         self._foreign: list[object] = []
         self._read()
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[Profile]:
         return iter(self._profiles)
 
     def __len__(self) -> int:

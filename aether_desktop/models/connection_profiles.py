@@ -6,6 +6,7 @@ from PySide6.QtCore import QObject, Signal
 
 from aether_desktop.connection import Connection
 from aether_desktop.keyring_secrets import Secrets
+from aether_desktop.links import portable_url
 from aether_desktop.models.connection_check import ConnectionCheck
 from aether_desktop.nats_contexts import NatsContext
 from aether_desktop.profiles import Profile, Profiles, new_id
@@ -45,12 +46,14 @@ class ConnectionProfiles(QObject):
     def save(self, profile: Profile, secret: str | None = None, *, in_keyring: bool = True) -> Profile:
         """Keep a profile, and its secret where one was typed (None leaves that as it is); returns it with its id.
 
-        A secret that the way to log in does not take any more is forgotten.
+        A secret that the way to log in does not take any more is forgotten, and so is one of another way.
         """
+        before = self.profiles.by_id(profile.id)
         if not profile.is_kept:
             profile = profile._replace(id=new_id(), name=self.profiles.free_name(profile.name))
         self.profiles.put(profile)
-        if not profile.login.needs_secret:
+        other_login = before is not None and before.login is not profile.login
+        if not profile.login.needs_secret or (secret is None and other_login):
             self._tasks.start(self.secrets.forget(profile.id), "forget secret")
         elif secret is not None:
             self._tasks.start(self._put_secret(profile.id, secret, in_keyring), "keep secret")
@@ -77,7 +80,10 @@ class ConnectionProfiles(QObject):
         self.changed.emit()
 
     def take_over(self, contexts: list[NatsContext]) -> list[Profile]:
-        """Keep what contexts of the `nats` command line hold."""
+        """Keep what contexts of the `nats` command line hold; nothing where the profiles cannot be changed."""
+        if self.profiles.problem:
+            self._workspace.told.emit(self.profiles.problem)
+            return []
         return [self.save(context.profile, context.secret or None) for context in contexts if not context.problem]
 
     def look_for_secret(self, profile: Profile) -> None:
@@ -95,14 +101,23 @@ class ConnectionProfiles(QObject):
         self._workspace.start(self.open(profile, secret), "connect")
 
     def retry(self, profile: Profile, secret: str, *, in_keyring: bool = True) -> None:
-        """Connect with a secret that was asked for, and keep it if the profile is kept."""
-        if profile.is_kept:
-            self.save(profile, secret, in_keyring=in_keyring)
+        """Connect with a secret that was asked for, and keep it if the profile is kept.
+
+        Of `profile` only the user is kept: it may be one that was opened in another way this once.
+        """
+        kept = self.profiles.by_id(profile.id)
+        if kept is not None:
+            self.save(kept._replace(user=profile.user), secret, in_keyring=in_keyring)
         lost = [each for each in self._workspace.connections if _is_of(each, profile) and not each.link_up]
         if lost:
             self.reconnect(lost[0], read_only=lost[0].engine.read_only, secret=secret)
         else:
             self.connect_with(profile, secret)
+
+    def for_server(self, url: str) -> Profile | None:
+        """The first kept profile of the servers that a link names."""
+        kept = (each for each in self.profiles if portable_url(each.with_secret().url) == portable_url(url))
+        return next(kept, None)
 
     async def open(
         self, profile: Profile, secret: str | None = None, *, announce: bool = True

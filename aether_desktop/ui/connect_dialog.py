@@ -91,6 +91,7 @@ class ConnectDialog(QDialog):
         self.choose(first.id if first is not None else "")
         self._show_state()
         profiles.look_for_secret(form.profile)
+        self.servers.setFocus()
 
     # -- what can be done
 

@@ -82,7 +82,13 @@ class LinkOpening(QObject):
             self._lost("The link leads to a store in memory, which is gone with the window it was in.")
             return None
         logins = options if link.is_server else {}
-        connection = await self._workspace.open(link.url, read_only=True, announce=False, options=logins)
+        profiles = self._panels.commands.connecting.profiles
+        profile = profiles.for_server(link.url) if link.is_server and not logins else None
+        if profile is not None:
+            # As whoever kept it logs in, and with its marks.
+            connection = await profiles.open(profile._replace(read_only=True), announce=False)
+        else:
+            connection = await self._workspace.open(link.url, read_only=True, announce=False, options=logins)
         if connection is not None:
             self._panels.adopt(connection)
         return connection

@@ -377,11 +377,11 @@ class MainWindow(QMainWindow):
         if self._has_documents:
             self._centre.setCurrentWidget(self.documents)
         else:
-            self._show_recent()
+            self.show_recent()
             self._centre.setCurrentWidget(self.welcome)
         self.update_actions()
 
-    def _show_recent(self) -> None:
+    def show_recent(self) -> None:
         """List on the welcome page what can be gone on with."""
         settings = self.workspace.settings
         profiles: list[Profile] = []

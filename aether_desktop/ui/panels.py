@@ -217,6 +217,7 @@ class Panels(QObject):
         navigator.close_asked.connect(
             lambda connection: workspace.start(workspace.close_connection(connection), "close connection")
         )
+        self.commands.connecting.profiles.changed.connect(self._window.show_recent)
         navigator.reconnect_asked.connect(
             lambda connection, read_only: self.commands.connecting.reconnect(connection, read_only=read_only)
         )

@@ -27,7 +27,7 @@ def fill_item(item: QListWidgetItem, profile: Profile) -> None:
     item.setData(Qt.ItemDataRole.UserRole, profile.id)
     item.setData(_COLOR, profile.color)
     badges = [BadgeKind.PRODUCTION] if profile.production else []
-    item.setData(_BADGES, [*badges, BadgeKind.READ_ONLY] if profile.read_only else badges)
+    item.setData(_BADGES, [*badges, BadgeKind.READ_ONLY if profile.read_only else BadgeKind.WRITABLE])
 
 
 class ProfileDelegate(QStyledItemDelegate):

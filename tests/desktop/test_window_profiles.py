@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QComboBox, QMessageBox, QPlainTextEdit, QPushButton
 
 from aether_desktop.app import open_asked, parse_arguments
@@ -16,7 +17,9 @@ from aether_desktop.ui.append_dialog import AppendDialog
 from aether_desktop.ui.badge import BadgeKind, HazardStripe
 from aether_desktop.ui.confirm_write_dialog import ConfirmWriteDialog
 from aether_desktop.ui.connect_dialog import ConnectDialog
+from aether_desktop.ui.connection_rows import BADGE, COLOR
 from aether_desktop.ui.import_contexts_dialog import ImportContextsDialog
+from aether_desktop.ui.profile_colors import profile_color
 from aether_desktop.ui.secret_dialog import SecretDialog
 from aether_engine.engine import open_engine
 from aether_engine.event import Event
@@ -361,6 +364,65 @@ async def test_a_password_that_changes_meanwhile_is_entered_again(tmp_path: Path
             assert "No link" not in window.banner
 
 
+async def test_what_was_opened_in_another_way_once_is_kept_as_it_was(
+    seen: DrivenWindow, server: NatsServer, keyring: MemoryKeyring
+) -> None:
+    keep(seen, shop(server))
+    profiles = seen.panels.commands.connecting.profiles
+    profiles.retry(shop(server, read_only=False), PASSWORD)
+    await connected(seen)
+    assert [each.read_only for each in Profiles(seen.workspace.settings)] == [True]
+    assert seen.window.status.mode.kind is BadgeKind.WRITABLE
+
+
+async def test_a_password_is_never_tried_as_a_token(
+    seen: DrivenWindow, server: NatsServer, keyring: MemoryKeyring
+) -> None:
+    keep(seen, shop(server))
+    keyring.set_password("aether-desktop", "p1", PASSWORD)
+    dialog = await open_dialog(seen)
+    dialog.choose("p1")
+    dialog.login.setCurrentText("Token")
+    assert dialog.connect_button.text() == "Save and connect"
+    dialog.save_button.click()
+    await until(lambda: not keyring.kept, what="the password to be forgotten")
+    dialog.reject()
+
+
+async def test_a_link_to_a_kept_server_logs_in_as_it_does(
+    seen: DrivenWindow, server: NatsServer, keyring: MemoryKeyring
+) -> None:
+    keep(seen, shop(server, production=True, read_only=False))
+    keyring.set_password("aether-desktop", "p1", PASSWORD)
+    link = f"aether://open?url={server.url}&namespace={NAMESPACE}&sequence=1"
+    assert await seen.panels.commands.links.follow_text(link)
+    await seen.settle()
+    (connection,) = seen.workspace.connections
+    assert (connection.title, connection.engine.read_only, connection.is_production) == ("Shop", True, True)
+    assert seen.selected_sequence == 1
+
+
+async def test_the_navigator_shows_colour_and_production(
+    seen: DrivenWindow, server: NatsServer, keyring: MemoryKeyring
+) -> None:
+    keep(seen, shop(server, production=True))
+    keyring.set_password("aether-desktop", "p1", PASSWORD)
+    seen.panels.commands.connecting.connect_by_id("p1")
+    await connected(seen)
+    tree = seen.panels.navigator.tree
+    first = tree.model().index(0, 0)
+    words = f"Shop, {server.url}, PRODUCTION, READ-ONLY, colour orange"
+    assert first.data(Qt.ItemDataRole.AccessibleTextRole) == words
+    assert first.data(COLOR) == "orange"
+    assert first.siblingAtColumn(1).data(BADGE) == "PRODUCTION"
+    marks = tree.visualRect(first)
+    image = tree.viewport().grab().toImage()
+    shown = {image.pixelColor(x, marks.center().y()).name() for x in range(marks.left() - 4, marks.left())}
+    color = profile_color("orange")
+    assert color is not None
+    assert color.name() in shown
+
+
 # --- Importing ------------------------------------------------------------------------------------------------
 
 
@@ -377,8 +439,6 @@ async def test_contexts_are_imported_from_a_list(seen: DrivenWindow, home: Path,
     assert not dialog.import_button.isEnabled()
     dialog.list.setCurrentRow(2)
     assert "nsc: " in dialog.left_out.text()
-    from PySide6.QtCore import Qt
-
     for row in (0, 2):
         dialog.list.item(row).setCheckState(Qt.CheckState.Checked)
     assert not dialog.list.item(1).flags() & Qt.ItemFlag.ItemIsUserCheckable
