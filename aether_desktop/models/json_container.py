@@ -45,6 +45,7 @@ class OpenContainer:
     shown: int = 0
     note: Note | None = None
     problem: str = ""
+    depth: int = 0
 
     @property
     def rows(self) -> int:

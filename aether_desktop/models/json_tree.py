@@ -34,6 +34,7 @@ _COUNTED: Final = 1 << 14
 _ROOT: Final = 0
 # Joining flags takes longer than all else that a view wants to know of a row.
 _OPENABLE: Final = Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemIsEnabled
+_DEPTH: Final = int(TreeRole.DEPTH)
 _LEAF: Final = _OPENABLE | Qt.ItemFlag.ItemNeverHasChildren
 _KINDS: Final = {
     Kind.OBJECT: ValueKind.CONTAINER,
@@ -157,7 +158,8 @@ class JsonTreeModel(QAbstractItemModel):
         members = Members()
         steps = scan_container(self._raw, span.kind, span.start, members)
         member = self._containers[parent.internalId()].member_at(parent.row())
-        container = OpenContainer(parent.internalId(), member, span, members, steps, span.start)
+        depth = self._containers[parent.internalId()].depth + 1
+        container = OpenContainer(parent.internalId(), member, span, members, steps, span.start, depth=depth)
         was_reading = self.is_reading
         container.read(slice_end(span.end - span.start))
         shown, note = container.wanted()
@@ -176,6 +178,8 @@ class JsonTreeModel(QAbstractItemModel):
         if not index.isValid():
             return None
         container = self._containers[index.internalId()]
+        if role == _DEPTH:
+            return container.depth
         member = container.member_at(index.row())
         if member < 0:
             return self._note_data(container, container.note_at(index.row()), index.column(), role)

@@ -46,6 +46,8 @@ class TreeRole(IntEnum):
     """Of the row: the version the row speaks of, an exact int."""
     HEADING = Qt.ItemDataRole.UserRole + 110
     """Of the row: True for the heading of a group."""
+    DEPTH = Qt.ItemDataRole.UserRole + 112
+    """Of the row: how many rows it lies in, 0 at the top; None where the view has to find that out."""
     FILTER = Qt.ItemDataRole.UserRole + 111
     """Of the row: the filter term that events with the same value here pass; None or "" where there is none."""
 

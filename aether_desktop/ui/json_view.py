@@ -439,9 +439,15 @@ class JsonView(QTreeView):
         """Draw the cells without the panel that the style would put behind a selected row."""
         rect: QRect = option.rect
         header = self.header()
-        first = self.visualRect(index)
+        depth = index.data(TreeRole.DEPTH)
+        if depth is None:
+            name_left = self.visualRect(index).x()
+        else:
+            # The view looks through all of its rows for the place of one.
+            levels = depth + self.rootIsDecorated()
+            name_left = header.sectionViewportPosition(0) + levels * self.indentation()
         self.drawBranches(
-            painter, QRect(first.x() - self.indentation(), rect.y(), self.indentation(), rect.height()), index
+            painter, QRect(name_left - self.indentation(), rect.y(), self.indentation(), rect.height()), index
         )
         is_heading = bool(index.data(TreeRole.HEADING))
         width = self.viewport().width()
@@ -451,7 +457,7 @@ class JsonView(QTreeView):
                 continue
             if column == 0:
                 right = width if is_heading else left + size
-                left = first.x()
+                left = name_left
                 size = right - left
             elif is_heading:
                 break

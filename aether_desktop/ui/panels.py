@@ -318,7 +318,7 @@ class Panels(QObject):
             self._show_previous()
         else:
             # The state of another actor is nothing to look at beside it.
-            self.state.clear()
+            self.travel.clear()
         # A tail in front shows what arrives; a move in the state panel is no reason to leave it.
         if not self.desk.selecting and not (self._from_state and self.desk.shows_tail):
             self._workspace.start(self.desk.show(selection), "show selection")

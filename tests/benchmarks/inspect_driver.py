@@ -37,7 +37,7 @@ class Lateness(QObject):
     def __init__(self) -> None:
         super().__init__()
         self._timer = QTimer(self, interval=_TICK, timerType=Qt.TimerType.PreciseTimer)
-        self._timer.timeout.connect(self._shot)
+        self._timer.timeout.connect(lambda: self._shot())
         self._due = 0.0
         self._late: list[float] = []
 
