@@ -127,8 +127,9 @@ def _findings(report: AuditReport) -> str:
         count = report.counts.get(check_id, len(listed))
         shown = sum(one.count for one in listed)
         said = f"{count:,}" if shown == count else f"{count:,}, of which {shown:,} are listed"
+        kind = f"{check.severity.value}{'' if count == 1 else 's'}"
         parts.append(
-            f'<h3 class="{check.severity.value}">{escaped(check.title)} ({said} {check.severity.value})</h3>'
+            f'<h3 class="{check.severity.value}">{escaped(check.title)} ({said} {kind})</h3>'
             f'<p class="meaning">{escaped(check.meaning)} {escaped(check.remedy)}</p>'
         )
         parts.append(_table("".join(_row(one) for one in listed)))
