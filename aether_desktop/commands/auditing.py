@@ -37,7 +37,7 @@ from aether_engine.audit import (
     read_report,
     report_of,
 )
-from aether_engine.errors import TransferError
+from aether_engine.errors import CorruptStoreError, TransferError, UnsupportedFormatError
 from aether_engine.replay import Reducer
 from aether_engine.sources import is_source, open_source
 from aether_engine.transfer import FileOutput
@@ -55,7 +55,12 @@ async def audit(args: argparse.Namespace, output: Output) -> int:
     before = None if args.compare is None else await asyncio.to_thread(_read, args.compare)
     with chosen_reducer(args, output) as reducer:
         async with _target(args, output) as target:
-            return await _run(args, output, target, scope, settings, reducer, before)
+            try:
+                return await _run(args, output, target, scope, settings, reducer, before)
+            except (CorruptStoreError, UnsupportedFormatError):
+                if isinstance(target, FileTarget):
+                    output.say("If it is a damaged event file, 'aether recover' may find its events all the same.")
+                raise
 
 
 async def _run(

@@ -83,7 +83,7 @@ class Examined:
     the file's numbers or, in a log without rows, the same as `names`, which are hashes of the ids (0: not to be
     relied on); `moments` are seconds since 1970 (nan: not to be relied on). `ids` and `id_sequences` are of all
     events. `causes` alternate sequences and hashes. `late` are sequences of events recorded long after they say
-    they happened. `counts` counts the findings of each check that are not among `findings`.
+    they happened. `counts` counts the findings of each check that are not among `findings`, `kept` those that are.
     """
 
     first: int
@@ -107,13 +107,16 @@ class Examined:
     id_sum: int = 0
     findings: list[Finding] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
+    kept: dict[str, int] = field(default_factory=dict)
 
     def add(self, finding: Finding, limit: int) -> None:
         """Keep a finding, or count it if there are enough of its kind."""
-        if self.counts.get(finding.check, 0) or sum(1 for f in self.findings if f.check == finding.check) >= limit:
-            self.counts[finding.check] = self.counts.get(finding.check, 0) + finding.count
-        else:
+        kept = self.kept.get(finding.check, 0)
+        if kept < limit:
+            self.kept[finding.check] = kept + 1
             self.findings.append(finding)
+        else:
+            self.counts[finding.check] = self.counts.get(finding.check, 0) + finding.count
 
 
 class Examiner:

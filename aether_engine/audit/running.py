@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from array import array
+from collections import Counter
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
@@ -329,10 +330,11 @@ class Audit:
     def _limited(self, findings: Sequence[Finding], before: Sequence[Finding]) -> list[Finding]:
         """Those that are within the limit of their check; the others are counted."""
         kept: list[Finding] = []
+        told = Counter(one.check for one in before)
         for finding in findings:
             check = finding.check
-            told = self._explained(check) + sum(1 for one in (*before, *kept) if one.check == check)
-            if told < self.settings.limit:
+            if self._explained(check) + told[check] < self.settings.limit:
+                told[check] += 1
                 kept.append(finding)
             else:
                 self._count(check, finding.count)
@@ -441,8 +443,8 @@ class Audit:
 
     async def _close(self) -> list[Finding]:
         findings = await self.target.closing_checks(self._facts)
-        self.totals.actors = sum(
-            sum(1 for count in facts.streams.counts if count) for facts in self._facts.values()
+        self.totals.actors = await asyncio.to_thread(
+            lambda: sum(sum(map(bool, facts.streams.counts)) for facts in self._facts.values())
         )
         return self._limited([one for one in findings if one.check in self.settings.checks], ())
 

@@ -138,6 +138,7 @@ def test_what_cannot_be_read(aether: Aether, tmp_path: Path) -> None:
     ran = aether("audit", other)
     assert ran.code == 3
     assert "not an event file" in ran.err
+    assert "'aether recover' may find its events" in ran.err
 
 
 def test_nothing_is_changed(aether: Aether, checked: Path) -> None:
