@@ -262,7 +262,10 @@ class Workspace(QObject):
         """Store a state as an actor's snapshot."""
         from aether_engine.event import ActorSnapshot
 
-        await (await self.store(place)).save_snapshot(ActorSnapshot(actor_id, version, state))
+        store = await self.store(place)
+        what = f"Save a snapshot of {actor_id} at version {number_text(version)}"
+        async with self.write_guard.writing(place.connection, place.namespace, what):
+            await store.save_snapshot(ActorSnapshot(actor_id, version, state))
 
     # -- place and selection
 

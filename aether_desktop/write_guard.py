@@ -80,7 +80,7 @@ class WriteGuard(QObject):
 
         async def ask(namespace: str) -> None:
             if (id(connection), namespace) not in _confirmed.get():
-                await self._ask(connection, namespace, "Write")
+                await self._ask(connection, namespace, "")
 
         connection.engine.ask_before_writing(ask)
 

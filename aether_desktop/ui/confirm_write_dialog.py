@@ -22,12 +22,13 @@ class ConfirmWriteDialog(QDialog):
         self._question = question
         head = QHBoxLayout()
         head.setSpacing(8)
-        title = plain_label(f"{question.what} to {question.namespace}?")
+        title = plain_label(f"Write to {question.namespace}?")
         title.setFont(ui_font(1, semibold=True))
         head.addWidget(Badge(BadgeKind.PRODUCTION))
         head.addWidget(title, 1)
+        purpose = f"{question.what}: people" if question.what else "People"
         self.words = plain_label(
-            f"People depend on what is stored in {question.connection}. An event that is written stays for ever. "
+            f"{purpose} depend on what is stored in {question.connection}. What is written stays for ever. "
             "To go on, type the name of the namespace:"
         )
         name = plain_label(question.namespace)

@@ -148,6 +148,17 @@ async def test_an_import_asks_once_and_names_itself(production: Asked, permits_e
     assert not await production.workspace.jobs.wait(refused)
 
 
+async def test_a_snapshot_is_asked_about_by_its_name(production: Asked) -> None:
+    place = Place(production.connection, NAMESPACE)
+    saving = asyncio.create_task(production.workspace.save_snapshot(place, "order-1", 3, {"total": 7}))
+    question = await production.question()
+    assert question.what == "Save a snapshot of order-1 at version 3"
+    question.confirm(NAMESPACE)
+    await saving
+    assert [snapshot.version for snapshot in await production.store.snapshots("order-1")] == [3]
+    assert len(production.questions) == 1
+
+
 async def test_with_nobody_to_ask_nothing_is_written(workspace: Workspace, tmp_path: Path) -> None:
     profile = Profile("p1", "Shop", "file", production=True, read_only=False)
     connection = await workspace.open(str(tmp_path / "shop.aether"), profile=profile)
