@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QModelIndex, QPoint, Qt, Signal
+from PySide6.QtCore import QEvent, QModelIndex, QObject, QPoint, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QResizeEvent, QStandardItem, QStandardItemModel
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -236,6 +236,10 @@ class ActorView(QTableView):
             self.actor_opened.emit(actor.actor_id)
 
 
+#: Keys that move in the list of actors also while the search has the keyboard.
+_LIST_KEYS = (Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_PageUp, Qt.Key.Key_PageDown)
+
+
 class Navigator(QWidget):
     """Namespaces above, actors with search and counts below."""
 
@@ -244,6 +248,10 @@ class Navigator(QWidget):
     close_asked = Signal(object)
     reconnect_asked = Signal(object, bool)
     search_changed = Signal(str)
+    nothing_found = Signal(str)
+    """Enter was pressed on a search that finds no actor."""
+    left = Signal()
+    """The keyboard is wanted elsewhere."""
 
     def __init__(self, actors: ActorTable, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -271,6 +279,7 @@ class Navigator(QWidget):
         self.table.actor_opened.connect(self.actor_opened)
         self.table.clicked.connect(lambda: self.table.open_current())
         self.search.returnPressed.connect(self._open_found)
+        self.search.installEventFilter(self)
 
         self._footer = QLabel("No actors")
         self._footer.setObjectName("actorCount")
@@ -281,6 +290,23 @@ class Navigator(QWidget):
         actors.counts_changed.connect(self._search_done)
         self._lay_out()
         self._show_counts()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Arrow keys move in the list while typing goes on; Escape empties the search, then leaves it."""
+        if watched is self.search and isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
+            if event.key() in _LIST_KEYS and not event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+                if not self.table.currentIndex().isValid():
+                    self.table.setCurrentIndex(self._actors.index(0, 0))
+                else:
+                    self.table.keyPressEvent(event)
+                return True
+            if event.key() == Qt.Key.Key_Escape:
+                if self.search.text():
+                    self.search.clear()
+                else:
+                    self.left.emit()
+                return True
+        return super().eventFilter(watched, event)
 
     def _search_typed(self) -> None:
         self._awaited_search = None
@@ -293,8 +319,11 @@ class Navigator(QWidget):
 
     def _search_done(self) -> None:
         if self._awaited_search is not None and self._awaited_search == self._actors.shown_search:
-            self._awaited_search = None
-            self.table.open_current()
+            awaited, self._awaited_search = self._awaited_search, None
+            if self._actors.rowCount():
+                self.table.open_current()
+            elif awaited:
+                self.nothing_found.emit(awaited)
 
     def _lay_out(self) -> None:
         title = QHBoxLayout()

@@ -23,6 +23,7 @@ from aether_desktop.ui.inspector import Inspector
 from aether_desktop.ui.navigation import Navigation
 from aether_desktop.ui.navigator import Navigator
 from aether_desktop.ui.row_menu import RowMenu
+from aether_desktop.ui.safe_text import visible
 from aether_desktop.ui.tail_view import TailView
 from aether_desktop.ui.time_travel import TimeTravel
 from aether_desktop.ui.timeline import Timeline
@@ -225,6 +226,8 @@ class Panels(QObject):
         self._documents.currentChanged.connect(lambda _index: self._document_changed())
         self.desk.counts_changed.connect(self._show_counts)
         self.filter_bar.left.connect(self._focus_document)
+        navigator.left.connect(self._focus_document)
+        navigator.nothing_found.connect(self._no_actor)
         self.inspection.marking.marks.changed.connect(self._show_counts)
         self.inspection.related.changed.connect(lambda _relatives: self._warn_all())
         self.desk.state_requested.connect(
@@ -304,6 +307,12 @@ class Panels(QObject):
         # Another place may be shown by now.
         if self._workspace.place == place:
             self.actors.show(store, self.navigator.search.text())
+
+    def _no_actor(self, search: str) -> None:
+        place = self._workspace.place
+        namespace = place.namespace if place is not None else "this namespace"
+        meaning = "is" if search.startswith("=") else "matches" if "*" in search else "begins with"
+        self._workspace.told.emit(f"No actor of {namespace} {meaning} {visible(search.removeprefix('='))}.")
 
     def _open_actor(self, actor_id: str) -> None:
         if self._workspace.place is not None:

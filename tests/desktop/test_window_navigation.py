@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QDialogButtonBox
+from PySide6.QtWidgets import QDialogButtonBox, QLineEdit
 
 from aether_desktop.models.go_to import ToTime
 from aether_desktop.ui.go_to_dialog import GoToDialog
@@ -180,3 +180,26 @@ async def test_neighbours_stay_within_filter_and_stream(seen: DrivenWindow) -> N
     seen.key(Qt.Key.Key_F7, SHIFT)
     await seen.at(41)
     assert seen.tabs[1] == "actor-6"
+
+
+async def test_actors_are_opened_by_typing_alone(seen: DrivenWindow) -> None:
+    await seen.active()
+    seen.control(Qt.Key.Key_P)
+    search = seen.child(QLineEdit, "actorSearch")
+    assert search.hasFocus()
+    QTest.keyClicks(search, "actor-*")
+    await until(lambda: seen.panels.actors.shown_search == "actor-*", what="the actors are found")
+    for _ in range(3):
+        seen.key(Qt.Key.Key_Down)
+    assert search.hasFocus()
+    seen.key(Qt.Key.Key_Return)
+    await until(lambda: len(seen.tabs) == 2 and seen.tabs[1] == "actor-2", what="the third one opens")
+    seen.control(Qt.Key.Key_P)
+    seen.key(Qt.Key.Key_Escape)
+    assert search.text() == ""
+    QTest.keyClicks(search, "nobody")
+    seen.key(Qt.Key.Key_Return)
+    await until(lambda: seen.banner == f"No actor of {NAMESPACE} begins with nobody.", what=seen.banner)
+    seen.key(Qt.Key.Key_Escape)
+    seen.key(Qt.Key.Key_Escape)
+    assert seen.table.hasFocus()
