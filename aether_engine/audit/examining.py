@@ -21,11 +21,12 @@ from aether_engine.audit.finding import Finding
 from aether_engine.audit.judging import Place, Row, clock_ahead, is_intact, judge, moment_of, recorded_backwards
 from aether_engine.audit.settings import AuditScope, AuditSettings
 from aether_engine.batch_decoding import (
+    UNSET,
+    KeyCount,
     PlainEvent,
     decode_one_plain,
     decode_plain,
     duplicate_key,
-    may_have_duplicate_keys,
     plain_moments,
 )
 from aether_engine.event import CAUSATION_ID
@@ -34,8 +35,6 @@ from aether_engine.store.sqlite_schema import ID_HASH_LENGTH, EventIdHash
 
 _MASK: Final = 0xFFFFFFFF
 _MICROSECOND: Final = 1e6
-_CAUSE: Final = CAUSATION_ID.encode()
-_COMMAND: Final = b"commandId"
 
 
 @dataclass(slots=True)
@@ -139,6 +138,7 @@ class Examiner:
         #: Names of a file's event types by their numbers.
         self.type_names: Mapping[int, str] = type_names or {}
         self._hashes: dict[int, EventIdHash] = {}
+        self._keys = KeyCount()
 
     def examine(self, part: LogPart) -> Examined:
         """Look at all events of `part`, of which there is at least one."""
@@ -169,7 +169,7 @@ class Examiner:
         suspects: set[int] = set()
         if part.columns is not None:
             suspects |= self._differing(part, part.columns, events, versions)
-        if may_have_duplicate_keys(events, joined):
+        if self._keys.may_have_twice(events, joined):
             suspects.update(index for index, raw in enumerate(part.raws) if duplicate_key(raw) is not None)
         names = [hash(event.actor_id) for event in events]
         for index in sorted(suspects):
@@ -199,8 +199,7 @@ class Examiner:
             found.names += array("q", compress(names, wanted))
             found.versions += array("q", compress(versions, wanted))
             found.moments += array("d", compress(moments, wanted))
-        if _CAUSE in joined or _COMMAND in joined or (b"\\" in joined and b"\\u" in joined):
-            self._note_relatives(part.sequences, events, wanted, found)
+        self._note_relatives(part.sequences, events, wanted, found)
 
     def _wanted(self, events: list[PlainEvent]) -> list[bool] | None:
         """Which events are in scope, None for all."""
@@ -264,16 +263,15 @@ class Examiner:
     def _note_relatives(
         self, sequences: Sequence[int], events: list[PlainEvent], wanted: list[bool] | None, found: Examined
     ) -> None:
-        causes, commands = found.causes, found.commands
-        for index, event in enumerate(events):
-            metadata = event.metadata
-            if metadata and (wanted is None or wanted[index]):
-                cause = metadata.get(CAUSATION_ID)
-                if cause:
-                    causes.append(sequences[index])
-                    causes.append(hash(cause))
-            if event.command_id:
-                commands.append(hash(event.command_id))
+        named = [event.metadata.get(CAUSATION_ID) if event.metadata else None for event in events]
+        if named.count(None) != len(named):
+            for index, cause in enumerate(named):
+                if cause and (wanted is None or wanted[index]):
+                    found.causes.append(sequences[index])
+                    found.causes.append(hash(cause))
+        commands = [event.command_id for event in events]
+        if commands.count(UNSET) != len(commands):
+            found.commands.extend([hash(command) for command in commands if command])
 
     # --- Where something is no plain event ---------------------------------------------------------------------
 

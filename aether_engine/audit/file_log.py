@@ -20,7 +20,6 @@ _WITHIN: Final = "FROM events WHERE position BETWEEN ? AND ? ORDER BY position"
 _BATCH: Final = f"SELECT {_COLUMNS}, CASE WHEN length(raw) <= {_LARGE} THEN raw END {_WITHIN}"
 _EACH: Final = f"SELECT position, {_COLUMNS}, raw {_WITHIN}"
 _INTEGERS: Final = (0, 1, 4, 5)
-_WIDTH: Final = 7
 
 FileRow = tuple[Any, ...]
 
@@ -155,9 +154,7 @@ class FileLog:
         return rows
 
     def _look(self, sequences: range | list[int], rows: list[FileRow]) -> Examined:
-        actors, versions, types, id_hashes, recorded, checksums, raws = [
-            [row[index] for row in rows] for index in range(_WIDTH)
-        ]
+        actors, versions, types, id_hashes, recorded, checksums, raws = map(list, zip(*rows, strict=True))
         try:
             # A sum tells at once whether all are numbers.
             is_sound = type(sum(actors) + sum(versions) + sum(recorded) + sum(checksums)) is int
