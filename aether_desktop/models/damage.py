@@ -43,7 +43,8 @@ def damage_of(stored: StoredEvent) -> Damage | None:
         # The sentence of the error is about any input; here it is said where the fault is.
         explanation = f"{error.field} {error.problem}." if error.field else "" if place else f"It {error.problem}."
     else:
-        explanation = str(error).removeprefix(f"{reason}:").strip()
+        # What the reason says already is not said again: "Payload and place disagree: version".
+        explanation = str(error).removeprefix(f"{reason.partition(':')[0]}:").strip()
         explanation = explanation[:1].upper() + explanation[1:]
     return Damage(reason, explanation, span, place)
 

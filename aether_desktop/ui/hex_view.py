@@ -52,6 +52,9 @@ class HexView(QAbstractScrollArea):
         self._has_selection = False
         self._highlight: Span | None = None
         self._suspects: frozenset[int] = frozenset()
+        # The byte that was asked for stays in sight, whatever size the view gets, until somebody scrolls.
+        self._wanted: int | None = None
+        self.verticalScrollBar().actionTriggered.connect(self._forget_wanted)
         self._columns = 16
         self._load_look()
         theme_notifier().changed.connect(self._load_look)
@@ -75,6 +78,7 @@ class HexView(QAbstractScrollArea):
         self._has_selection = False
         self._highlight = None
         self._suspects = frozenset()
+        self._wanted = None
         self._fit()
         self.verticalScrollBar().setValue(0)
         self.viewport().update()
@@ -121,7 +125,8 @@ class HexView(QAbstractScrollArea):
         self._move_to(end - 1, keep_anchor=True)
 
     def scroll_to(self, offset: int) -> None:
-        """Bring the row of a byte into view."""
+        """Bring the row of a byte into view; it stays there when the view gets another size."""
+        self._wanted = offset
         row = offset // self._columns
         bar = self.verticalScrollBar()
         if row < bar.value():
@@ -195,13 +200,19 @@ class HexView(QAbstractScrollArea):
         super().resizeEvent(event)
         self._fit()
         self.verticalScrollBar().setValue(first // self._columns)
+        if self._wanted is not None:
+            self.scroll_to(self._wanted)
 
     def showEvent(self, event: QShowEvent) -> None:
         """Bring into view what was marked while nobody looked."""
         super().showEvent(event)
-        if self._highlight is not None:
+        wanted = self._wanted if self._highlight is None else self._highlight[0]
+        if wanted is not None:
             self._fit()
-            self.scroll_to(self._highlight[0])
+            self.scroll_to(wanted)
+
+    def _forget_wanted(self) -> None:
+        self._wanted = None
 
     # Mouse and keyboard
 

@@ -83,6 +83,8 @@ def test_a_field_at_fault_is_found() -> None:
     start = RAW.index(b'"order-1"')
     misplaced = damage(RAW, MisplacedEventError("actorId", "order-2", "order-1"))
     assert misplaced.span == (start, start + len(b'"order-1"'))
+    assert misplaced.reason == "Payload and place disagree: actorId"
+    assert misplaced.explanation == "Stored as actorId 'order-2', but the payload says 'order-1'."
     assert misplaced.place == f"The field actorId is at offset {start}."
     assert damage(RAW, MisplacedEventError("subject", "x", "order-1")).span == misplaced.span
 

@@ -136,3 +136,24 @@ def test_copied_text_is_what_is_stored(qtbot: QtBot) -> None:
     view = raw_view(qtbot, raw)
     view.selectAll()
     assert view.createMimeDataFromSelection().text() == raw.decode()
+
+
+def test_a_byte_asked_for_before_the_view_has_its_size_is_in_sight_until_somebody_scrolls(qtbot: QtBot) -> None:
+    view = HexView("eventHex")
+    qtbot.addWidget(view)
+    view.resize(760, 900)
+    view.set_raw(bytes(4096))
+    view.scroll_to(600)  # In sight in a view of this height.
+    view.show()
+    qtbot.waitExposed(view)
+    view.resize(420, 150)
+
+    def rows_in_sight() -> range:
+        first = view.verticalScrollBar().value()
+        line = view.verticalScrollBar().pageStep()
+        return range(first, first + line)
+
+    assert 600 // view.columns in rows_in_sight()
+    view.verticalScrollBar().triggerAction(view.verticalScrollBar().SliderAction.SliderToMinimum)
+    view.resize(430, 160)
+    assert view.verticalScrollBar().value() == 0
