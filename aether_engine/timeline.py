@@ -92,6 +92,11 @@ class LogTimeline:
         return self._counter is not None
 
     @property
+    def finds_damage(self) -> bool:
+        """Whether each event is checked while it is counted; within a store checksums are not looked at."""
+        return self._counter is None or self._last <= READ_WHOLE
+
+    @property
     def types(self) -> list[str]:
         """The event types that are counted span by span."""
         return self._exact.types

@@ -33,6 +33,8 @@ _OUTDATED = 1.15
 FEWER_HITS_LOOKED_UP = 2000
 FEWER_HITS_SAMPLED = 512
 _HITS_AT_ONCE = 250
+#: Damaged events that are marked; of more than that the first ones.
+_DAMAGE_SHOWN = 2000
 
 
 @runtime_checkable
@@ -74,6 +76,8 @@ class LogTimelineController(QObject):
         self._more = True
         self._running = False
         self._hits_running = False
+        #: When the damaged events that searches have found happened, where counting does not find them itself.
+        self.known_damage: list[int] = []
         # A filter that came into force later: what was looked up for the one before is nobody's.
         self._generation = 0
         self._cache: tuple[int, Bars] | None = None
@@ -147,6 +151,8 @@ class LogTimelineController(QObject):
         """Leave the processors to a search that somebody waits for; its hits are looked up all the same."""
         self._resting = resting
         self._go_on()
+        if not resting:
+            self._tasks.start(self._look_for_damage(), "damage on a timeline")
 
     def look(self) -> None:
         """There may be more events than before."""
@@ -275,6 +281,18 @@ class LogTimelineController(QObject):
             found += await self._times_of([self._filter.numbers(place, place + 1)[0] for place in places])
         if generation == self._generation:
             self._hit_sample, self._hits_sampled = found, total
+
+    async def _look_for_damage(self) -> None:
+        """Take up where the damage is that filters found by checking what they searched."""
+        from aether_engine.query.damage import damage_of
+
+        if self._timeline.finds_damage:
+            return
+        sequences = damage_of(self._log).corrupted(1, self.last)[:_DAMAGE_SHOWN]
+        if len(sequences) != len(self.known_damage):
+            found = await self._times_of(sequences)
+            self.known_damage = sorted(group.earliest for group in found if group.span is not None)
+            self._picture_changed(0)
 
     async def _times_of(self, sequences: Sequence[int]) -> list[TimeCount]:
         if isinstance(self._log, CountsByTime):

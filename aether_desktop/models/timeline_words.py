@@ -12,10 +12,13 @@ def events_text(count: int) -> str:
     return f"{number_text(count)} {'event' if count == 1 else 'events'}"
 
 
-def bars_title(bars: Bars, *, is_exact: bool, counted: int, hits: int = 0, hits_are_exact: bool = True) -> str:
+def bars_title(
+    bars: Bars, *, is_exact: bool, counted: int, hits: int = 0, hits_are_exact: bool = True, known_damage: int = 0
+) -> str:
     """The line beside the title: how many events, how wide a bar, what is outside or only estimated.
 
-    `hits` of a filter are known exactly also while their bars are not.
+    `hits` of a filter are known exactly also while their bars are not; `known_damage` are damaged events that were
+    found otherwise than by counting.
     """
     parts = [events_text(bars.total) if is_exact else f"About {events_text(bars.total)}"]
     if bars.has_hits:
@@ -25,14 +28,16 @@ def bars_title(bars: Bars, *, is_exact: bool, counted: int, hits: int = 0, hits_
     outside = sum(each.count for each in (bars.before, bars.behind) if each is not None)
     if outside:
         parts.append(f"{number_text(outside)} far outside")
+    if bars.damaged + known_damage:
+        parts.append(f"{number_text(bars.damaged + known_damage)} damaged")
     if bars.untimed:
-        parts.append(f"{number_text(bars.untimed)} damaged without a time")
+        parts.append(f"{number_text(bars.untimed)} of these without a time")
     if not is_exact:
         parts.append(f"estimate, {number_text(counted)} counted" if counted else "estimate")
     return ", ".join(parts)
 
 
-def bar_words(bars: Bars, bar: Bar, *, is_estimate: bool) -> str:
+def bar_words(bars: Bars, bar: Bar, *, is_estimate: bool, known_damage: int = 0) -> str:
     """What one bar holds, line by line: when, how many, of which types, and what matches a filter."""
     lines = [range_text(bar.start, bar.end, bars.width)]
     total = events_text(bar.total)
@@ -45,8 +50,8 @@ def bar_words(bars: Bars, bar: Bar, *, is_estimate: bool) -> str:
         for name, count in zip((*bars.types, other_types_text(bars)), counts, strict=True)
         if count
     ]
-    if damaged:
-        lines.append(f"{number_text(damaged)} damaged")
+    if damaged + known_damage:
+        lines.append(f"{number_text(damaged + known_damage)} damaged")
     return "\n".join(lines)
 
 

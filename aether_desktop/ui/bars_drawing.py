@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections.abc import Sequence
 from typing import Final
 
 from PySide6.QtCore import QPoint, QPointF, QRect, QRectF, Qt
@@ -27,7 +29,10 @@ _HATCHES: Final = (Qt.BrushStyle.BDiagPattern, Qt.BrushStyle.HorPattern, Qt.Brus
 
 
 class BarsDrawing(Drawing):
-    """One place per bar. `span` is the time that the filter leaves, `selected` that of the selected event."""
+    """One place per bar. `span` is the time that the filter leaves, `selected` that of the selected event.
+
+    `known_damage` are the times, rising, of damaged events that counting did not find by itself.
+    """
 
     def __init__(
         self,
@@ -36,8 +41,10 @@ class BarsDrawing(Drawing):
         is_exact: bool,
         span: tuple[int | None, int | None] | None = None,
         selected: int | None = None,
+        known_damage: Sequence[int] = (),
     ) -> None:
         self.bars = bars
+        self._known_damage = known_damage
         self._is_exact = is_exact
         self._span = span
         self._selected = selected
@@ -48,10 +55,14 @@ class BarsDrawing(Drawing):
         return len(self.bars.bars)
 
     def words(self, place: int) -> str:
-        return bar_words(self.bars, self.bars.bars[place], is_estimate=not self._is_exact)
+        bar = self.bars.bars[place]
+        return bar_words(self.bars, bar, is_estimate=not self._is_exact, known_damage=self._known_in(bar))
 
     def range_words(self, first: int, last: int) -> str:
         return range_words(self.bars, first, last)
+
+    def _known_in(self, bar: Bar) -> int:
+        return bisect_left(self._known_damage, bar.end) - bisect_left(self._known_damage, bar.start)
 
     # -- beside the bars
 
@@ -202,7 +213,7 @@ class BarsDrawing(Drawing):
         step = area.width() / max(len(self.bars.bars), 1)
         free = area.left() - _ICON
         for place, bar in enumerate(self.bars.bars):
-            damaged = bar.damaged_hits if self.bars.has_hits else bar.damaged
+            damaged = (bar.damaged_hits if self.bars.has_hits else bar.damaged) or self._known_in(bar)
             x = area.left() + (place + 0.5) * step - _ICON / 2
             # Where bars are narrow one sign stands for its neighbours too; each bar's words have the numbers.
             if damaged and x >= free:

@@ -243,9 +243,20 @@ class LogViewTimeline(ViewTimeline):
 
         bars = log.bars(self._limit(BAR_ROOM))
         title = bars_title(
-            bars, is_exact=log.is_exact, counted=log.counted, hits=log.hits, hits_are_exact=log.hits_are_exact
+            bars,
+            is_exact=log.is_exact,
+            counted=log.counted,
+            hits=log.hits,
+            hits_are_exact=log.hits_are_exact,
+            known_damage=len(log.known_damage),
         )
-        drawing = BarsDrawing(bars, is_exact=log.is_exact, span=self._filter_span(), selected=self._selected)
+        drawing = BarsDrawing(
+            bars,
+            is_exact=log.is_exact,
+            span=self._filter_span(),
+            selected=self._selected,
+            known_damage=log.known_damage,
+        )
         self.pane.set_title(title)
         self.pane.plot.set_drawing(drawing, summary(bars, title))
         self._count_all.setVisible(log.can_count_all)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -315,6 +316,32 @@ async def test_a_servers_long_log_is_counted_when_asked(
         link.click()
         await until(lambda: pane(seen).title.startswith("300 events"), what="all is counted")
         assert not link.isVisible()
+
+
+@pytest.mark.parametrize("read_whole", [0, 50_000])
+async def test_damage_is_marked_where_it_was_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read_whole: int
+) -> None:
+    """A short log is checked while it is counted; of a long one a filter's checking finds it."""
+    monkeypatch.setattr(timeline_module, "READ_WHOLE", read_whole)
+    path = tmp_path / "damaged.aether"
+    await fill(sqlite_url(path), 240)
+    connection = sqlite3.connect(path)
+    connection.execute("UPDATE events SET checksum = checksum + 1 WHERE position & 1048575 = 121")
+    connection.commit()
+    connection.close()
+    async with driven_file(path, read_only=True) as seen:
+        await drawn(seen)
+        assert seen.view.filter is not None
+        if not read_whole:
+            assert "damaged" not in pane(seen).title
+            seen.view.filter.set_text("type:Paid", at_once=True)
+        await until(lambda: "1 damaged" in pane(seen).title, what=pane(seen).title)
+        seen.view.filter.clear()
+        await seen.settle()
+        words = [plot(seen).words_at(middle(seen, place)) for place in range(plot(seen).drawing.places)]
+        (damaged,) = [text for text in words if text.endswith("\n1 damaged")]
+        assert damaged.startswith("2024-03-06")
 
 
 async def test_an_empty_log_has_an_empty_timeline(tmp_path: Path) -> None:
