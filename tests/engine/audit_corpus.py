@@ -277,7 +277,7 @@ def _plan(dice: random.Random, per_kind: int, clean: int) -> tuple[list[Row], se
     sequences = {1: 0, 2: 0}
     known: dict[int, list[str]] = {1: [], 2: []}
     recorded = _START
-    earlier = 0
+    earlier: dict[int, tuple[int, int]] = {}
     for turn in range(_LENGTH):
         for namespace, kind, actor_id in plans:
             recorded += _STEP
@@ -292,9 +292,11 @@ def _plan(dice: random.Random, per_kind: int, clean: int) -> tuple[list[Row], se
                 if kind == "same-id":
                     row.document["id"] = ids.pop(dice.randrange(len(ids)))
                 if kind == "recorded-earlier":
-                    # Each a little more, so that two side by side are both earlier than the one in front.
-                    earlier += 1
-                    row.recorded -= (60 + 2 * (earlier % 20)) * 1_000_000
+                    # Of two side by side the second one is still earlier than the first.
+                    before, seconds = earlier.get(namespace, (0, 0))
+                    seconds = seconds + 2 if before == row.sequence - 1 else 60
+                    earlier[namespace] = row.sequence, seconds
+                    row.recorded -= seconds * 1_000_000
                     row.document["timestamp"] = _time(row.recorded + 50 * 1_000_000)
                 how.change(row)
                 planted.add((how.check, NAMESPACES[namespace - 1], row.sequence))
