@@ -14,8 +14,11 @@ _HOUR: Final = 60 * _MINUTE
 _DAY: Final = 24 * _HOUR
 #: Widths that spans can have, in milliseconds; each is a multiple of the one before.
 SPAN_WIDTHS: Final = (
-    *(1, 10, 100, _SECOND, 10 * _SECOND, _MINUTE, 10 * _MINUTE, _HOUR, 6 * _HOUR),
-    *(_DAY, 10 * _DAY, 100 * _DAY, 1000 * _DAY, 10_000 * _DAY, 100_000 * _DAY),
+    *(1, 2, 10, 20, 100, 200),
+    *(factor * _SECOND for factor in (1, 2, 10, 20)),
+    *(factor * _MINUTE for factor in (1, 2, 10, 20)),
+    *(factor * _HOUR for factor in (1, 2, 6, 12)),
+    *(factor * _DAY for factor in (1, 2, 10, 20, 100, 200, 1000, 2000, 10_000, 20_000, 100_000)),
 )
 #: Widths of bars, in milliseconds, as people count time.
 BAR_WIDTHS: Final = (
@@ -30,7 +33,7 @@ BAR_WIDTHS: Final = (
 #: Spans that are kept before they are made wider.
 _MOST_SPANS: Final = 2048
 #: Spans that a sample may fill: the more there are, the less can be counted without looking at each event.
-_SPANS_AT_FIRST: Final = 1000
+_SPANS_AT_FIRST: Final = 400
 #: Event types that are counted span by span; the others are counted together.
 _MOST_TYPES: Final = 24
 #: Event types whose number in the whole log is known.

@@ -279,7 +279,7 @@ class CountsByTime(Protocol):
     async def count_by_time(self, first: int, last: int, width: int) -> list[TimeCount]:
         """Every event at sequences `first` to `last` by type and span of `width` milliseconds.
 
-        `width` is 1, 10, 100 or whole seconds.
+        `width` divides a second, or is whole seconds.
         """
         ...
 
