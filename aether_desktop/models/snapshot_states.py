@@ -163,6 +163,8 @@ class StartedState:
 class SnapshotStarts:
     """States of an actor from the best snapshot, or a chosen one. Not for two threads at once.
 
+    One that is known to differ from the replay is not the best: it is begun with only where somebody chose it.
+
     Behind a snapshot that equals the replay to the letter the states are those of the replay; only behind others
     are they folded by themselves.
     """
@@ -174,7 +176,7 @@ class SnapshotStarts:
             entry
             for entry in entries
             if entry.snapshot is not None
-            and (start == FROM_BEST or entry.version == start)
+            and (entry.version == start or (start == FROM_BEST and not entry.is_trouble))
             and (first_left_out is None or entry.version < first_left_out)
         ]
         self._segments: dict[int, StateHistory] = {}

@@ -82,20 +82,29 @@ def test_a_number_written_otherwise_is_equal_and_not_exact(history: StateHistory
 def test_replay_begins_with_the_best_snapshot(history: StateHistory) -> None:
     entries = judged(history, kept(5, state(5)), kept(10, {**state(10), "n": -1, "extra": True}))
     starts = SnapshotStarts(history, entries, FROM_BEST)
-    for version, begins_with, events in ((4, None, 4), (5, 5, 0), (9, 5, 4), (10, 10, 0), (12, 10, 2)):
+    for version, begins_with, events in ((4, None, 4), (5, 5, 0), (9, 5, 4), (10, 5, 5), (12, 5, 7)):
         started = starts.state_at(version)
         assert (started.entry.version if started.entry else None, started.events) == (begins_with, events)
-        expected = state(version) if begins_with != 10 else {**state(version), "extra": True}
+        assert started.state == state(version), "a drifted snapshot is not the best"
+    assert starts.is_quick(12), "what a true snapshot leads to is the replay's state"
+
+
+def test_a_drifted_snapshot_is_begun_with_where_it_was_chosen(history: StateHistory) -> None:
+    entries = judged(history, kept(5, state(5)), kept(10, {**state(10), "n": -1, "extra": True}))
+    starts = SnapshotStarts(history, entries, 10)
+    for version, begins_with, events in ((9, None, 9), (10, 10, 0), (12, 10, 2)):
+        started = starts.state_at(version)
+        assert (started.entry.version if started.entry else None, started.events) == (begins_with, events)
+        expected = state(version) if begins_with is None else {**state(version), "extra": True}
         if version == 10:
             expected["n"] = -1
         assert started.state == expected
-    assert starts.is_quick(9), "what a true snapshot leads to is the replay's state"
     assert not starts.is_quick(12)
 
 
 def test_what_only_a_drifted_snapshot_has_was_set_by_it(history: StateHistory) -> None:
     entries = judged(history, kept(10, {**state(10), "k3": -1, "extra": True}))
-    blame = SnapshotStarts(history, entries, FROM_BEST).blame_at(12)
+    blame = SnapshotStarts(history, entries, 10).blame_at(12)
     assert isinstance(blame, SnapshotBlame)
     origins = {path[0]: (origin.changed, value) for path, value, origin in blame.leaves()}
     assert origins["n"] == (12, 12)
