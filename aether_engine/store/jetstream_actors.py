@@ -183,7 +183,8 @@ class ActorIndex:
         if small and grown and await self._read_on(info.last_sequence):
             self._last_sequence, self._messages = info.last_sequence, info.messages
             return
-        info = await self._api.stream_info(self._reader.name, subjects=self._reader.all_events)
+        reader = self._reader
+        info = await self._api.stream_info(reader.name, subjects=reader.all_events, expected=info.subject_count)
         if info is None:
             return
         await self._take(info.subjects, info.last_sequence)

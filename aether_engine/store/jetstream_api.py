@@ -24,6 +24,9 @@ NOT_ENABLED_FOR_ACCOUNT: Final = 10039
 WRONG_LAST_SEQUENCE: Final = 10071
 # How long to wait before asking again a cluster that is electing a leader.
 _RETRY_SECONDS: Final = 0.1
+# Most subjects in one answer, and how many such answers are on their way together.
+_SUBJECTS_AT_ONCE: Final = 100_000
+_PAGES_AT_ONCE: Final = 4
 # How often a replica that is behind is asked again before what it has is taken.
 _REPLICA_TRIES: Final = 20
 # How long the first try of a question is waited for; each further one twice as long.
@@ -69,6 +72,8 @@ class StreamInfo:
     last_recorded_at: datetime | None
     #: Messages by subject, where the question asked for them.
     subjects: dict[str, int]
+    #: How many subjects there are in all.
+    subject_count: int = 0
 
     @property
     def replicas(self) -> int:
@@ -89,6 +94,7 @@ class StreamInfo:
             parse_timestamp(state["first_ts"]) if messages else None,
             parse_timestamp(state["last_ts"]) if messages else None,
             state.get("subjects") or {},
+            int(state.get("num_subjects", 0)),
         )
 
 
@@ -147,30 +153,42 @@ class Api:
                 raise StoreUnavailableError(self.url, "JetStream is not enabled for this user's account") from None
             raise
 
-    async def stream_info(self, stream: str, *, subjects: str | None = None) -> StreamInfo | None:
-        """The stream, None if there is none; with the counts of the subjects that match `subjects`."""
-        body: dict[str, Any] = {} if subjects is None else {"subjects_filter": subjects}
+    async def stream_info(
+        self, stream: str, *, subjects: str | None = None, expected: int = 0
+    ) -> StreamInfo | None:
+        """The stream, None if there is none; with the counts of the subjects that match `subjects`.
+
+        The server hands out no more than 100,000 of them at a time. Where about how many there are is `expected`,
+        they are asked for together. What is written meanwhile may be counted already behind `last_sequence`.
+        """
+        if subjects is None:
+            answer = await self._info(stream, None)
+            return None if answer is None else StreamInfo.from_answer(answer)
+        offsets = range(0, max(min(expected, _PAGES_AT_ONCE * _SUBJECTS_AT_ONCE), 1), _SUBJECTS_AT_ONCE)
+        questions = [{"subjects_filter": subjects, "offset": offset} for offset in offsets]
+        answers = await asyncio.gather(*(self._info(stream, question) for question in questions))
         found: dict[str, int] = {}
-        while True:
-            try:
-                answer = await self.ask(f"STREAM.INFO.{stream}", body or None)
-            except ApiError as error:
-                if error.err_code == NO_STREAM:
-                    return None
-                raise
-            page = answer["state"].get("subjects") or {}
-            # The server hands out at most 100,000 subjects at a time.
-            if subjects is None or not page:
-                break
-            if found:
-                found.update(page)
-            else:
-                found = page
-            if len(found) >= int(answer.get("total", 0)):
-                break
-            body["offset"] = len(found)
-        answer["state"]["subjects"] = found
-        return StreamInfo.from_answer(answer)
+        first = answers[0]
+        while first is not None:
+            for answer in answers:
+                page = {} if answer is None else answer["state"].get("subjects") or {}
+                if found:
+                    found.update(page)
+                else:
+                    found = page
+            if not page or answer is None or len(found) >= int(answer.get("total", 0)):
+                first["state"]["subjects"] = found
+                return StreamInfo.from_answer(first)
+            answers = [await self._info(stream, {"subjects_filter": subjects, "offset": len(found)})]
+        return None
+
+    async def _info(self, stream: str, body: dict[str, Any] | None) -> dict[str, Any] | None:
+        try:
+            return await self.ask(f"STREAM.INFO.{stream}", body)
+        except ApiError as error:
+            if error.err_code == NO_STREAM:
+                return None
+            raise
 
     async def missing(self, stream: str) -> list[tuple[int, int]]:
         """First and last of every stretch of sequences that the stream has handed out and does not hold."""

@@ -15,6 +15,8 @@ from aether_engine.engine import Engine, open_engine
 from aether_engine.event import ActorInfo, ActorOrder, ActorSnapshot, Event
 from aether_engine.store import jetstream_last
 from aether_engine.store.jetstream_api import Api
+from aether_engine.store.jetstream_link import Link
+from aether_engine.store.jetstream_options import LinkOptions
 from aether_engine.store.jetstream_pull import open_pull
 from aether_engine.store.protocols import ActorDirectory, Store
 from aether_engine.testing import make_event
@@ -231,6 +233,24 @@ async def test_last_messages_that_are_no_events(
     infos = await listed(await other.store("shop"))
     check(infos, last, {"order-00003": 2, "order-00004": 2})
     assert traffic.runs == 1
+
+
+async def test_more_subjects_were_expected_than_there_are(server: NatsServer, engine: Engine) -> None:
+    """A stream that had hundreds of thousands of subjects a moment ago."""
+    await (await engine.store("shop")).save_events([make_event(1, f"order-{number}") for number in range(20)])
+    link = Link(LinkOptions.from_url(server.url, {}))
+    await link.open()
+    try:
+        for expected in (0, 20, 100_000, 100_001, 900_000):
+            info = await Api(link).stream_info("shop_events", subjects="shop_events.events.>", expected=expected)
+            assert info is not None
+            assert info.subjects == {f"shop_events.events.order.order-{number}": 1 for number in range(20)}
+            assert (info.subject_count, info.last_sequence) == (20, 20)
+        assert (
+            await Api(link).stream_info("none_events", subjects="none_events.events.>", expected=300_000) is None
+        )
+    finally:
+        await link.close()
 
 
 async def test_lists_that_are_left_let_go(
