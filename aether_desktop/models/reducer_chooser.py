@@ -115,6 +115,20 @@ class ReducerChooser(QObject):
         """Content of the chosen file that does not run because nobody has said that it may."""
         return self._awaited
 
+    def reducer_for(self, place: Place) -> tuple[Reducer, str]:
+        """A reducer for whoever shows states of another namespace, and its name; a file's is theirs to close."""
+        options = self._memory.options(place)
+        if options.reducer != FILE:
+            return REDUCERS[options.reducer], NAMES[options.reducer]
+        name = Path(options.path).name
+        try:
+            file = ReducerFile.read(options.path)
+            if self._memory.is_trusted(file.path, file.sha256):
+                return UserReducer(file.path, trusted=file.sha256), name
+        except AetherError:
+            pass
+        return REDUCERS[USUAL], f"{NAMES[USUAL]}, as {name} is not trusted"
+
     # Choosing
 
     def show_place(self, place: Place) -> None:

@@ -105,6 +105,10 @@ class RelatedEvents(QObject):
         if self._shown is not None and not self._shown.is_searching and self._search is None:
             self._start(_REST_AFTER_CHANGE)
 
+    def memory_of(self, connection: Connection) -> TraceMemory:
+        """What was seen of a connection's logs, for whoever looks for more of it."""
+        return self._memories.setdefault(connection, TraceMemory())
+
     async def first_answer(self) -> None:
         """Wait until something is known about the event that is shown."""
         answered = asyncio.Event()
@@ -178,7 +182,7 @@ class RelatedEvents(QObject):
         event = self._event
         assert event is not None
         place, stored = selection.place, selection.stored
-        memory = self._memories.setdefault(place.connection, TraceMemory())
+        memory = self.memory_of(place.connection)
         found = find_related(
             await self._logs(place),
             event,

@@ -190,11 +190,6 @@ class SnapshotStarts:
             return entry if behind <= _WORTH_FOLDING else None
         return entry
 
-    def is_quick(self, version: int) -> bool:
-        """Whether the state is one of the replay's."""
-        entry = self.entry_for(version)
-        return entry is None or entry.is_exact
-
     def state_at(self, version: int) -> StartedState:
         """The state at `version`. Raises `ReducerError`."""
         history, entry = self._history, self.entry_for(version)

@@ -471,14 +471,18 @@ class StateController(QObject):
 
     def _is_quick(self, asked: Look) -> bool:
         """Whether the state can be had on the event loop without anybody's noticing."""
-        folded, history = self._folded, self.history
-        if folded.elsewhere or self._threads.busy:
+        if self._folded.elsewhere or self._threads.busy:
             return False
         versions = (asked.version,) if asked.base is None else (asked.version, asked.base)
-        return all(
-            self._starts.is_quick(version) and folded.cost(history.position_of(version)) <= _AT_ONCE
-            for version in versions
-        )
+        return all(self._cost(version) <= _AT_ONCE for version in versions)
+
+    def _cost(self, version: int) -> int:
+        """Bytes of events to fold, at most, for the state at a version."""
+        folded, history, position = self._folded, self.history, self.history.position_of(version)
+        entry = self._starts.entry_for(version)
+        if entry is None or entry.is_exact:
+            return folded.cost(position)
+        return folded.size_to(position) - folded.size_to(history.position_of(entry.version))
 
     def _look_now(self, folded: FoldedStream, starts: SnapshotStarts, asked: Look) -> StateView:
         return look(folded.history, starts, self._actor_id, asked, blamed=folded.blamed)

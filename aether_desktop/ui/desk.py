@@ -19,6 +19,7 @@ from aether_desktop.models.table_filter import TableFilter
 from aether_desktop.models.tail_controller import TailController
 from aether_desktop.models.tail_filter import TailFilter
 from aether_desktop.numbers import number_text
+from aether_desktop.ui.document_view import DocumentView
 from aether_desktop.ui.documents import Document, Documents
 from aether_desktop.ui.event_view import EventView
 from aether_desktop.ui.safe_text import visible
@@ -140,13 +141,27 @@ class Desk(QObject):
         view.start(pattern)
         return view
 
+    def open_document(
+        self, document: Document, view: DocumentView, *, icon_name: str, title: str, tooltip: str
+    ) -> None:
+        """A new tab with something that is no table of events."""
+        self._documents.add(document, view, icon_name=icon_name, title=title, tooltip=tooltip)
+
     # -- moving about
+
+    def offer(self, selection: Selection) -> None:
+        """Have what is in front show the selected event if it has it."""
+        view = self._documents.currentWidget()
+        if isinstance(view, DocumentView):
+            view.take_selection(selection)
 
     async def show(self, selection: Selection) -> None:
         """Bring the selected event up in a table that has it: the one in front if it can, else its log."""
         view = self._documents.currentWidget()
         document = self._documents.document_of(view)
         sequence = selection.stored.sequence
+        if isinstance(view, DocumentView) and view.take_selection(selection):
+            return
         if isinstance(view, TailView) and document is not None:
             row = view.controller.table.find(selection.place.namespace, sequence)
             if row >= 0 and document.place.connection is selection.place.connection:
@@ -240,9 +255,10 @@ class Desk(QObject):
         return isinstance(view, EventView) and isinstance(view.model, StreamTable)
 
     @property
-    def shows_tail(self) -> bool:
-        """Whether a live tail is in front."""
-        return isinstance(self._documents.currentWidget(), TailView)
+    def stays_in_front(self) -> bool:
+        """Whether what is in front is not left for another version of an actor: a live tail, a comparison."""
+        view = self._documents.currentWidget()
+        return isinstance(view, TailView) or (isinstance(view, DocumentView) and view.stays_in_front)
 
     def step(self, by: int) -> None:
         """The next or previous event of the document in front."""
@@ -257,6 +273,8 @@ class Desk(QObject):
         for view in self._documents.views():
             if isinstance(view, EventView) and isinstance(view.model, (LogTable, StreamTable)):
                 await view.model.refresh()
+            elif isinstance(view, DocumentView):
+                view.refresh()
         self.counts_changed.emit()
 
     @property
@@ -310,6 +328,8 @@ class Desk(QObject):
             view.model.deleteLater()
         elif isinstance(view, TailView):
             await view.controller.close()
+        elif isinstance(view, DocumentView):
+            await view.close_document()
         view.deleteLater()
         self.counts_changed.emit()
 
@@ -320,7 +340,11 @@ class Desk(QObject):
 
     def _close_orphans(self) -> None:
         for view, document in self._documents.views().items():
-            if document.place.connection not in self._workspace.connections:
+            connections = self._workspace.connections
+            is_orphan = document.place.connection not in connections
+            if isinstance(view, DocumentView):
+                is_orphan |= not all(one in connections for one in view.connections)
+            if is_orphan:
                 self.close_view(view)
 
     def _add_view(

@@ -61,6 +61,10 @@ class Documents(QTabWidget):
         self.tabBar().setTabButton(index, QTabBar.ButtonPosition.RightSide, button)
         self.setCurrentWidget(view)
 
+    def rename(self, view: QWidget, title: str) -> None:
+        """Give a tab another title."""
+        self.setTabText(self.indexOf(view), visible(title).replace("&", "&&"))
+
     def view_of(self, document: Document) -> QWidget | None:
         """The tab that shows `document`."""
         return next((view for view, shown in self._documents.items() if shown == document), None)

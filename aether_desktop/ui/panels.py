@@ -16,6 +16,7 @@ from aether_desktop.ui.clipboard import put_text
 from aether_desktop.ui.commands import Commands
 from aether_desktop.ui.desk import ORDER_TAIL, Desk
 from aether_desktop.ui.dock_title import DockTitle
+from aether_desktop.ui.document_view import DocumentView
 from aether_desktop.ui.event_view import EventView
 from aether_desktop.ui.filter_bar import FilterBar
 from aether_desktop.ui.inspection import Inspection
@@ -68,7 +69,7 @@ class Panels(QObject):
         self.inspector.setMinimumWidth(_INSPECTOR_WIDTH[0])
         self._row_menu = RowMenu(window.actions_by_name, self.desk, self)
         self.inspection = Inspection(self._workspace, self.inspector, self._documents, self.desk, self)
-        self.travel = TimeTravel(window, self)
+        self.travel = TimeTravel(window, self.desk, self.inspection.related, self)
         self.state, self.state_panel = self.travel.state, self.travel.panel
         self.state_panel.setMinimumWidth(_INSPECTOR_WIDTH[0])
         left, right = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea
@@ -238,6 +239,7 @@ class Panels(QObject):
         self.inspector.title_changed.connect(lambda text: _set_detail(self._inspector_dock, text))
         self.state_panel.title_changed.connect(lambda text: _set_detail(self._state_dock, text))
         self.state.loaded.connect(self._stream_loaded)
+        self.travel.branching.scratch.opened.connect(self.adopt)
         self.state_panel.version_changed.connect(lambda _version: self._state_version_changed())
         self._state_moved.timeout.connect(self._follow_state)
 
@@ -329,7 +331,11 @@ class Panels(QObject):
             # The state of another actor is nothing to look at beside it.
             self.travel.clear()
         # A tail in front shows what arrives; a move in the state panel is no reason to leave it.
-        if not self.desk.selecting and not (self._from_state and self.desk.shows_tail):
+        if self.desk.selecting:
+            return
+        if self._from_state and self.desk.stays_in_front:
+            self.desk.offer(selection)
+        else:
             self._workspace.start(self.desk.show(selection), "show selection")
 
     def _stream_loaded(self) -> None:
@@ -363,7 +369,7 @@ class Panels(QObject):
     def _document_changed(self) -> None:
         view = self._documents.currentWidget()
         document = self._documents.document_of(view)
-        order = view.order_text if isinstance(view, EventView) else ORDER_TAIL
+        order = view.order_text if isinstance(view, (EventView, DocumentView)) else ORDER_TAIL
         self._documents.show_order(order if document is not None else "")
         hint = _FILTER_HINTS.get(document.kind, "") if document is not None else ""
         self.filter_bar.show_filter(self.desk.filter_of(view), hint)

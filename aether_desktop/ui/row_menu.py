@@ -17,7 +17,8 @@ from aether_desktop.ui.tail_view import TailView
 _COMMANDS: Final = (
     *("copy_event", "copy_link", "toggle_mark", ""),
     *("open_stream", "append_like", ""),
-    *("previous_related", "next_related", "previous_of_type", "next_of_type"),
+    *("leave_out", "take_back", ""),
+    *("trace", "previous_related", "next_related", "previous_of_type", "next_of_type"),
 )
 
 

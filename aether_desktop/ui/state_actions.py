@@ -30,7 +30,7 @@ STATE_COMMANDS: Final = (
     Command(
         "leave_out", "Leave the event out of the state", icon="leave-out", tip="Quarantine: as if it had not been"
     ),
-    Command("take_back", "Take the event back into the state"),
+    Command("take_back", "Take the event back into the state", tip="Undo leaving it out"),
     Command("take_back_all", "Take all left out events back"),
     Command("begin_with_best", "Replay from the best snapshot"),
     Command("begin_with_first", "Replay from the first event"),
@@ -46,6 +46,12 @@ STATE_COMMANDS: Final = (
     Command("copy_difference_json", "Copy difference as JSON", icon="copy"),
     Command("copy_difference_text", "Copy difference as text", icon="copy"),
     Command("save_difference", "Save difference…", icon="export", tip="As JSON Patch, JSON or text"),
+    Command("fork", "Fork the stream…", icon="fork", tip="Copy it into a scratch store, to try things on"),
+    Command("compare", "Compare two states…", icon="compare", tip="Side by side: any actors, versions and stores"),
+    Command("check_actor", "Check snapshots of the actor", icon="snapshot"),
+    Command("check_namespace", "Check snapshots of the namespace", icon="snapshot"),
+    Command("check_all", "Check snapshots of all namespaces", icon="snapshot"),
+    Command("trace", "Trace the correlation", icon="trace", shortcuts=("Ctrl+Shift+T",), tip="What caused what"),
     Command("save_snapshot", "Save a snapshot at this version…", icon="snapshot"),
 )
 
@@ -74,6 +80,11 @@ STATE_MENU: Final[tuple[str | tuple[str, tuple[str, ...]], ...]] = (
     "leave_out",
     "take_back",
     "take_back_all",
+    "",
+    "fork",
+    "compare",
+    "trace",
+    ("Check snapshots", ("check_actor", "check_namespace", "check_all")),
     "",
     (
         "Copy",

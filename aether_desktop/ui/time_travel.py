@@ -10,15 +10,21 @@ from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QFileDialog, QMenu
 
 from aether_desktop.models.reducer_chooser import ReducerChooser
+from aether_desktop.models.related_events import RelatedEvents
 from aether_desktop.models.replay_options import FILE, ReplayMemory
 from aether_desktop.models.snapshot_states import FROM_BEST, FROM_FIRST
 from aether_desktop.models.state_controller import StateController
 from aether_desktop.models.state_search import StateSearch
+from aether_desktop.numbers import number_text
+from aether_desktop.ui.branching import Branching
+from aether_desktop.ui.chosen_rows import ChosenRows
+from aether_desktop.ui.desk import Desk
 from aether_desktop.ui.snapshot_saving import SnapshotSaving
 from aether_desktop.ui.state_actions import STATE_COMMANDS, STATE_MENU, fill_menu, state_action
 from aether_desktop.ui.state_exporting import StateExporting
 from aether_desktop.ui.state_moves import SPEEDS
 from aether_desktop.ui.state_panel import BLAME, DIFF, SNAPSHOTS, STATE, StatePanel
+from aether_desktop.ui.tracing import Tracing
 from aether_desktop.ui.trust_dialog import TrustDialog
 from aether_desktop.workspace import Place, Selection, Workspace
 from aether_engine.errors import ReducerFileError, ReducerStoppedError
@@ -28,6 +34,8 @@ from aether_engine.replay import ReducerFile
 if TYPE_CHECKING:
     from aether_desktop.ui.main_window import MainWindow
 
+#: Events that can be left out at once.
+MOST_LEFT_OUT = 10_000
 _SPEED_SETTING = "play_speed"
 _PYTHON_FILES = "Python files (*.py)"
 
@@ -35,7 +43,7 @@ _PYTHON_FILES = "Python files (*.py)"
 class TimeTravel(QObject):
     """Owns the state panel and what is behind it, and runs the commands about states."""
 
-    def __init__(self, window: MainWindow, parent: QObject) -> None:
+    def __init__(self, window: MainWindow, desk: Desk, related: RelatedEvents, parent: QObject) -> None:
         super().__init__(parent)
         self._window = window
         self._workspace: Workspace = window.workspace
@@ -48,6 +56,8 @@ class TimeTravel(QObject):
         self.panel = StatePanel(self.state, self.chooser, self.search)
         self.exporting = StateExporting(self._workspace, self.state, window, self)
         self.saving = SnapshotSaving(self._workspace, self.state, self.chooser, window, self)
+        self.branching = Branching(self._workspace, self.state, self.chooser, window.documents, desk, window, self)
+        self.tracing = Tracing(self._workspace, window.documents, desk, related, self)
         speed = self._workspace.settings.get(_SPEED_SETTING)
         if speed in SPEEDS:
             self.panel.moves.set_speed(speed)
@@ -85,8 +95,8 @@ class TimeTravel(QObject):
             "bisect": self._show_bisect,
             "compare_with_this": lambda: self.panel.diff_page.compare_with(state.shown_version),
             "compare_with_previous": lambda: self.panel.diff_page.compare_with(None),
-            "leave_out": lambda: state.leave_out([state.shown_version]),
-            "take_back": lambda: state.take_back([state.shown_version]),
+            "leave_out": lambda: state.leave_out(self._chosen_versions()),
+            "take_back": lambda: state.take_back(self._chosen_versions()),
             "take_back_all": state.take_back,
             "begin_with_best": lambda: self._begin_with(FROM_BEST),
             "begin_with_first": lambda: self._begin_with(FROM_FIRST),
@@ -97,6 +107,8 @@ class TimeTravel(QObject):
             "reducer_file": self._ask_for_file,
             **self.exporting.commands(),
             **self.saving.commands(),
+            **self.branching.commands(),
+            **self.tracing.commands(),
         }
 
     # -- what is shown
@@ -106,7 +118,7 @@ class TimeTravel(QObject):
         event, place = selection.event, selection.place
         if event is None:
             return
-        self.place = place
+        self.place = self.branching.place = place
         self.chooser.show_place(place)
         self._use_start()
         self.state.show(
@@ -120,7 +132,7 @@ class TimeTravel(QObject):
 
     def clear(self) -> None:
         """Show nothing."""
-        self.place = None
+        self.place = self.branching.place = None
         self.state.clear()
         self.update_actions()
 
@@ -141,6 +153,10 @@ class TimeTravel(QObject):
         panel.controls.reducer.file_asked.connect(self._ask_for_file)
         panel.snapshots.replay_requested.connect(state.begin_with)
         panel.snapshots.save_requested.connect(self.saving.save)
+        panel.snapshots.compare_requested.connect(self.branching.compare_snapshot)
+        panel.snapshots.check_requested.connect(self.branching.ask_what_to_check)
+        self._workspace.place_changed.connect(self.update_actions)
+        self._workspace.selection_changed.connect(lambda _selection: self.update_actions())
         panel.moves.speed_changed.connect(lambda speed: self._workspace.settings.set(_SPEED_SETTING, speed))
         for signal in (
             state.reset,
@@ -177,22 +193,24 @@ class TimeTravel(QObject):
                 fill_menu(menu, self._actions, STATE_MENU)
         more = QMenu(self.panel)
         fill_menu(more, self._actions, STATE_MENU)
-        self.panel.add_commands(self._actions["bisect"], more)
+        self.panel.add_commands(self._actions["fork"], more)
 
     def update_actions(self) -> None:
         """Offer what can be done now."""
         actions, state, moves = self._actions, self.state, self.panel.moves
         version, view = state.shown_version, state.view
-        left_out = version in state.quarantine
         for names, possible in (
             (("state_back", "state_first"), version > moves.first > 0),
             (("state_on", "state_last"), 0 < version < moves.last),
             (("play", "play_faster", "play_slower"), moves.first < moves.last),
             (("show_state", "show_difference", "show_blame", "show_snapshots", "bisect"), bool(state.actor_id)),
             (("compare_with_this", "compare_with_previous"), version > 0),
-            (("leave_out",), version > 0 and not left_out),
-            (("take_back",), left_out),
-            (("take_back_all",), bool(state.quarantine)),
+            (("leave_out",), version > 0),
+            (("fork",), version > 0),
+            (("compare", "check_actor"), bool(state.actor_id)),
+            (("check_namespace", "check_all"), self._workspace.place is not None),
+            (("trace",), self._has_correlation),
+            (("take_back", "take_back_all"), bool(state.quarantine)),
             (tuple(name for name in self.exporting.commands()), view is not None),
             (("save_snapshot",), view is not None and not self.saving.forbidden(self.place)),
         ):
@@ -205,6 +223,31 @@ class TimeTravel(QObject):
         state_action(actions, "begin_with_best", checked=state.start == FROM_BEST)
         state_action(actions, "begin_with_first", checked=state.start == FROM_FIRST)
         self.panel.snapshots.allow_saving(self.saving.forbidden(self.place))
+
+    @property
+    def _has_correlation(self) -> bool:
+        selection = self._workspace.selection
+        event = selection.event if selection is not None else None
+        return event is not None and bool(event.correlation_id)
+
+    def _chosen_versions(self) -> list[int]:
+        """The versions of the events chosen in the table that has the keyboard, else the one that is shown."""
+        rows = ChosenRows(self._workspace, self._window.documents)
+        if rows.count > MOST_LEFT_OUT:
+            count, most = number_text(rows.count), number_text(MOST_LEFT_OUT)
+            self._workspace.told.emit(
+                f"{count} rows are selected, and at most {most} events can be left out at once."
+            )
+            return []
+        versions = [
+            chosen.stored.event.version
+            for chosen in rows
+            if chosen.stored is not None
+            and chosen.stored.event is not None
+            and chosen.place == self.place
+            and chosen.stored.event.actor_id == self.state.actor_id
+        ]
+        return versions or [self.state.shown_version]
 
     def _show_tab(self, tab: int) -> None:
         self._raise_panel()

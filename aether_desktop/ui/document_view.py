@@ -1,0 +1,39 @@
+"""What every document is that is no table of events: a comparison, a trace, findings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtWidgets import QWidget
+
+from aether_desktop.connection import Connection
+from aether_desktop.workspace import Selection
+
+
+class DocumentView(QWidget):
+    """Base of such documents; each method says what a document without a view of its own does."""
+
+    #: In which order the rows stand, beside the tabs.
+    order_text = ""
+    #: Whether it stays in front while the user goes to other versions in the state panel.
+    stays_in_front = True
+
+    def take_selection(self, selection: Selection) -> bool:
+        """Show that this event is the selected one; False if it is not in here."""
+        return False
+
+    @property
+    def connections(self) -> Sequence[Connection]:
+        """The connections, besides that of the document, without which it is nothing."""
+        return ()
+
+    def refresh(self) -> None:
+        """Take up what was stored since."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether what is in sight is still being loaded."""
+        return False
+
+    async def close_document(self) -> None:
+        """End what it does."""

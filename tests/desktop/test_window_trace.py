@@ -1,0 +1,146 @@
+"""A correlation as a tree of causes in the window, on every kind of store."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QModelIndex, Qt
+from PySide6.QtTest import QAbstractItemModelTester, QTest
+from PySide6.QtWidgets import QLabel, QTreeView
+
+from aether_desktop.models.trace_tree import TraceRole, TraceTree
+from aether_desktop.ui.event_view import EventView
+from aether_desktop.ui.trace_view import TraceView
+from aether_desktop.workspace import Place
+from aether_engine.event import Event
+from tests.desktop.driven_window import DrivenWindow
+from tests.desktop.state_stories import ORDERS, PAYMENTS, START, checkout, story_on
+from tests.waiting import until
+
+pytestmark = pytest.mark.qt_log_ignore("This plugin does not support")
+
+
+@pytest.fixture
+async def seen(tmp_path: Path) -> AsyncIterator[DrivenWindow]:
+    async with story_on("file", tmp_path) as window:
+        yield window
+
+
+async def traced(seen: DrivenWindow, event_id: str = "p3") -> QTreeView:
+    """Open the trace of an event of the checkout, all of it found."""
+    namespace, event = next((name, one) for name, one in checkout() if one.id == event_id)
+    place = Place(seen.workspace.connections[0], namespace)
+    await seen.panels.desk.open_stream(place, event.actor_id, event.version)
+    await seen.settle()
+    await until(lambda: selected(seen) == event_id)
+    seen.run("trace")
+    tree = seen.child(QTreeView, "traceTree")
+    view = seen.window.documents.currentWidget()
+    assert isinstance(view, TraceView)
+    await until(lambda: view.events.trace.is_complete, what="all is found")
+    return tree
+
+
+def selected(seen: DrivenWindow) -> str:
+    selection = seen.workspace.selection
+    return selection.event.id if selection is not None and selection.event is not None else ""
+
+
+def shown(tree: QTreeView, parent: QModelIndex | None = None, depth: int = 0) -> list[str]:
+    """Every row: how deep, type, place, after its cause, and what is said of it."""
+    model, lines = tree.model(), []
+    parent = parent or QModelIndex()
+    for row in range(model.rowCount(parent)):
+        index = model.index(row, 0, parent)
+        texts = [str(index.siblingAtColumn(column).data() or "") for column in range(TraceTree.AXIS)]
+        note = str(index.data(TraceRole.NOTE) or "")
+        lines.append(" | ".join([f"{'  ' * depth}{texts[0]}", *texts[1:], note]).rstrip(" |"))
+        lines += shown(tree, index, depth + 1)
+    return lines
+
+
+@pytest.mark.parametrize("kind", ["memory", "file", "server"])
+async def test_causes_orphans_and_circles(kind: str, tmp_path: Path) -> None:
+    async with story_on(kind, tmp_path) as seen:
+        tree = await traced(seen)
+        assert {name for name, _ in checkout()} == {ORDERS, PAYMENTS}
+        lines = shown(tree)
+        without_places = [
+            " | ".join(part for part in line.split(" | ") if not part.startswith("#")) for line in lines
+        ]
+        assert without_places == [
+            "OrderPlaced | order-2 v1",
+            "  PaymentRequested | payment-2 v1 | 00:02.000",
+            "  PaymentCaptured | payment-2 v2 | 00:03.000",
+            "  StockReserved | order-2 v2 | 00:03.000",
+            "Reminded | order-2 v3 |  | its cause gone is not in this correlation",
+            "Looped | order-3 v1 |  | its causes lead back to it",
+            "LoopedBack | order-3 v2 | 00:01.000 | in a circle of causes",
+        ]
+        QAbstractItemModelTester(tree.model(), QAbstractItemModelTester.FailureReportingMode.Fatal)
+        tree.grab()
+        assert "7 events of checkout." in seen.child(QLabel, "traceWords").text()
+        assert tree.currentIndex().data(TraceRole.EVENT).event.id == "p3"
+
+
+async def test_selecting_in_the_trace_selects_everywhere(seen: DrivenWindow) -> None:
+    tree = await traced(seen)
+    view = seen.window.documents.currentWidget()
+    tree.setFocus()
+    QTest.keyClick(tree, Qt.Key.Key_Up)
+    await until(lambda: selected(seen) == "p2")
+    assert seen.panels.inspector.stored is not None
+    assert seen.panels.state.actor_id == "payment-2"
+    await until(lambda: seen.shown_version == 1)
+    assert seen.window.documents.currentWidget() is view, "it stays in front"
+    # The keys that walk a correlation walk the trace.
+    await seen.panels.inspection.related.first_answer()
+    seen.control(Qt.Key.Key_Period)
+    await until(lambda: selected(seen) != "p2")
+    await until(lambda: tree.currentIndex().data(TraceRole.EVENT).event.id == selected(seen))
+    assert seen.window.documents.currentWidget() is view
+    # Enter leads to the actor.
+    QTest.keyClick(tree, Qt.Key.Key_Return)
+    await until(lambda: isinstance(seen.window.documents.currentWidget(), EventView))
+
+
+async def test_the_same_correlation_has_one_tab(seen: DrivenWindow) -> None:
+    await traced(seen)
+    await traced(seen, "p1")
+    assert [tab for tab in seen.tabs if tab.startswith("Trace")] == ["Trace checkout"]
+
+
+async def test_what_is_stored_later_joins(seen: DrivenWindow) -> None:
+    tree = await traced(seen)
+    orders = await seen.workspace.store(Place(seen.workspace.connections[0], ORDERS))
+    metadata = {"CorrelationID": "checkout", "CausationID": "p3"}
+    await orders.save_event(Event("p8", "OrderPaid", "order-2", 4, {}, metadata, START))
+    await until(lambda: any("OrderPaid" in line for line in shown(tree)), what="the new effect")
+
+
+async def test_an_event_without_a_correlation_has_no_trace(seen: DrivenWindow) -> None:
+    orders = await seen.workspace.store(Place(seen.workspace.connections[0], ORDERS))
+    await orders.save_event(Event("alone", "Alone", "order-9", 1, {}, {}, START))
+    await seen.panels.desk.open_stream(Place(seen.workspace.connections[0], ORDERS), "order-9", 1)
+    await until(lambda: selected(seen) == "alone")
+    assert not seen.can("trace")
+
+
+async def test_times_and_order_on_the_axis(seen: DrivenWindow) -> None:
+    tree = await traced(seen)
+    view = seen.window.documents.currentWidget()
+    assert isinstance(view, TraceView)
+    axis = view.tree.axis
+    times = view.model.times
+    assert len(times) == 7
+    assert axis.x_of(times[0], 0, 220) == 10
+    assert axis.x_of(times[-1], 0, 220) == 210
+    assert axis.x_of(times[1], 0, 220) < 20
+    QTest.mouseClick(view.in_order, Qt.MouseButton.LeftButton)
+    assert axis.x_of(times[1], 0, 220) == pytest.approx(10 + 200 / 6)
+    assert axis.ticks(0, 400) == []
+    tree.grab()
+    QTest.mouseClick(view.by_time, Qt.MouseButton.LeftButton)
+    assert axis.ticks(0, 400)
