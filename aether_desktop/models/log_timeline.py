@@ -18,8 +18,9 @@ from aether_engine.timeline import Counted, LogTimeline, Zone
 
 #: Shortest time between two pictures, in milliseconds.
 REPAINT_INTERVAL = 100
-#: The same while millions are counted: each picture takes time from the window.
+#: The same while millions are counted or searched: pictures take time from the window.
 COUNTING_INTERVAL = 250
+SEARCHING_INTERVAL = 500
 #: A log of a server is counted without being asked for up to so many events: each of them comes over the network.
 COUNTED_UNASKED = 50_000
 #: Hits whose times are looked up one by one; of more than that a sample is.
@@ -151,12 +152,17 @@ class LogTimelineController(QObject):
         """Leave the processors to a search that somebody waits for; its hits are looked up all the same."""
         self._resting = resting
         self._go_on()
-        if not resting:
+
+    def look_for_damage(self) -> None:
+        """A search has ended, and may have found damaged events."""
+        if not self._timeline.finds_damage:
             self._tasks.start(self._look_for_damage(), "damage on a timeline")
 
     def look(self) -> None:
-        """There may be more events than before."""
+        """There may be more events than before, or more that match."""
         self._more = True
+        if self._is_filtered:
+            self._picture_changed(SEARCHING_INTERVAL if self._resting else REPAINT_INTERVAL)
         self._go_on()
 
     def count_all(self) -> None:
@@ -251,13 +257,13 @@ class LogTimelineController(QObject):
                 total = self._filtered_total
                 if total - self._hits_seen <= _SOON_LOOKED_UP:
                     await self._add_hits()
-                elif total > self._hits_sampled * _OUTDATED:
+                elif total > self._hits_sampled * (_OUTDATED if self._resting else 1):
                     await self._sample_hits(total)
                 elif total <= self._most_hits[0]:
                     await self._add_hits()
                 else:
                     return
-                self._picture_changed(REPAINT_INTERVAL)
+                self._picture_changed(SEARCHING_INTERVAL if self._resting else REPAINT_INTERVAL)
         finally:
             self._hits_running = False
 
@@ -286,8 +292,6 @@ class LogTimelineController(QObject):
         """Take up where the damage is that filters found by checking what they searched."""
         from aether_engine.query.damage import damage_of
 
-        if self._timeline.finds_damage:
-            return
         sequences = damage_of(self._log).corrupted(1, self.last)[:_DAMAGE_SHOWN]
         if len(sequences) != len(self.known_damage):
             found = await self._times_of(sequences)

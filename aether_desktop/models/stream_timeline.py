@@ -99,6 +99,9 @@ class StreamTimelineController(QObject):
     def rest(self, resting: bool) -> None:
         """A stream's search is done before it would be worth resting."""
 
+    def look_for_damage(self) -> None:
+        """What is damaged was found when it was looked up."""
+
     def look(self) -> None:
         """There may be more events, or others shown."""
         self._picture_changed()

@@ -175,7 +175,11 @@ class ViewTimeline(QObject):
     def _filter_changed(self) -> None:
         document_filter, controller = self._view.filter, self._controller
         if document_filter is not None and controller is not None:
-            controller.rest(document_filter.status.state is FilterState.SEARCHING)
+            status = document_filter.status
+            searching = status.state is FilterState.SEARCHING
+            controller.rest(searching and status.searched < status.total)
+            if not searching:
+                controller.look_for_damage()
         if self._span_of[0] != self._filter_text:
             self._draw()
 

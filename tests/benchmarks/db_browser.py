@@ -30,7 +30,7 @@ _SIZE = (1920, 970)
 _ROWS = 12
 _PATIENCE = 300.0
 #: Where our window says how many events are displayed.
-_OUR_COUNTS = Area(330, 948, 400, 18)
+_OUR_COUNTS = Area(330, 948, 700, 18)
 #: Where DB Browser says which rows it shows, and of how many.
 _THEIR_COUNTS = Area(60, 911, 200, 18)
 #: For how long a count has to stay the same to be taken for the last one, in seconds.
