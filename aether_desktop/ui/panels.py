@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Qt, QTimer
@@ -46,6 +47,8 @@ _FILTER_HINTS = {
 #: Rest after the user has gone to a version before its event is selected everywhere, in milliseconds: a slider
 #: that is dragged goes to many.
 _FOLLOW_AFTER = 40
+#: Seconds after which it is selected also while the slider goes on.
+_FOLLOW_AT_LEAST = 0.25
 #: Namespace that is offered where there is none yet.
 _FIRST_NAMESPACE = "default"
 
@@ -84,6 +87,7 @@ class Panels(QObject):
         self._default_layout = window.saveState(_LAYOUT_VERSION)
         self._shown = False
         self._from_state = False
+        self._moving_since = 0.0
         self._state_moved = QTimer(self, singleShot=True, interval=_FOLLOW_AFTER)
         for dock in self._docks:
             dock.hide()
@@ -353,6 +357,8 @@ class Panels(QObject):
 
     def _state_version_changed(self) -> None:
         if not self._state_moved.isActive():
+            self._moving_since = monotonic()
+        if monotonic() - self._moving_since < _FOLLOW_AT_LEAST:
             self._state_moved.start()
 
     def _follow_state(self) -> None:
