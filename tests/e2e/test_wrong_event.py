@@ -1,4 +1,4 @@
-"""The one wrong event among five thousand, found with the keyboard in the real program: by bisect, and by blame."""
+"""The one wrong event among five thousand, found with the keyboard in the real program: bisect, then blame."""
 
 from __future__ import annotations
 
