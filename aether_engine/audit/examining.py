@@ -102,6 +102,9 @@ class Examined:
     size_bytes: int = 0
     first_recorded: int | None = None
     last_recorded: int | None = None
+    #: Sequence and recorded time of the first and the last event whose time can be relied on.
+    first_timed: tuple[int, int] | None = None
+    last_timed: tuple[int, int] | None = None
     #: Of a file's rows: the sum of the first eight bytes of all id hashes, each as a number.
     id_sum: int = 0
     findings: list[Finding] = field(default_factory=list)
@@ -153,17 +156,22 @@ class Examiner:
             events = decode_plain(part.raws, joined)
             moments = None if events is None else plain_moments([event.timestamp for event in events])
             if events is not None and moments is not None:
-                self._look_at_plain(part, events, moments, joined, found)
+                damaged = self._look_at_plain(part, events, moments, joined, found)
+                self._look_at_recorded(part, damaged, found)
                 return found
-        self._look_at_mixed(part, found)
+        self._look_at_recorded(part, self._look_at_mixed(part, found), found)
         return found
 
     # --- Nearly always ------------------------------------------------------------------------------------------
 
     def _look_at_plain(
         self, part: LogPart, events: list[PlainEvent], moments: list[float], joined: bytes, found: Examined
-    ) -> None:
-        """Events that decode as they should: what they say is compared with what is known of them."""
+    ) -> set[int]:
+        """Events that decode as they should: what they say is compared with what is known of them.
+
+        Returns the sequences of those that are damaged after all.
+        """
+        damaged: set[int] = set()
         wanted = self._wanted(events)
         versions = [event.version for event in events]
         suspects: set[int] = set()
@@ -177,6 +185,7 @@ class Examiner:
             self._add_all(verdict.findings, wanted, index, found)
             if verdict.event is None:
                 # Its time is as little to be relied on as the rest.
+                damaged.add(part.sequences[index])
                 names[index], moments[index] = 0, nan
                 if part.columns is not None:
                     versions[index] = part.columns.versions[index]
@@ -200,6 +209,7 @@ class Examiner:
             found.versions += array("q", compress(versions, wanted))
             found.moments += array("d", compress(moments, wanted))
         self._note_relatives(part.sequences, events, wanted, found)
+        return damaged
 
     def _wanted(self, events: list[PlainEvent]) -> list[bool] | None:
         """Which events are in scope, None for all."""
@@ -275,8 +285,12 @@ class Examiner:
 
     # --- Where something is no plain event ---------------------------------------------------------------------
 
-    def _look_at_mixed(self, part: LogPart, found: Examined) -> None:
-        """Events of which at least one is unusual, damaged or no event at all."""
+    def _look_at_mixed(self, part: LogPart, found: Examined) -> set[int]:
+        """Events of which at least one is unusual, damaged or no event at all.
+
+        Returns the sequences of those whose place and time nothing vouches for.
+        """
+        damaged: set[int] = set()
         plain: list[int] = []
         events: list[PlainEvent] = []
         moments: list[float] = []
@@ -292,14 +306,19 @@ class Examiner:
                 moments += moment
         if plain:
             rest = part.pick(plain)
-            self._look_at_plain(rest, events, moments, b"\n".join(rest.raws), found)
+            damaged = self._look_at_plain(rest, events, moments, b"\n".join(rest.raws), found)
         for index in odd:
-            self._look_at_odd(part, index, found)
+            if not self._look_at_odd(part, index, found):
+                damaged.add(part.sequences[index])
         if plain and odd:
             _sort_by_sequence(found)
+        return damaged
 
-    def _look_at_odd(self, part: LogPart, index: int, found: Examined) -> None:
-        verdict = judge(self._place(part, index), part.errors.get(index))
+    def _look_at_odd(self, part: LogPart, index: int, found: Examined) -> bool:
+        """Look at one by itself; whether its place and time are what was written, even if the event is none."""
+        place = self._place(part, index)
+        verdict = judge(place, part.errors.get(index))
+        is_timed = verdict.event is not None or part.columns is None or is_intact(place)
         event, claim, columns = verdict.event, verdict.claim, part.columns
         sequence = part.sequences[index]
         wanted = claim is None or not self._pattern or match_actor_pattern(self._pattern, claim.actor_id)
@@ -308,7 +327,7 @@ class Examiner:
             found.id_sequences.append(sequence)
             found.ids.append(hash(claim.event_id))
         if not wanted or (claim is None and columns is None):
-            return
+            return is_timed
         name = 0 if claim is None else hash(claim.actor_id)
         is_sound = event is not None
         moment = None if event is None else moment_of(event)
@@ -328,6 +347,7 @@ class Examiner:
                 found.commands.append(hash(event.command_id))
             if moment is not None:
                 self._look_for_clocks(part.pick([index]), [moment], None, found)
+        return is_timed
 
     # --- Parts --------------------------------------------------------------------------------------------------
 
@@ -337,15 +357,27 @@ class Examiner:
         found.first_recorded, found.last_recorded = recorded[0], recorded[-1]
         if part.columns is not None:
             found.id_sum = _sum_of_prefixes(part.columns.id_hashes)
+
+    def _look_at_recorded(self, part: LogPart, damaged: set[int], found: Examined) -> None:
+        """Compare recorded times with those in front of them; those of `damaged` are not to be relied on.
+
+        The first one is compared by whoever knows the part before this one.
+        """
+        timed: Sequence[int] = range(len(part.recorded))
+        if damaged:
+            timed = [index for index in timed if part.sequences[index] not in damaged]
+            if not timed:
+                return
+        recorded = part.recorded
+        first, last = timed[0], timed[-1]
+        found.first_timed = part.sequences[first], recorded[first]
+        found.last_timed = part.sequences[last], recorded[last]
         if any(map(gt, recorded, recorded[1:])):
-            before = recorded[0]
-            for index, when in enumerate(recorded):
-                place = self._place(part, index)
-                if part.columns is not None and judge(place).event is None and not is_intact(place):
-                    continue  # Neither is its time to be relied on.
-                latest, before = before, when
-                if when < latest:
-                    finding = recorded_backwards(place, latest)
+            before = recorded[first]
+            for index in timed:
+                latest, before = before, recorded[index]
+                if before < latest:
+                    finding = recorded_backwards(self._place(part, index), latest)
                     wanted = not self._pattern or match_actor_pattern(self._pattern, finding.actor_id)
                     self._add_all([finding], [wanted], 0, found)
 

@@ -184,6 +184,11 @@ def _flip_in_data(row: Row) -> None:
     row.raw = raw[:at] + bytes([raw[at] ^ 1]) + raw[at + 1 :]
 
 
+def _flip_time(row: Row) -> None:
+    # An hour ahead or back: a time that is not what was written says nothing about the clock.
+    row.columns["recorded"] = row.recorded ^ 1 << 32
+
+
 def _flip_checksum(row: Row) -> None:
     row.columns["checksum"] = _checksum(row, _text(row.document), row.document["version"]) ^ 1 << row.sequence % 32
 
@@ -228,6 +233,7 @@ KINDS: Final[dict[str, Kind]] = {
     "time-of-13-digits": Kind("invalid-field", _with("timestamp", "2025-06-15T10:00:00.0123456789012Z")),
     "bit-flip": Kind("checksum", _flip),
     "bit-flip-in-data": Kind("checksum", _flip_in_data),
+    "recorded-flip": Kind("checksum", _flip_time),
     "checksum-flip": Kind("checksum", _flip_checksum),
     "garbled": Kind("checksum", _garbled),
     "version-column": Kind("version-column"),
@@ -292,11 +298,13 @@ def _plan(dice: random.Random, per_kind: int, clean: int) -> tuple[list[Row], se
                 if kind == "same-id":
                     row.document["id"] = ids.pop(dice.randrange(len(ids)))
                 if kind == "recorded-earlier":
-                    # Of two side by side the second one is still earlier than the first.
-                    before, seconds = earlier.get(namespace, (0, 0))
-                    seconds = seconds + 2 if before == row.sequence - 1 else 60
-                    earlier[namespace] = row.sequence, seconds
-                    row.recorded -= seconds * 1_000_000
+                    # Earlier than the one in front also if that was set back itself, or if all in between
+                    # are lost or damaged, so that nothing vouches for when they were recorded.
+                    row.recorded -= 60_000_000
+                    sequence, before = earlier.get(namespace, (0, 0))
+                    if row.sequence - sequence <= 20:
+                        row.recorded = min(row.recorded, before - 1)
+                    earlier[namespace] = row.sequence, row.recorded
                     row.document["timestamp"] = _time(row.recorded + 50 * 1_000_000)
                 how.change(row)
                 planted.add((how.check, NAMESPACES[namespace - 1], row.sequence))
@@ -330,7 +338,8 @@ def _write(path: Path, rows: list[Row], corpus: Corpus) -> None:
             checksum = row.columns.get("checksum", _checksum(row, row.raw, version))
             id_hash = id_digest(row.namespace, row.document["id"])
             kind = types[row.document["eventType"]]
-            values.append((position, actor[0], version, kind, id_hash, row.recorded, checksum, row.raw))
+            recorded = row.columns.get("recorded", row.recorded)
+            values.append((position, actor[0], version, kind, id_hash, recorded, checksum, row.raw))
         connection.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
         connection.executemany(
             "INSERT INTO event_ids VALUES (?, ?)",

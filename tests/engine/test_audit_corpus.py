@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from aether_engine.audit import Audit, AuditSettings, FileTarget, Finding
+from aether_engine.audit import Audit, AuditScope, AuditSettings, FileTarget, Finding, file_log, file_target
 from tests.engine.audit_corpus import KINDS, Place, build
 
 
@@ -44,3 +44,22 @@ async def test_planted_damage_is_found_where_it_is_and_nowhere_else(tmp_path: Pa
     assert Counter(corpus.planted) - found == Counter()
     assert corpus.path.read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["corpus.aether"]
+
+
+@pytest.mark.parametrize("actors", ["", "recorded-*"])
+async def test_however_a_log_is_cut_into_parts_the_same_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, actors: str
+) -> None:
+    corpus = build(tmp_path / "corpus.aether", 3)
+    monkeypatch.setattr(file_target, "_OWN_SECONDS", 0)
+
+    async def found(rows: int) -> Counter[Finding]:
+        monkeypatch.setattr(file_log, "ROWS", rows)
+        return Counter(await run(Audit(FileTarget(corpus.path, "sqlite:///corpus"), AuditScope(actors=actors))))
+
+    whole = await found(1 << 20)
+    assert {"recorded-backwards", "checksum"} <= {one.check for one in whole}
+    if not actors:
+        assert places(list(whole)) == Counter(corpus.planted)
+    for rows in (1, 2, 3, 17, 100):
+        assert await found(rows) == whole
