@@ -13,10 +13,11 @@ def _overdue(condition: Callable[[], object], timeout: float, what: str) -> Asse
     return AssertionError(f"Did not happen within {timeout:g} s: {what or repr(condition)}")
 
 
-async def until(condition: Callable[[], object], timeout: float = 5.0, what: str = "") -> None:
+async def until(condition: Callable[[], object], timeout: float = 20.0, what: str = "") -> None:
     """Return as soon as `condition()` is true, letting the running loop (and Qt, on qasync) work meanwhile.
 
-    `what` says in words what is waited for. Raises `AssertionError` naming it after `timeout` seconds.
+    `what` says in words what is waited for. Raises `AssertionError` naming it after `timeout` seconds: many, since
+    a busy machine is no error, and who waits for what comes true waits no longer for that.
     """
     end = time.monotonic() + timeout
     while not condition():
@@ -25,7 +26,7 @@ async def until(condition: Callable[[], object], timeout: float = 5.0, what: str
         await asyncio.sleep(_PAUSE)
 
 
-def until_sync(condition: Callable[[], object], timeout: float = 5.0, what: str = "") -> None:
+def until_sync(condition: Callable[[], object], timeout: float = 20.0, what: str = "") -> None:
     """`until` for code without a loop: waiting for another process or thread. No Qt event is handled meanwhile."""
     end = time.monotonic() + timeout
     while not condition():

@@ -152,6 +152,11 @@ class StateController(QObject):
         return shown.version if shown is not None else 0
 
     @property
+    def asked_version(self) -> int:
+        """The version that was asked for last: the one that is shown, or one whose state is on its way."""
+        return self._asked.version if self._compute is not None and self._held is None else self.shown_version
+
+    @property
     def history(self) -> StateHistory:
         """The states; whoever asks it for one does so by `run`."""
         return self._folded.history
@@ -536,8 +541,8 @@ class StateController(QObject):
             self._fail(found)
 
     def _look_again(self) -> None:
-        """What is shown has become something else."""
-        version = self.shown_version
+        """What is shown, or about to be, has become something else."""
+        version = self.asked_version
         if version and self._held is None:
             self._asked = Look(version, self._base)
             self._begin_look()
@@ -598,7 +603,7 @@ class StateController(QObject):
 
     def _refold(self, folded: FoldedStream) -> None:
         """Show the same version by other states."""
-        version = self.shown_version or self._wanted
+        version = self.asked_version or self._wanted
         for task in (self._fold, self._compute):
             if task is not None:
                 task.cancel()

@@ -363,7 +363,8 @@ class Panels(QObject):
 
     def _follow_state(self) -> None:
         """Select the event whose state the user has gone to."""
-        stored = self.state.stored_at(self.state.shown_version)
+        # A reducer of the user's may take longer to make the state than it takes to get here.
+        stored = self.state.stored_at(self.state.asked_version)
         selection = self._workspace.selection
         if stored is not None and selection is not None:
             self._from_state = True

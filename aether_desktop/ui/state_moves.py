@@ -65,7 +65,7 @@ class StateMoves(QObject):
 
     def go_to(self, version: int) -> None:
         """Go to a version."""
-        if version and version != self._controller.shown_version:
+        if version and version != self._controller.asked_version:
             self._controller.show_version(version)
             self.moved.emit(version)
 
@@ -82,7 +82,7 @@ class StateMoves(QObject):
     def step(self, steps: int) -> None:
         """Go so many versions on, or back."""
         self.set_playing(False)
-        self.go_to(self._controller.neighbour(self._controller.shown_version, steps))
+        self.go_to(self._controller.neighbour(self._controller.asked_version, steps))
 
     def show_place(self) -> None:
         """Let slider and number say which version is shown."""
@@ -128,7 +128,7 @@ class StateMoves(QObject):
     # Typing and keys
 
     def _typed(self, version: object) -> None:
-        if isinstance(version, int) and version != self._controller.shown_version:
+        if isinstance(version, int) and version != self._controller.asked_version:
             versions = self._controller.versions
             target = self._controller.neighbour(version, 0) or self.first
             self.go_to(target)

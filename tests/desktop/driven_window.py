@@ -100,7 +100,7 @@ class DrivenWindow:
 
     async def settle(self) -> None:
         """Wait until all that was asked for is loaded."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await self.workspace.idle()
             await self.window.settle()
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -78,6 +80,32 @@ def bisect_for(seen: DrivenWindow, expression: str) -> None:
     edit.selectAll()
     QTest.keyClicks(edit, expression)
     QTest.keyClick(edit, Qt.Key.Key_Return)
+
+
+async def test_a_state_that_takes_long_is_followed_at_once(seen: DrivenWindow) -> None:
+    """The event is selected and one can move on from it before its state is there; a later wish is not lost."""
+    panel, state = seen.panels.state_panel, seen.panels.state
+    gate = threading.Event()
+    slow = asyncio.create_task(state.run(gate.wait))
+    await until(lambda: state.busy)
+    try:
+        panel.moves.go_to(6)
+        await until(lambda: seen.selected_sequence == 6, what="the event is selected while its state is made")
+        assert seen.shown_version == LAST
+        panel.moves.step(-1)
+        panel.moves.step(-1)
+        await until(lambda: seen.selected_sequence == 4, what="steps go on from there")
+        state.compare_with(2)
+        assert (seen.shown_version, state.asked_version) == (LAST, 4)
+        panel.moves.go_to(LAST)
+        panel.moves.go_to(9)
+        panel.moves.go_to(LAST)
+        await until(lambda: seen.selected_sequence == LAST, what="the way back")
+        panel.moves.go_to(6)
+    finally:
+        gate.set()
+        await slow
+    await at_version(seen, 6)
 
 
 @pytest.mark.parametrize("kind", ["memory", "file", "server"])
