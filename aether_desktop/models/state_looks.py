@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from aether_desktop.models.snapshot_states import SnapshotBlame, SnapshotStarts
+from aether_desktop.models.snapshot_states import SnapshotBlame, SnapshotEntry, SnapshotStarts
 from aether_desktop.models.state_view import StateView
-from aether_engine.replay import Blame, StateHistory, diff
+from aether_engine.errors import ReducerError
+from aether_engine.event import StoredEvent
+from aether_engine.replay import Blame, Reducer, StateHistory, diff
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,3 +58,32 @@ def origin(blame: Blame | SnapshotBlame | None, path: tuple[str | int, ...]) -> 
         return 0, 0
     found = blame.origin(path)
     return found.changed, found.written
+
+
+def look_from(
+    entry: SnapshotEntry,
+    events: Sequence[StoredEvent],
+    actor_id: str,
+    reducer: Reducer,
+    version: int | None,
+) -> StateView | None:
+    """What a snapshot and the events behind it come to, None if the reducer fails. For a thread."""
+    history = StateHistory(events, reducer=reducer, snapshot=entry.snapshot)
+    asked = history.latest_version if version is None else version
+    position = history.position_of(asked)
+    shown = history.versions[position - 1] if position else entry.version
+    previous = history.versions[position - 2] if position > 1 else entry.version
+    try:
+        before, state = history.state_at(previous), history.state_at(shown)
+    except ReducerError:
+        return None
+    return StateView(
+        actor_id,
+        shown,
+        previous if position else 0,
+        state,
+        before,
+        diff(before, state),
+        position,
+        start_version=entry.version,
+    )

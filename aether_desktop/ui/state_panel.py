@@ -213,7 +213,8 @@ class StatePanel(QWidget):
         self.slider.set_marks("troubles", self._trouble_marks())
         self.controls.setEnabled(bool(versions))
         self.slider.setEnabled(bool(versions))
-        self.controls.set_limits(self.moves.first or 1, self.moves.last, complete=controller.is_complete)
+        last = max(self.moves.last, controller.shown_version)
+        self.controls.set_limits(self.moves.first or 1, last, complete=controller.is_complete)
         self.moves.show_place()
         self.footer.show_all()
 

@@ -12,11 +12,14 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from aether_desktop.models import folded_stream
-from aether_desktop.models.state_controller import Loader, StateController
+from aether_desktop.models.actor_states import Loader
+from aether_desktop.models.snapshot_states import FROM_BEST
+from aether_desktop.models.state_controller import StateController
 from aether_desktop.models.state_view import HeldState, StateView
 from aether_engine.errors import StoreUnavailableError
-from aether_engine.event import Event, ReplayError, StoredEvent
-from aether_engine.replay import VersionGap
+from aether_engine.event import ActorSnapshot, Event, ReplayError, StoredEvent
+from aether_engine.replay import VersionGap, merge_patch
+from aether_engine.store.protocols import StoredSnapshot
 from tests.waiting import until
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -272,3 +275,38 @@ async def test_large_events_are_folded_only_when_asked(
     # Another actor is another matter.
     controller.show("t", "a", loader(events[:2]))
     await until(lambda: controller.held_state is not None and not controller.busy)
+
+
+async def test_a_long_stream_is_shown_from_its_snapshot_before_it_is_read(controller: StateController) -> None:
+    count = 5_000
+    events = [stored(version, {"n": version, f"k{version % 7}": version}) for version in range(1, count + 1)]
+    state: dict[str, Any] = {}
+    for event in events[: count - 10]:
+        assert event.event is not None
+        state = merge_patch(state, event.event.data)
+    raw = json.dumps({"actorId": "a", "version": count - 10, "state": state, "timestamp": "2026-01-02T03:04:05Z"})
+    snapshot = ActorSnapshot.from_json(raw.encode())
+    gate = asyncio.Event()
+
+    async def read(_actor: str, from_version: int) -> AsyncIterator[list[StoredEvent]]:
+        if from_version <= 1:
+            await gate.wait()
+        yield events[max(from_version - 1, 0) :]
+
+    async def snapshots(_actor: str) -> list[StoredSnapshot]:
+        return [StoredSnapshot("a", snapshot.version, raw.encode(), snapshot, None)]
+
+    controller.begin_with(FROM_BEST)
+    controller.show("k", "a", read, count - 3, snapshots=snapshots)
+    await until(lambda: controller.view is not None, what="a state, with nothing read from the beginning")
+    assert controller.view is not None
+    assert len(controller.versions) == 0
+    early = controller.view
+    assert (early.version, early.start_version, early.events_applied) == (count - 3, count - 10, 7)
+    gate.set()
+    await until(lambda: controller.is_complete and not controller.busy)
+    late = controller.view
+    assert late is not early
+    assert (late.version, late.state, late.events_applied) == (early.version, early.state, 7)
+    assert late.blame is not None
+    assert controller.set_by(("n",)) == count - 3
