@@ -15,6 +15,11 @@ async def closing(iterator: AsyncIterator[T]) -> AsyncIterator[AsyncIterator[T]]
     try:
         yield iterator
     finally:
-        close: Any = getattr(iterator, "aclose", None)
-        if close is not None:
-            await close()
+        await close(iterator)
+
+
+async def close(iterator: AsyncIterator[T]) -> None:
+    """Close `iterator` if it is one that can be closed."""
+    aclose: Any = getattr(iterator, "aclose", None)
+    if aclose is not None:
+        await aclose()

@@ -3,7 +3,7 @@
 Inside aether_engine an arrow means "may be imported by", at any distance:
 
     event, errors ← codec, patterns, lossless, moments, urls ← store/*, bus, nats_bus
-                  ← replay, audit, query, timeline, transfer ← engine ← testing
+                  ← replay, audit, query, timeline, transfer ← engine_tail ← engine ← testing
 
 A violation names the file, the line and the rule.
 """
@@ -43,6 +43,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "timeline",
         "transfer",
     ),
+    ("engine_tail",),
     ("engine",),
     ("testing",),
 )
@@ -81,6 +82,7 @@ LATE: dict[str, tuple[str, ...]] = {
     "aether_engine.large_events": ("aether_engine.codec",),  # for the one case that only the other decoder can do
     # nats, and what filters need, only where they are used
     "aether_engine.engine": ("aether_engine.store.jetstream", "aether_engine.nats_bus", "aether_engine.query"),
+    "aether_engine.engine_tail": ("aether_engine.query",),
 }
 
 

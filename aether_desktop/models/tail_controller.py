@@ -10,23 +10,31 @@ from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime
 
-from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
 from aether_desktop.models.tail_counters import TailCounters, TailFilter, TailState, by_subscription
 from aether_desktop.models.tail_feed import NOW, FeedItem, TailEngine, TailFeed, TailSource, TailStart
 from aether_desktop.models.tail_gap import read_gap
 from aether_desktop.models.tail_rate import RateRecorder, RateState
-from aether_desktop.models.tail_rows import TailRow, events_text, note, reconnect_note, row_of
+from aether_desktop.models.tail_rows import (
+    TailEntry,
+    TailRow,
+    events_text,
+    note,
+    others_in,
+    reconnect_note,
+    row_of,
+)
 from aether_desktop.models.tail_table import DEFAULT_CAPACITY, TailTableModel
 from aether_desktop.tasks import TaskOwner
 from aether_engine.errors import AetherError, NamespaceNameError
-from aether_engine.event import Gap, SubscriptionFilter, Tailed
+from aether_engine.event import Gap, Published, SubscriptionFilter, Tailed
 from aether_engine.patterns import check_namespace_pattern
 
 log = logging.getLogger(__name__)
 
 #: Milliseconds between two changes of the table, and the most a slow view can ask for.
-FRAME, LONGEST_FRAME = 100, 250
+FRAME, LONGEST_FRAME = 50, 250
 
 
 class TailController(QObject):
@@ -69,11 +77,13 @@ class TailController(QObject):
         self._link_lost_at: datetime | None = None
         self._started_at: datetime | None = None
         # Rows on their way to the table; while paused a ring of the table's size.
-        self._waiting: deque[TailRow] = deque()
+        self._waiting: deque[TailEntry] = deque()
         self._waiting_events = 0
         self._new = 0
         self._received = self._filtered = self._dropped = self._left = self._unknown_gaps = 0
-        self._frame = QTimer(self, singleShot=True, interval=FRAME)
+        self._frame_interval = FRAME
+        self._framed_at = 0.0
+        self._frame = QTimer(self, singleShot=True, timerType=Qt.TimerType.PreciseTimer)
         self._frame.timeout.connect(self._show_frame)
         self._seconds = QTimer(self, interval=1000)
         self._seconds.timeout.connect(self.rate_changed)
@@ -255,11 +265,11 @@ class TailController(QObject):
     @property
     def frame(self) -> int:
         """Milliseconds between two changes of the table."""
-        return self._frame.interval()
+        return self._frame_interval
 
     def set_frame(self, milliseconds: int) -> None:
         """Change the table less often than every `FRAME`, because drawing it takes long; never more often."""
-        self._frame.setInterval(min(max(milliseconds, FRAME), LONGEST_FRAME))
+        self._frame_interval = min(max(milliseconds, FRAME), LONGEST_FRAME)
 
     # -- reading ---------------------------------------------------------------------------------------------
 
@@ -289,24 +299,26 @@ class TailController(QObject):
         """Filter, count and queue what a source delivered; `live` is False for what was stored before."""
         now = self._now()
         wanted = self._filter
-        rows: list[TailRow] = []
-        events = filtered = 0
+        rows: list[TailEntry] = []
+        gaps = 0
         for item in items:
-            if isinstance(item, Gap):
+            # An event of a log is a row only once it is looked at; a bus does not say when it was recorded.
+            if type(item) is Tailed:
+                if wanted is None or wanted(item.namespace, item.stored):
+                    rows.append(item)
+            elif isinstance(item, Gap):
+                gaps += 1
                 self._count_gap(item)
-            else:
-                events += 1
-                if wanted is not None:
-                    event = item.stored if isinstance(item, Tailed) else item
-                    if not wanted(item.namespace, event):
-                        filtered += 1
-                        continue
-            rows.append(row_of(item, now))
+                rows.append(row_of(item, now))
+            elif isinstance(item, Published) and (wanted is None or wanted(item.namespace, item)):
+                rows.append(row_of(item, now))
+        events = len(items) - gaps
+        shown = len(rows) - gaps
         self._received += events
-        self._filtered += filtered
+        self._filtered += events - shown
         if live:
             self.rate.add(events)
-        self._add(rows)
+        self._add(rows, shown)
 
     def _count_gap(self, gap: Gap) -> None:
         if gap.missed is None:
@@ -315,24 +327,29 @@ class TailController(QObject):
             self._received += gap.missed
             self._dropped += gap.missed
 
-    def _add(self, rows: list[TailRow]) -> None:
-        events = sum(row.is_event for row in rows)
+    def _add(self, rows: Sequence[TailEntry], events: int = 0) -> None:
+        """Queue `rows`, of which `events` are events, for the next frame."""
         self._waiting.extend(rows)
         self._waiting_events += events
         if self._state is TailState.PAUSED:
             self._new += events
         self._bound_waiting()
         if not self._frame.isActive():
-            self._frame.start()
+            # Counted from the last frame: the first event after a rest is seen at once.
+            rest = self._framed_at + self._frame_interval / 1000 - time.monotonic()
+            self._frame.start(max(0, round(rest * 1000)))
 
     def _bound_waiting(self) -> None:
-        while len(self._waiting) > self.table.capacity:
+        over = len(self._waiting) - self.table.capacity
+        if over > 0:
             # More than the table could hold: they would have passed through it unseen.
-            gone = self._waiting.popleft().is_event
-            self._waiting_events -= gone
-            self._left += gone
+            gone = [self._waiting.popleft() for _ in range(over)]
+            events = over - others_in(gone)
+            self._waiting_events -= events
+            self._left += events
 
     def _show_frame(self) -> None:
+        self._framed_at = time.monotonic()
         if self._state is not TailState.PAUSED:
             self._show_waiting()
         self.counters_changed.emit()
@@ -400,8 +417,10 @@ class TailController(QObject):
         """The last sequence before the next event of `namespace` below `row`; None if there is none."""
         below = (self.table.row_at(index) for index in range(row + 1, self.table.rowCount()))
         for entry in (*below, *self._waiting):
-            if entry is not None and entry.namespace == namespace and entry.sequence is not None:
-                return entry.sequence - 1
+            if entry is not None and entry.namespace == namespace:
+                sequence = entry.stored.sequence if isinstance(entry, Tailed) else entry.sequence
+                if sequence is not None:
+                    return sequence - 1
         return None
 
     # -- small things ----------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from aether_desktop.models.event_cells import EventCells, cells_of, data_preview, data_text
@@ -96,6 +97,16 @@ class TailRow:
     def time_text(self) -> str:
         """`at` as `date time offset`, no digit lost."""
         return moment_text(self.at)
+
+
+#: What a tail keeps: a row, or an event of a log that nobody has looked at yet.
+TailEntry = TailRow | Tailed
+
+
+def others_in(entries: Iterable[TailEntry]) -> int:
+    """How many of `entries` are no events but gaps and notes."""
+    # Asked of every event of a flood, by every tail.
+    return sum([1 for entry in entries if type(entry) is TailRow and not entry.is_event])
 
 
 def row_of(item: Tailed | Published | Gap, now: datetime) -> TailRow:

@@ -10,8 +10,8 @@ from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersisten
 
 from aether_desktop.models.event_cells import NOT_TRUSTED
 from aether_desktop.models.roles import ColumnKind, Role, RowKind
-from aether_desktop.models.tail_rows import TailEvent, TailRow, moment_text
-from aether_engine.event import Published, StoredEvent
+from aether_desktop.models.tail_rows import TailEntry, TailEvent, TailRow, moment_text, others_in, row_of
+from aether_engine.event import Published, StoredEvent, Tailed
 
 Index = QModelIndex | QPersistentModelIndex
 _ROOT = QModelIndex()
@@ -110,7 +110,8 @@ class TailTableModel(QAbstractTableModel):
     def __init__(self, capacity: int = DEFAULT_CAPACITY, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._capacity = max(1, capacity)
-        self._rows: list[TailRow] = []
+        # What came from a log becomes a row when somebody looks at it: most of a flood passes through unseen.
+        self._rows: list[TailEntry] = []
         self._events = 0
         self._recorded_title = _TITLES[TailColumn.RECORDED]
         self._is_marked: Callable[[str, int], bool] | None = None
@@ -127,7 +128,22 @@ class TailTableModel(QAbstractTableModel):
 
     def row_at(self, row: int) -> TailRow | None:
         """What stands in `row`."""
-        return self._rows[row] if 0 <= row < len(self._rows) else None
+        return self._row(row) if 0 <= row < len(self._rows) else None
+
+    def _row(self, row: int) -> TailRow:
+        entry = self._rows[row]
+        if isinstance(entry, Tailed):
+            entry = self._rows[row] = row_of(entry, entry.stored.recorded_at)
+        return entry
+
+    def stored_rows(self, rows: Sequence[int] | None = None) -> list[tuple[str, StoredEvent]]:
+        """Namespace and event of each of `rows` that is an event, or of all rows, in their order."""
+        found: list[tuple[str, StoredEvent]] = []
+        for entry in self._rows if rows is None else [self._rows[row] for row in rows]:
+            stored = entry.stored if isinstance(entry, Tailed) else entry.as_stored()
+            if stored is not None:
+                found.append((entry.namespace, stored))
+        return found
 
     def stored_at(self, row: int) -> tuple[str, TailEvent] | None:
         """Namespace and event in `row`; None for gaps and notes."""
@@ -139,17 +155,19 @@ class TailTableModel(QAbstractTableModel):
         """The row of an event by its place in the log, -1 if it is not here (any more)."""
         for row in range(len(self._rows) - 1, -1, -1):
             entry = self._rows[row]
-            if entry.sequence == sequence and entry.namespace == namespace:
+            found = entry.stored.sequence if isinstance(entry, Tailed) else entry.sequence
+            if found == sequence and entry.namespace == namespace:
                 return row
         return -1
 
     # -- changing --------------------------------------------------------------------------------------------
 
-    def append(self, rows: Sequence[TailRow]) -> int:
+    def append(self, rows: Sequence[TailEntry]) -> int:
         """Add a batch at the end with one insertion; returns how many events left the buffer for it."""
         left = 0
         if len(rows) > self._capacity:
-            left = sum(row.is_event for row in rows[: -self._capacity])
+            gone = rows[: -self._capacity]
+            left = len(gone) - others_in(gone)
             rows = rows[-self._capacity :]
         if not rows:
             return left
@@ -157,14 +175,14 @@ class TailTableModel(QAbstractTableModel):
         first = len(self._rows)
         self.beginInsertRows(_ROOT, first, first + len(rows) - 1)
         self._rows.extend(rows)
-        self._events += sum(row.is_event for row in rows)
+        self._events += len(rows) - others_in(rows)
         self.endInsertRows()
         return left
 
     def replace(self, row: int, rows: Sequence[TailRow]) -> int:
         """Put `rows` in the place of one, a gap that was filled; returns how many events left the buffer."""
         self.beginRemoveRows(_ROOT, row, row)
-        self._events -= self._rows[row].is_event
+        self._events -= 1 - others_in(self._rows[row : row + 1])
         del self._rows[row]
         self.endRemoveRows()
         if not rows:
@@ -192,7 +210,7 @@ class TailTableModel(QAbstractTableModel):
     def _remove_front(self, count: int) -> int:
         if count <= 0:
             return 0
-        events = sum(row.is_event for row in self._rows[:count])
+        events = count - others_in(self._rows[:count])
         self.beginRemoveRows(_ROOT, 0, count - 1)
         del self._rows[:count]
         self._events -= events
@@ -242,22 +260,24 @@ class TailTableModel(QAbstractTableModel):
         return None
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        return self.data_at(index.row(), index.column(), role)
+
+    def data_at(self, number: int, column: int, role: int) -> Any:
+        """As `data`, without the way through Qt, for who draws."""
         # Painting a frame asks a thousand times; what every cell is asked for comes first.
-        number = index.row()
-        if number < 0:
+        if not 0 <= number < len(self._rows):
             return None
-        row = self._rows[number]
+        row = self._row(number)
         if role == _KIND:
             return row.kind
         if not row.is_event:
-            return self._banner_data(row, index.column(), role)
+            return self._banner_data(row, column, role)
         if role == _DISPLAY:
-            return _DISPLAYED[index.column()](row)
+            return _DISPLAYED[column](row)
         if role in (_NEW, _ICON, _DIMMED):
             return None
         if role == _MARKED:
             return self._marked(row)
-        column = index.column()
         if role == _SAME_DATE:
             return column == TailColumn.RECORDED and self._same_date(number)
         if role == _TOOLTIP:
@@ -305,9 +325,9 @@ class TailTableModel(QAbstractTableModel):
 
     def _same_date(self, row: int) -> bool:
         """Whether the nearest event above has the same date; gaps and notes show none."""
-        date = self._rows[row].at.date()
+        date = self._row(row).at.date()
         for above in range(row - 1, max(-1, row - 4), -1):
-            entry = self._rows[above]
+            entry = self._row(above)
             if entry.is_event:
                 return entry.at.date() == date
         return False

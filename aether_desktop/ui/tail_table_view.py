@@ -33,6 +33,11 @@ class TailTableView(QTableView):
         """Seconds that drawing all rows in view takes, as far as is known."""
         return self._row_cost * self._rows_in(self.viewport().height())
 
+    @property
+    def flooded(self) -> bool:
+        """Whether a part of what was added is not drawn yet."""
+        return self._flooded
+
     def expect_flood(self, rows: int) -> None:
         """So many rows were added at once; the next drawing may be done in bands if they fill the view."""
         self._flooded = rows >= self._rows_in(self.viewport().height())

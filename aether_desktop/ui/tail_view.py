@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QItemSelectionModel, QModelIndex, QSize, Qt, Signal
-from PySide6.QtGui import QFontMetrics, QKeyEvent, QPalette, QResizeEvent
+from PySide6.QtGui import QFontMetrics, QKeyEvent, QPalette, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
     QAbstractSlider,
     QFrame,
@@ -13,7 +13,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from aether_desktop.models.tail_controller import TailController
+from aether_desktop.models.tail_controller import LONGEST_FRAME, TailController
 from aether_desktop.models.tail_counters import TailState
 from aether_desktop.models.tail_feed import NOW, TailSource, TailStart
 from aether_desktop.models.tail_rows import moment_text
@@ -37,6 +37,8 @@ from aether_engine.patterns import is_wildcard_pattern
 _ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
 #: Height of a view from which on the rate is shown below the table.
 _RATE_FROM = 500
+#: The part of the time that drawing a flooded table may take.
+_DRAWING_SHARE = 0.2
 #: Widest usual texts, from which the columns get their first widths.
 _USUAL = {
     TailColumn.NAMESPACE: "prod.tenant-a0",
@@ -214,7 +216,7 @@ class TailView(QWidget):
     def _rows_inserted(self, _parent: QModelIndex, first: int, last: int) -> None:
         self._show_table()
         self.table.expect_flood(last - first + 1)
-        if self._following:
+        if self._following and self.isVisible():
             self.table.scrollToBottom()
 
     def _before_removal(self, _parent: QModelIndex, first: int, last: int) -> None:
@@ -309,8 +311,11 @@ class TailView(QWidget):
         self._show_counters()
 
     def _show_counters(self) -> None:
-        # A full window of new rows is drawn in tens of milliseconds; drawing gets a tenth of the time, not more.
-        self.controller.set_frame(round(self.table.cost * 10_000))
+        if not self.isVisible():
+            # Another tab is in front: nobody looks, and what would be drawn is drawn when somebody does.
+            self.controller.set_frame(LONGEST_FRAME)
+            return
+        self.controller.set_frame(round(self.table.cost * 1000 / _DRAWING_SHARE))
         self.status.show_counters(self.controller.counters)
         self._show_pause_bar()
         if self.controller.table.rowCount():
@@ -353,7 +358,16 @@ class TailView(QWidget):
         self.empty.set_words(f"Waiting for events in {controller.pattern}.", why)
 
     def _show_rate(self) -> None:
-        self._rate.show_rate(self.controller)
+        if self.isVisible():
+            self._rate.show_rate(self.controller)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Catch up with what came while another tab was in front."""
+        super().showEvent(event)
+        self._show_counters()
+        self._show_rate()
+        if self._following:
+            self.table.scrollToBottom()
 
     def sizeHint(self) -> QSize:
         """Return room for the columns of a tail."""

@@ -58,6 +58,11 @@ class JetStreamTail(AsyncIterator[list[StoredEvent]]):
         self._pause = _RETRY_SECONDS
         self._polls = False
 
+    @property
+    def identity(self) -> str:
+        """When the stream that is read was created; another one may have its name later."""
+        return self._identity
+
     async def __anext__(self) -> list[StoredEvent]:
         while not self._rows:
             if self._link.closed:
