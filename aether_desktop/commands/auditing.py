@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from aether_desktop import __version__
+from aether_desktop.audit_subjects import target_of
 from aether_desktop.commands.outcome import Exit, FindingError, UsageError
 from aether_desktop.commands.output import Output, to_line
 from aether_desktop.commands.reducing import chosen_reducer
@@ -26,7 +27,6 @@ from aether_engine.audit import (
     Comparison,
     FileTarget,
     Finding,
-    SourceTarget,
     Target,
     UnknownCheckError,
     audit_target,
@@ -39,9 +39,8 @@ from aether_engine.audit import (
 )
 from aether_engine.errors import CorruptStoreError, TransferError, UnsupportedFormatError
 from aether_engine.replay import Reducer
-from aether_engine.sources import is_source, open_source
 from aether_engine.transfer import FileOutput
-from aether_engine.urls import sqlite_path, sqlite_url
+from aether_engine.urls import sqlite_path
 
 _FORMS: Final = (".html", ".htm", ".csv", ".json")
 _SNAPSHOTS: Final = frozenset(check for check in CHECKS if check.startswith("snapshot-"))
@@ -122,11 +121,9 @@ async def _target(args: argparse.Namespace, output: Output) -> AsyncIterator[Tar
             raise UsageError(f"{problem[0].upper()}{problem[1:]}.")
         # Not opened as a store: an audit has its own, more careful ways.
         path = sqlite_path(url) if "://" in url else Path(url)
-        if await asyncio.to_thread(is_source, path):
-            source = await asyncio.to_thread(open_source, path, _columns(args))
-            yield SourceTarget(source, os.fsencode(url).decode("utf-8", "replace"))
-            return
-        yield FileTarget(path, url if "://" in url else sqlite_url(path))
+        columns = _columns(args)
+        shown_as = url if "://" in url else os.fsencode(url).decode("utf-8", "replace")
+        yield await asyncio.to_thread(target_of, path, url=shown_as, columns=columns)
         return
     async with opened(args, output) as engine:
         yield audit_target(engine)

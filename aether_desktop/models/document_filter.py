@@ -14,7 +14,7 @@ from aether_desktop.tasks import TaskOwner
 
 # Loaded with the first filter that is typed.
 if TYPE_CHECKING:
-    from aether_engine.query import EventFilter, FilterProblem, KnownValues
+    from aether_engine.query import Completion, EventFilter, FilterProblem, KnownValues
 
 #: Rest in typing after which a valid filter comes into force, in milliseconds.
 TYPING_REST = 250
@@ -119,17 +119,27 @@ class DocumentFilter(QObject):
 
     def set_text(self, text: str, *, at_once: bool = False) -> None:
         """The user typed `text`; it comes into force after a rest, or at once."""
-        from aether_engine.query import parse_filter
-
         is_new = text != self.text
         if is_new or at_once:
             # Asked for again, "since:2d" counts back from now.
-            self.text, self.typed = text, parse_filter(text)
+            self.text, self.typed = text, self._parse(text)
         if is_new:
             self._rest.start()
             self.changed.emit()
         if at_once or self.typed is None or self.typed.is_empty:
             self.apply()
+
+    def _parse(self, text: str) -> EventFilter:
+        """What the text means; of events, unless the document holds something else."""
+        from aether_engine.query import parse_filter
+
+        return parse_filter(text)
+
+    def complete(self, text: str, cursor: int) -> list[Completion]:
+        """How the text could go on at a place."""
+        from aether_engine.query import complete
+
+        return complete(text, cursor, self._known)
 
     def apply(self) -> None:
         """Put what is typed in force, if it is valid and not in force already."""

@@ -32,7 +32,7 @@ class Command(NamedTuple):
 
 
 _APPLE: bool = sys.platform == "darwin"
-MENUS = ("File", "Edit", "View", "Go", "Stream", "State", "Tail", "Window", "Help")
+MENUS = ("File", "Edit", "View", "Go", "Stream", "State", "Tail", "Audit", "Window", "Help")
 COMMANDS = (
     Command(
         "open_file", "Open file…", "File", "folder-open", ("Ctrl+O",), "Open an .aether store or NDJSON events"
@@ -62,6 +62,8 @@ COMMANDS = (
     Command(
         "export_filtered", "Export filtered as NDJSON…", "File", "export", (), "Export what the filter passes"
     ),
+    Command("audit_file", "Audit a file…", "File", "audit", (), "Audit a file as evidence: read-only and hashed"),
+    Command("audit_folder", "Audit a folder…", "File", "", (), "Audit a folder of files, or a stream's backup"),
     Command("close_tab", "Close tab", "File", "close", ("Ctrl+W",)),
     Command("quit", "Quit", "File", "", ("Ctrl+Q",)),
     Command("copy_event", "Copy event JSON", "Edit", "copy", ("Ctrl+C",), "Copy it exactly as stored", True),
@@ -101,6 +103,9 @@ COMMANDS = (
     Command("append_like", "Append one like this…", "Stream", "plus"),
     Command("open_stream", "Open stream of the actor", "Stream", "stream", ("Ctrl+Return",)),
     Command("new_tail", "New tail", "Tail", "tail", ("Ctrl+T",), "Watch events as they are stored"),
+    Command(
+        "audit", "Audit…", "Audit", "audit", ("Ctrl+Shift+A",), "Say which events are damaged; changes nothing"
+    ),
     Command("reset_layout", "Reset layout", "Window"),
     Command("command_palette", "Command palette", "Help", "command", ("Ctrl+Shift+P",), "Every command, by name"),
     Command("about", "About Aether Desktop", "Help"),

@@ -77,6 +77,7 @@ class Commands(QObject):
             **panels.navigation.commands(),
             **panels.inspection.commands(),
             **panels.travel.commands(),
+            **panels.auditing.commands(),
             **self.links.commands(),
             **self.connecting.commands(),
         }

@@ -222,7 +222,7 @@ class Desk(QObject):
 
     def filter_of(self, view: QWidget | None) -> DocumentFilter | None:
         """The filter of a tab, None of what cannot be filtered."""
-        if isinstance(view, EventView):
+        if isinstance(view, (EventView, DocumentView)):
             return view.filter
         return self._filters.get(view) if view is not None else None
 
@@ -263,7 +263,7 @@ class Desk(QObject):
     def step(self, by: int) -> None:
         """The next or previous event of the document in front."""
         view = self._documents.currentWidget()
-        if isinstance(view, (EventView, TailView)):
+        if isinstance(view, (EventView, TailView, DocumentView)):
             view.step(by)
 
     # -- keeping fresh
@@ -341,7 +341,7 @@ class Desk(QObject):
     def _close_orphans(self) -> None:
         for view, document in self._documents.views().items():
             connections = self._workspace.connections
-            is_orphan = document.place.connection not in connections
+            is_orphan = document.connection is not None and document.connection not in connections
             if isinstance(view, DocumentView):
                 is_orphan |= not all(one in connections for one in view.connections)
             if is_orphan:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from PySide6.QtWidgets import QWidget
 
 from aether_desktop.connection import Connection
+from aether_desktop.models.document_filter import DocumentFilter
 from aether_desktop.workspace import Selection
 
 
@@ -26,6 +27,17 @@ class DocumentView(QWidget):
     def connections(self) -> Sequence[Connection]:
         """The connections, besides that of the document, without which it is nothing."""
         return ()
+
+    #: What leaves rows of it out, where something can.
+    filter: DocumentFilter | None = None
+
+    @property
+    def displayed(self) -> int | None:
+        """How many rows it shows, None where that says nothing."""
+        return None
+
+    def step(self, by: int) -> None:
+        """Go to the next (1) or previous (-1) row, where there are rows to go through."""
 
     def refresh(self) -> None:
         """Take up what was stored since."""

@@ -14,16 +14,31 @@ from aether_desktop.ui.safe_text import plain_tooltip, visible
 from aether_desktop.ui.theme_qss import set_tab_role
 
 if TYPE_CHECKING:
+    from aether_desktop.connection import Connection
     from aether_desktop.workspace import Place
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """What a tab shows: the key that finds it again, its kind ("log", "stream", "tail") and where it is from."""
+    """What a tab shows: the key that finds it again, its kind ("log", "stream", "tail") and where it is from.
+
+    `origin` is None for what is of no connection, such as the audit of a file that is not open.
+    """
 
     kind: str
-    place: Place
+    origin: Place | None
     name: str = ""
+
+    @property
+    def place(self) -> Place:
+        """Where it is from; only for documents that are of a connection."""
+        assert self.origin is not None
+        return self.origin
+
+    @property
+    def connection(self) -> Connection | None:
+        """The connection it is of."""
+        return self.origin.connection if self.origin is not None else None
 
 
 class _OrderLabel(QLabel):

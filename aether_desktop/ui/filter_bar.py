@@ -184,11 +184,8 @@ class FilterBar(QWidget):
             self._history.save(text)
 
     def _complete(self, text: str, cursor: int, asked: bool) -> None:
-        from aether_engine.query import complete
-
-        known = self._filter.known if self._filter is not None else None
         begun = bool(text[:cursor].strip()) and not text[:cursor].endswith(" ")
-        found = complete(text, cursor, known) if asked or begun else []
+        found = self._filter.complete(text, cursor) if self._filter is not None and (asked or begun) else []
         # What stands there already needs no offer.
         self.edit.offer([each for each in found if each.text != text[each.start : each.end]])
 

@@ -54,7 +54,7 @@ _AWAY = "It is tried again until the server answers."
 _REFUSED = "The login is tried again, with its files as they are then; or connect anew with another one."
 _NEED_PLACE = (
     "toggle_timeline",
-    *("new_tail", "go_to", "quick_open", "export_namespace", "next_event", "previous_event"),
+    *("audit", "new_tail", "go_to", "quick_open", "export_namespace", "next_event", "previous_event"),
     *("filter", "clear_filter"),
 )
 _NEED_WRITABLE = ("append", "import_events")
@@ -201,7 +201,7 @@ class MainWindow(QMainWindow):
         self._gap_action = bar.addWidget(gap)
         self._stripe: QToolBar | None = None
         self._filter_action: QAction | None = None
-        for name, text in (("go_to", "Go to"), ("append", "Append"), ("new_tail", "Tail")):
+        for name, text in (("go_to", "Go to"), ("append", "Append"), ("new_tail", "Tail"), ("audit", "Audit")):
             actions[name].setIconText(text)
             bar.addAction(actions[name])
             button = bar.widgetForAction(actions[name])

@@ -12,6 +12,7 @@ from aether_desktop.connection import Connection
 from aether_desktop.models.actor_table import ActorTable
 from aether_desktop.models.filter_history import FilterHistory
 from aether_desktop.models.log_table import LogTable
+from aether_desktop.ui.auditing import Auditing
 from aether_desktop.ui.banner import BannerKind
 from aether_desktop.ui.clipboard import put_text
 from aether_desktop.ui.commands import Commands
@@ -42,6 +43,7 @@ _INSPECTOR_WIDTH = (300, 430)
 _FILTER_HINTS = {
     "log": 'Filter this log, for example   type:Order*   data.total:>100   since:2d   "free text"',
     "stream": "Filter this stream, for example   type:Order*   version:>=5   data.total:>100",
+    "audit": "Filter findings, for example   severity:error   actor:order-*   check:checksum",
     "tail": "Filter this tail, for example   type:Order*   data.total:>100   meta.UserID:u1",
 }
 #: Rest after the user has gone to a version before its event is selected everywhere, in milliseconds: a slider
@@ -73,6 +75,7 @@ class Panels(QObject):
         self._row_menu = RowMenu(window.actions_by_name, self.desk, self)
         self.inspection = Inspection(self._workspace, self.inspector, self._documents, self.desk, self)
         self.travel = TimeTravel(window, self.desk, self.inspection.related, self)
+        self.auditing = Auditing(window, self.desk, self.travel, self)
         self.state, self.state_panel = self.travel.state, self.travel.panel
         self.state_panel.setMinimumWidth(_INSPECTOR_WIDTH[0])
         left, right = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea
@@ -98,7 +101,7 @@ class Panels(QObject):
     @property
     def busy(self) -> bool:
         """Whether anything that is in sight is still being loaded."""
-        parts = (self.desk, self.timelines, self.actors, self.travel, self.inspection)
+        parts = (self.desk, self.timelines, self.actors, self.travel, self.inspection, self.auditing)
         return any(part.busy for part in parts)
 
     async def close(self) -> None:
@@ -133,7 +136,7 @@ class Panels(QObject):
         if not shown:
             self.save_layout()
         self._shown = shown
-        self._window.show_filter_bar(shown)
+        self._show_filter_bar()
         for dock in self._docks:
             dock.setVisible(shown)
         if shown:
@@ -141,6 +144,9 @@ class Panels(QObject):
             if layout is None or not self._window.restoreState(layout, _LAYOUT_VERSION):
                 # Docks can be sized only after they were laid out.
                 QTimer.singleShot(0, self, self._size_docks)
+
+    def _show_filter_bar(self) -> None:
+        self._window.show_filter_bar(self._shown or self._documents.count() > 0)
 
     def _size_docks(self) -> None:
         sides = [self._navigator_dock, self._inspector_dock]
@@ -180,6 +186,8 @@ class Panels(QObject):
         view = self._documents.currentWidget()
         if isinstance(view, (EventView, TailView)):
             view.table.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        elif view is not None:
+            view.setFocus(Qt.FocusReason.ShortcutFocusReason)
 
     def next_pane(self) -> None:
         """Put the keyboard into the next pane that is shown: document, timeline, inspector, state, navigator."""
@@ -276,7 +284,7 @@ class Panels(QObject):
 
     def _warn(self, connection: Connection) -> None:
         """Tell what the engine has come to warn of since the last time, of what is shown of it."""
-        shown = [each for each in self._documents.views().values() if each.place.connection is connection]
+        shown = [each for each in self._documents.views().values() if each.connection is connection]
         names = {each.place.namespace for each in shown}
         # A tail is over namespaces of any name; the others are only looked through for related events.
         tails = any(each.kind == "tail" for each in shown)
@@ -380,13 +388,16 @@ class Panels(QObject):
         self._documents.show_order(order if document is not None else "")
         hint = _FILTER_HINTS.get(document.kind, "") if document is not None else ""
         self.filter_bar.show_filter(self.desk.filter_of(view), hint)
-        if document is not None and document.kind != "tail":
+        if document is not None and document.kind not in ("tail", "audit"):
             self._workspace.use_place(document.place)
+        self._show_filter_bar()
         self._show_counts()
 
     def _show_counts(self) -> None:
         view = self._documents.currentWidget()
         displayed = view.model.event_count if isinstance(view, EventView) else None
+        if isinstance(view, DocumentView):
+            displayed = view.displayed
         if isinstance(view, EventView) and isinstance(view.model, LogTable) and not view.model.is_filtered:
             # Rows of a server's log are places, of which snapshots and losses take some.
             document = self._documents.document_of(view)

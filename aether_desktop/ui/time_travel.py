@@ -230,6 +230,12 @@ class TimeTravel(QObject):
         event = selection.event if selection is not None else None
         return event is not None and bool(event.correlation_id)
 
+    async def leave_out_of(self, actor_id: str, version: int) -> None:
+        """Show the state of an actor without one of its events, once its stream is there."""
+        if self.state.actor_id == actor_id and await self.state.whole() is not None:
+            self._show_tab(STATE)
+            self.state.leave_out([version])
+
     def _chosen_versions(self) -> list[int]:
         """The versions of the events chosen in the table that has the keyboard, else the one that is shown."""
         rows = ChosenRows(self._workspace, self._window.documents)

@@ -294,6 +294,11 @@ class FileTarget:
     async def hash(self, *, after: bool) -> None:
         await self._run(lambda: self._opened.hash(after=after, stop=lambda: self._closing))
 
+    async def end_workers(self) -> None:
+        """End the processes, when the log was read; single events can be looked at all the same."""
+        if self._pool is not None:
+            await asyncio.get_running_loop().run_in_executor(None, self._pool.close)
+
     async def close(self) -> None:
         self._closing = True
         if self._backend is not None:

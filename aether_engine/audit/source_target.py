@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import tempfile
+import threading
 from array import array
 from bisect import bisect_left
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
@@ -47,6 +48,8 @@ class SourceTarget:
         self.names: list[str] = []
         self._entries: Iterator[Entry] | None = None
         self._kept: IO[bytes] | None = None
+        # Somebody may look at an event while others are read.
+        self._keeping = threading.Lock()
         self._offsets = array("q")
         self._sequences = array("q")
         self._recorded = array("q")
@@ -109,13 +112,14 @@ class SourceTarget:
         first = self._sequences[-1] + 1 if self._sequences else 1
         sequences = [entry.sequence or first + index for index, entry in enumerate(batch)]
         recorded = [_NO_TIME if entry.recorded is None else entry.recorded for entry in batch]
-        place = self._kept.seek(0, 2)
-        for entry in batch:
-            self._offsets.append(place)
-            place += len(entry.raw)
-        self._kept.write(b"".join([entry.raw for entry in batch]))
-        self._sequences.extend(sequences)
-        self._recorded.extend(recorded)
+        with self._keeping:
+            place = self._kept.seek(0, 2)
+            for entry in batch:
+                self._offsets.append(place)
+                place += len(entry.raw)
+            self._kept.write(b"".join([entry.raw for entry in batch]))
+            self._sequences.extend(sequences)
+            self._recorded.extend(recorded)
         errors = {index: entry.error for index, entry in enumerate(batch) if entry.error is not None}
         examined = examiner.examine(LogPart(sequences, recorded, [entry.raw for entry in batch], errors=errors))
         self._note_places(batch, sequences, examined)
@@ -136,6 +140,10 @@ class SourceTarget:
         return await _finished(self._places, namespace, sequences)
 
     def _places(self, namespace: str, sequences: Sequence[int]) -> dict[int, Place]:
+        with self._keeping:
+            return self._kept_places(namespace, sequences)
+
+    def _kept_places(self, namespace: str, sequences: Sequence[int]) -> dict[int, Place]:
         found: dict[int, Place] = {}
         if self._kept is None:
             return found

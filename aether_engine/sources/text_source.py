@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import gzip
 import io
@@ -120,6 +121,28 @@ def _readable(name: str) -> Iterator[None]:
         raise TransferError(name, f"it cannot be read ({error.strerror or error})") from error
     except zstd.ZstdError as error:
         raise TransferError(name, f"the zstd data is damaged ({error})") from error
+
+
+def first_sign(path: Path) -> bytes:
+    """The first byte of a file's text that is no space; empty where there is none, or it cannot be unpacked."""
+    try:
+        with _readable(str(path)), opened_text(path) as text:
+            return text.read(_SHOWN).removeprefix(codecs.BOM_UTF8).lstrip(_SPACE)[:1]
+    except TransferError:
+        return b""
+
+
+def csv_columns(path: Path) -> list[str]:
+    """The names in the first line of a CSV file. Raises `TransferError`."""
+    with (
+        _readable(str(path)),
+        opened_text(path) as binary,
+        io.TextIOWrapper(binary, encoding="utf-8-sig", newline="") as text,
+    ):
+        try:
+            return list(csv.DictReader(text, strict=True).fieldnames or ())
+        except (csv.Error, UnicodeDecodeError) as error:
+            raise TransferError(str(path), f"line 1 is no CSV in UTF-8 ({error})") from error
 
 
 # --- JSON -------------------------------------------------------------------------------------------------------

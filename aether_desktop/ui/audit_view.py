@@ -1,0 +1,535 @@
+"""The document of an audit: its head, the table of findings, and the finding that is selected."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from PySide6.QtCore import QItemSelection, QItemSelectionModel, QModelIndex, Qt, QTimer, Signal
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QComboBox,
+    QHBoxLayout,
+    QPushButton,
+    QSplitter,
+    QStackedLayout,
+    QTableView,
+    QVBoxLayout,
+    QWidget,
+)
+
+from aether_desktop.models.audit_run import AuditRun, AuditState
+from aether_desktop.models.finding_filter import FindingFilter
+from aether_desktop.models.finding_table import KINDS, LOOKS, FindingTable, GroupBy
+from aether_desktop.numbers import number_text
+from aether_desktop.ui.audit_head import AuditHead
+from aether_desktop.ui.banner import Banner, BannerKind
+from aether_desktop.ui.chosen_rows import selected_ranges
+from aether_desktop.ui.document_view import DocumentView
+from aether_desktop.ui.empty_state import EmptyState
+from aether_desktop.ui.finding_detail import FindingDetail
+from aether_desktop.ui.icons import icon
+from aether_desktop.ui.table_setup import setup_table
+from aether_desktop.ui.tinted import Surface, ToneLabel
+from aether_desktop.workspace import Selection
+from aether_engine.audit import CHECKS, Finding, Severity
+from aether_engine.codec import format_timestamp
+from aether_engine.errors import CorruptStoreError, UnsupportedFormatError
+
+_WIDTHS: Final = (
+    (FindingTable.SEVERITY, 84),
+    (FindingTable.CHECK, 164),
+    (FindingTable.NAMESPACE, 92),
+    (FindingTable.SEQUENCE, 78),
+    (FindingTable.PLACE, 130),
+    (FindingTable.TIME, 190),
+    (FindingTable.CHANGE, 70),
+)
+_GROUPS: Final = (
+    (GroupBy.CHECK, "By check"),
+    (GroupBy.ACTOR, "By actor"),
+    (GroupBy.NAMESPACE, "By namespace"),
+    (GroupBy.CHANGE, "By change"),
+    (GroupBy.NONE, "In one list"),
+)
+#: Rest after going to a row before its bytes are read, in milliseconds.
+_READ_AFTER: Final = 40
+#: Selected findings up to which they stay selected when the table is laid out anew.
+_KEPT: Final = 1000
+#: What makes events unreliable, as opposed to merely odd.
+_DAMAGE: Final = frozenset(check for check, one in CHECKS.items() if one.severity is Severity.ERROR)
+
+
+class FindingsView(QTableView):
+    """Enter opens a finding or a group; left and right close and open groups."""
+
+    entered_row = Signal(int)
+    fold_asked = Signal(int, bool)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        index, key = self.currentIndex(), event.key()
+        if index.isValid():
+            if key in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+                self.entered_row.emit(index.row())
+                return
+            if key in (Qt.Key.Key_Left, Qt.Key.Key_Right):
+                self.fold_asked.emit(index.row(), key == Qt.Key.Key_Right)
+                return
+        super().keyPressEvent(event)
+
+
+class AuditView(DocumentView):
+    """Follows an `AuditRun`. Everything that needs more than this document is asked for by signals."""
+
+    order_text = "Order: worst first"
+    finding_shown = Signal(object)
+    """The bytes of this `Finding` are wanted."""
+    open_asked = Signal(object)
+    """The event of this `Finding` is wanted where it is stored."""
+    leave_out_asked = Signal(object)
+    neighbour_asked = Signal(object, object)
+    """The event at this sequence of the finding's namespace is wanted beside it: finding, sequence."""
+    recover_asked = Signal()
+
+    def __init__(self, run: AuditRun, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("auditView")
+        self.run = run
+        run.setParent(self)
+        self.filter = self._filter = FindingFilter(run.table, self)
+        self._current: int | None = None
+        self._kept: list[int] = []
+        #: What was selected in the window because it was selected here.
+        self.own_place: tuple[str, int] | None = None
+        self._read = QTimer(self, singleShot=True, interval=_READ_AFTER)
+        self._read.timeout.connect(self._ask_for_bytes)
+        self.head = AuditHead(run, self)
+        self.banner = Banner(BannerKind.CORRUPTED, parent=self, closable=False)
+        self.banner.hide()
+        self.detail = FindingDetail(self)
+        self._build_totals()
+        self._build_table()
+        self.splitter = QSplitter(Qt.Orientation.Vertical, self)
+        self.splitter.addWidget(self._pages)
+        self.splitter.addWidget(self.detail)
+        self.splitter.setStretchFactor(0, 3)
+        self.splitter.setStretchFactor(1, 2)
+        self.splitter.setCollapsible(0, False)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        for widget in (self.head, self.banner, self._totals):
+            column.addWidget(widget)
+        column.addWidget(self.splitter, 1)
+        self.setFocusProxy(self.table)
+        self._connect()
+        self._show()
+
+    # -- a document
+
+    @property
+    def busy(self) -> bool:
+        return self.run.busy or self._read.isActive()
+
+    @property
+    def displayed(self) -> int:
+        """How many findings are shown."""
+        return self.run.table.shown
+
+    def take_selection(self, selection: Selection) -> bool:
+        return self.own_place == (selection.place.namespace, selection.stored.sequence)
+
+    def step(self, by: int) -> None:
+        """Go to the next or previous finding."""
+        table, row = self.run.table, self.table.currentIndex().row()
+        row = row + by if row >= 0 else (0 if by > 0 else -1)
+        while 0 <= row < table.rowCount():
+            if not table.is_heading(row):
+                self.select_row(row)
+                return
+            if not table.is_open(row):
+                table.set_open(row, True)
+                # Going up, the last finding of the group that was opened is the one in front.
+                row = row if by > 0 else row + self._size_of_group(row) + 1
+            row += by
+
+    def _size_of_group(self, row: int) -> int:
+        return len(self.run.table.numbers_in([row]))
+
+    async def close_document(self) -> None:
+        await self._filter.close()
+        await self.run.close()
+
+    # -- building
+
+    def _build_totals(self) -> None:
+        self._totals = Surface("window", bottom="line", parent=self)
+        self.words = ToneLabel("", "text", semibold=True, parent=self._totals)
+        self.words.setObjectName("auditTotals")
+        self.severities = {severity: QPushButton(self._totals) for severity in Severity}
+        self.checked = ToneLabel("", delta=-1, elide=Qt.TextElideMode.ElideRight, parent=self._totals)
+        self.checked.setObjectName("auditChecked")
+        self.groups = QComboBox(self._totals)
+        self.groups.setObjectName("auditGroups")
+        self.groups.setAccessibleName("How findings are grouped")
+        self.checks = QComboBox(self._totals)
+        self.checks.setObjectName("auditChecks")
+        self.checks.setAccessibleName("Only findings of one check")
+        self.checks.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.checks.setMinimumContentsLength(12)
+        row = QHBoxLayout(self._totals)
+        row.setContentsMargins(12, 4, 8, 4)
+        row.setSpacing(8)
+        row.addWidget(self.words)
+        for severity, button in self.severities.items():
+            button.setObjectName(f"auditOnly{severity.value.capitalize()}s")
+            button.setCheckable(True)
+            button.setProperty("link", True)
+            button.setProperty("choice", True)
+            button.setFlat(True)
+            button.setAutoDefault(False)
+            button.setIcon(icon(*LOOKS[severity]))
+            button.clicked.connect(lambda checked, severity=severity: self._only(severity, wanted=checked))
+            row.addWidget(button)
+        row.addWidget(self.checked, 1)
+        self.checked.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        row.addWidget(self.checks)
+        row.addWidget(self.groups)
+        self._fill_groups()
+        self.checks.addItem("All checks", "")
+        self.groups.activated.connect(lambda _index: self._group())
+        self.checks.activated.connect(lambda _index: self._only_check())
+
+    def _build_table(self) -> None:
+        self.table = FindingsView(self)
+        self.table.setObjectName("auditTable")
+        self.table.setAccessibleName("Findings")
+        self.table.setModel(self.run.table)
+        self._delegate = setup_table(self.table, KINDS)
+        self.table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        header = self.table.horizontalHeader()
+        header.setSectionsClickable(False)
+        for column, width in _WIDTHS:
+            self.table.setColumnWidth(column, width)
+        self._empty = EmptyState(parent=self)
+        self._pages = QWidget(self)
+        self._stack = QStackedLayout(self._pages)
+        self._stack.setContentsMargins(0, 0, 0, 0)
+        self._stack.addWidget(self.table)
+        self._stack.addWidget(self._empty)
+
+    def _connect(self) -> None:
+        model, table = self.run.table, self.table
+        self.run.changed.connect(self._show)
+        self.run.compared.connect(self._comparison_changed)
+        model.counted.connect(self._show)
+        model.modelAboutToBeReset.connect(self._keep)
+        model.modelReset.connect(self._restore)
+        table.selectionModel().currentRowChanged.connect(lambda *_rows: self._current_changed())
+        table.entered_row.connect(self._enter)
+        table.fold_asked.connect(self._fold)
+        table.doubleClicked.connect(lambda index: self._enter(index.row()))
+        table.clicked.connect(self._clicked)
+        self._filter.applied.connect(lambda _filter: self._show_choices())
+        detail = self.detail
+        detail.step_asked.connect(self.step)
+        detail.open_asked.connect(self._open_current)
+        detail.leave_out_asked.connect(self._ask_to_leave_out)
+        detail.neighbour_asked.connect(self._ask_beside)
+
+    # -- selecting
+
+    @property
+    def current(self) -> Finding | None:
+        """The finding of the current row."""
+        index = self.table.currentIndex()
+        return self.run.table.finding(index.row()) if index.isValid() else None
+
+    def chosen(self) -> list[Finding]:
+        """The findings of the selected rows; a heading stands for its group. Without any, all that are shown."""
+        table = self.run.table
+        rows = [row for part in selected_ranges(self.table) for row in part]
+        numbers = table.numbers_in(rows) or table.numbers_in(range(table.rowCount()))
+        return [table.findings[number] for number in numbers]
+
+    def select_row(self, row: int) -> None:
+        """Make a row the current one, in sight."""
+        index = self.run.table.index(row, 0)
+        self.table.setCurrentIndex(index)
+        self.table.scrollTo(index)
+
+    def show_first_of(self, finding: Finding) -> None:
+        """Go to a finding, wherever it is listed."""
+        for number, one in enumerate(self.run.table.findings):
+            if one is finding:
+                row = self.run.table.row_of(number)
+                if row >= 0:
+                    self.select_row(row)
+                    self.table.setFocus()
+                return
+
+    def _current_changed(self) -> None:
+        row = self.table.currentIndex().row()
+        self._current = self.run.table.number(row) if row >= 0 else None
+        finding, table = self.current, self.run.table
+        can_open = finding is not None and self._can_open(finding)
+        leave_out = can_open and finding is not None and bool(finding.actor_id) and finding.version is not None
+        self.detail.show_finding(
+            finding, table.position(row) + 1, table.shown, can_open=can_open, can_leave_out=leave_out
+        )
+        if finding is not None and finding.sequence is not None:
+            self._read.start()
+        else:
+            self._read.stop()
+
+    def _can_open(self, finding: Finding) -> bool:
+        if finding.sequence is None and not finding.actor_id:
+            return False
+        run = self.run
+        return run.subject.connection is not None or (run.kind is not None and run.kind.can_recover)
+
+    def _ask_for_bytes(self) -> None:
+        if self.current is not None:
+            self.finding_shown.emit(self.current)
+
+    def _keep(self) -> None:
+        ranges = selected_ranges(self.table)
+        rows = [row for part in ranges for row in part] if sum(map(len, ranges)) <= _KEPT else []
+        self._kept = [number for row in rows if (number := self.run.table.number(row)) is not None]
+
+    def _restore(self) -> None:
+        table = self.run.table
+        current = table.row_of(self._current) if self._current is not None else -1
+        if current < 0:
+            return
+        selection = QItemSelection()
+        for number in self._kept:
+            row = table.row_of(number)
+            if row >= 0:
+                selection.select(table.index(row, 0), table.index(row, table.columnCount() - 1))
+        model = self.table.selectionModel()
+        # The finding stays the same: nothing is to be read again.
+        model.blockSignals(True)
+        self.table.setCurrentIndex(table.index(current, 0))
+        model.blockSignals(False)
+        model.select(selection, QItemSelectionModel.SelectionFlag.Select)
+        self.table.scrollTo(table.index(current, 0))
+
+    def _clicked(self, index: QModelIndex) -> None:
+        if self.run.table.is_heading(index.row()):
+            self._fold(index.row(), not self.run.table.is_open(index.row()))
+
+    def _fold(self, row: int, is_open: bool) -> None:
+        heading = self.run.table.set_open(row, is_open)
+        if not is_open:
+            self.select_row(heading)
+
+    def _enter(self, row: int) -> None:
+        if self.run.table.is_heading(row):
+            self._fold(row, not self.run.table.is_open(row))
+        else:
+            self._open_current()
+
+    def _open_current(self) -> None:
+        finding = self.current
+        if finding is None:
+            return
+        if self._can_open(finding):
+            self.open_asked.emit(finding)
+        else:
+            # What is in no store can be looked at here.
+            self.detail.tabs.setCurrentWidget(self.detail.hex)
+            self.detail.hex.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _ask_beside(self, sequence: object) -> None:
+        if self.current is not None:
+            self.neighbour_asked.emit(self.current, sequence)
+
+    def _ask_to_leave_out(self) -> None:
+        if self.current is not None:
+            self.leave_out_asked.emit(self.current)
+
+    # -- filtering and grouping
+
+    def _fill_groups(self) -> None:
+        has_comparison = self.run.comparison is not None
+        chosen = self.run.table.group_by
+        self.groups.clear()
+        for group_by, text in _GROUPS:
+            if has_comparison or group_by is not GroupBy.CHANGE:
+                self.groups.addItem(text, group_by)
+                if group_by is chosen:
+                    self.groups.setCurrentIndex(self.groups.count() - 1)
+
+    def _group(self) -> None:
+        self.run.table.set_group_by(GroupBy(self.groups.currentData()))
+
+    def set_group_by(self, group_by: GroupBy) -> None:
+        """Group findings otherwise."""
+        self.run.table.set_group_by(group_by)
+        self._fill_groups()
+
+    def _comparison_changed(self) -> None:
+        if self.run.comparison is None and self.run.table.group_by is GroupBy.CHANGE:
+            self.run.table.set_group_by(GroupBy.CHECK)
+        self._fill_groups()
+        self._show()
+
+    def _terms(self) -> dict[str, str]:
+        """The terms in force that stand for what is chosen beside the totals."""
+        in_force = self._filter.in_force
+        found: dict[str, str] = {}
+        for term in in_force.terms if in_force is not None else ():
+            if term.key in ("severity", "check") and not term.is_negated and in_force is not None:
+                found[term.key] = in_force.text[term.start : term.end].partition(":")[2]
+        return found
+
+    def _replace_term(self, key: str, value: str) -> None:
+        """Say `key:value` in the filter, instead of what it says of that; an empty value says nothing."""
+        kept = [part for part in self._filter.text.split() if not part.startswith(f"{key}:")]
+        if value:
+            kept.append(f"{key}:{value}")
+        self._filter.set_text(" ".join(kept), at_once=True)
+
+    def _only(self, severity: Severity, *, wanted: bool) -> None:
+        chosen = [one for one in self._terms().get("severity", "").split(",") if one]
+        now = [
+            one.value
+            for one in Severity
+            if (one is severity and wanted) or (one is not severity and one in chosen)
+        ]
+        self._replace_term("severity", ",".join(now))
+
+    def _only_check(self) -> None:
+        self._replace_term("check", str(self.checks.currentData()))
+
+    def _show_choices(self) -> None:
+        terms = self._terms()
+        severities = terms.get("severity", "").split(",")
+        for severity, button in self.severities.items():
+            button.setChecked(severity.value in severities)
+        index = self.checks.findData(terms.get("check", ""))
+        self.checks.setCurrentIndex(max(index, 0))
+
+    # -- following
+
+    def _show(self) -> None:
+        run, totals = self.run, self.run.totals
+        found = totals.findings
+        self.words.set_text(f"{number_text(found)} {'finding' if found == 1 else 'findings'}")
+        for severity, count in totals.by_severity().items():
+            button = self.severities[severity]
+            button.setText(f"{number_text(count)} {severity.value}{'' if count == 1 else 's'}")
+            button.setAccessibleName(f"Only {severity.value}s: {number_text(count)}")
+            button.setVisible(bool(count))
+        self._offer_checks()
+        self.checked.set_text(self._checked_text())
+        self._totals.setVisible(run.has_run)
+        namespaces = {*totals.namespaces}
+        self.table.setColumnHidden(FindingTable.NAMESPACE, len(namespaces) < 2)
+        self.table.setColumnHidden(FindingTable.CHANGE, run.comparison is None)
+        # The headings say it.
+        self.table.setColumnHidden(FindingTable.CHECK, run.table.group_by is GroupBy.CHECK)
+        self._show_banner()
+        self._show_page()
+
+    def _offer_checks(self) -> None:
+        found = [check for check in CHECKS if check in self.run.totals.tallies]
+        if found != [self.checks.itemData(index) for index in range(1, self.checks.count())]:
+            self.checks.clear()
+            self.checks.addItem("All checks", "")
+            for check in found:
+                self.checks.addItem(CHECKS[check].title, check)
+            self._show_choices()
+
+    def _checked_text(self) -> str:
+        run, totals = self.run, self.run.totals
+        if run.comparison is not None:
+            comparison = run.comparison
+            new, gone, same = (number_text(len(one)) for one in (comparison.new, comparison.gone, comparison.same))
+            return (
+                f"Since {format_timestamp(comparison.before.written_at)}: {new} new, {gone} gone, {same} the same"
+            )
+        if run.is_running or totals.started_at is None:
+            return ""
+        started = totals.started_at.astimezone().strftime("%d %b %Y, %H:%M:%S")
+        progress = run.progress
+        of = number_text(max(progress.total, progress.checked))
+        return f"Checked {number_text(progress.checked)} of {of} places in {totals.seconds:,.3f} s on {started}"
+
+    def _show_page(self) -> None:
+        run = self.run
+        if run.table.rowCount():
+            self._stack.setCurrentIndex(0)
+            self.detail.show()
+            return
+        self.detail.hide()
+        checks = len(run.settings.checks) - len(run.left_out)
+        events = number_text(run.totals.events)
+        match run.state:
+            case AuditState.READY:
+                notes = " ".join(run.kind.notes) if run.kind is not None else ""
+                what = f"{run.subject.title} has not been audited yet."
+                why = "Run audit reads all of it and changes nothing; findings appear as they are found."
+                self._empty.set_words(what, f"{why} {notes}".strip())
+            case AuditState.FAILED:
+                self._empty.set_words("It could not be audited.", run.problem)
+            case AuditState.RUNNING | AuditState.PAUSED:
+                self._empty.set_words("No findings yet.", f"{events} events were read so far.")
+            case _ if run.totals.findings:
+                self._empty.set_words("No finding passes the filter.", "Clear it with Ctrl+Shift+F.")
+            case AuditState.CANCELLED:
+                self._empty.set_words("No findings, and not everything was read.", f"{events} events were read.")
+            case _:
+                left_out = run.left_out
+                why = f"Not made here: {', '.join(CHECKS[check].title for check in left_out)}." if left_out else ""
+                self._empty.set_words(f"No findings. {checks} checks, {events} events.", why)
+        self._stack.setCurrentIndex(1)
+
+    def _show_banner(self) -> None:
+        run, banner = self.run, self.banner
+        banner.clear_actions()
+        if run.state is AuditState.FAILED:
+            banner.set_message(BannerKind.CORRUPTED, f"{run.subject.title} could not be audited.", run.problem)
+            file = run.subject.file
+            if file is not None and isinstance(run.error, (CorruptStoreError, UnsupportedFormatError)):
+                banner.add_action("Recover into a new file…", self.recover_asked.emit)
+            banner.show()
+            return
+        if run.state is AuditState.CANCELLED:
+            banner.set_message(
+                BannerKind.GAP,
+                "The audit was cancelled.",
+                f"{number_text(run.progress.checked)} places were looked at; what is behind them is not known.",
+            )
+            banner.show()
+            return
+        damaged = [tally for check, tally in run.totals.tallies.items() if check in _DAMAGE and tally.count]
+        firsts = [tally.first for tally in damaged if tally.first is not None and tally.first.sequence is not None]
+        if not firsts or run.is_running:
+            banner.hide()
+            return
+        self._show_damage(sum(tally.count for tally in damaged), firsts)
+        banner.show()
+
+    def _show_damage(self, count: int, firsts: Sequence[Finding]) -> None:
+        timed = [one for one in firsts if one.recorded_at is not None]
+        first = min(timed, key=_moment) if timed else min(firsts, key=lambda one: one.sequence or 0)
+        sequence = first.sequence or 0
+        when = f" on {first.timestamp or format_timestamp(first.recorded_at)}" if first.recorded_at else ""
+        errors = f"{number_text(count)} {'error' if count == 1 else 'errors'} in the log, the first{when}"
+        one_log = len({one.namespace for one in firsts}) == 1 and sequence == min(
+            one.sequence or 0 for one in firsts
+        )
+        intact = (
+            f"Everything up to sequence {number_text(sequence - 1)} is intact." if one_log and sequence > 1 else ""
+        )
+        self.banner.set_message(BannerKind.CORRUPTED, errors, intact)
+        self.banner.add_action(f"Go to {number_text(sequence)}", lambda: self.show_first_of(first))
+
+
+def _moment(finding: Finding) -> datetime:
+    assert finding.recorded_at is not None
+    return finding.recorded_at
