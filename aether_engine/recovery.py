@@ -31,6 +31,7 @@ from aether_engine.store.sqlite_records import Cell, PageScanner, Value, is_even
 from aether_engine.store.sqlite_schema import (
     SEQUENCE_BITS,
     SEQUENCE_MASK,
+    WITHOUT_ROWID,
     EventIdHash,
     checksum_seed,
     first_position,
@@ -189,7 +190,7 @@ class _Recovery:
             case [None, str(name)] if name:
                 self._types[cell.row_id] = name
             case [str(kind), str(name), str(_), int(page), str(_)] if number == 1 and page > 0:
-                self._roots[f"{kind} {name}"] = (page, kind == "table" and name != "event_ids")
+                self._roots[f"{kind} {name}"] = (page, kind == "table" and name not in WITHOUT_ROWID)
 
     def _pages(self, scanner: PageScanner) -> Iterator[tuple[int, list[Cell]]]:
         for done, (number, cells) in enumerate(scanner.cells()):

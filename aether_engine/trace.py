@@ -208,14 +208,18 @@ class _Hunt:
 
     async def _ask(self, name: str, log: TraceIndexed) -> int:
         """Have a store answer from its index; returns up to which sequence it has."""
-        answered = self._lasts[name]
-        for key, value, found in self._wanted():
-            matches = await log.find_traced(key, value, near=self._centres[name], limit=found.limit + 1)
-            answered = min(answered, matches.searched_to)
+        wanted = list(self._wanted())
+        answer = await log.find_traced(
+            [(key, value) for key, value, _ in wanted], near=self._centres[name], limit=self._correlated.limit + 1
+        )
+        if answer.searched_to > self._lasts[name]:
+            # Somebody stored more meanwhile; the look goes as far as it began to.
+            self._lasts[name], self.total = answer.searched_to, self.total + answer.searched_to - self._lasts[name]
+        for (_, _, found), matches in zip(wanted, answer.matches, strict=True):
             for sequence in matches.sequences:
                 self._note(found, name, sequence)
             found.count += max(0, matches.total - len(matches.sequences))
-        return answered
+        return answer.searched_to
 
     def _recall(self, name: str, stretches: Sequence[Stretch]) -> None:
         for stretch in stretches:

@@ -285,6 +285,15 @@ _CHECKS: Final = (
         _FILES,
     ),
     Check(
+        "index-links",
+        "Index of causes disagrees",
+        Severity.WARNING,
+        "The index over causes and correlations does not hold exactly what the events say: related events are not "
+        "found, or counted that are none.",
+        "Write the log anew with 'aether recover'.",
+        _FILES,
+    ),
+    Check(
         "orphan",
         "Rows without a namespace",
         Severity.ERROR,

@@ -15,7 +15,7 @@ from aether_engine.errors import CorruptStoreError, excerpt
 from aether_engine.patterns import is_wildcard_pattern, match_actor_pattern, match_namespace_pattern
 from aether_engine.store.sqlite_pages import FilePages, bad_pages
 from aether_engine.store.sqlite_reader import Reader, is_damage
-from aether_engine.store.sqlite_schema import SEQUENCE_BITS, SEQUENCE_MASK, first_position
+from aether_engine.store.sqlite_schema import SEQUENCE_BITS, SEQUENCE_MASK, WITHOUT_ROWID, first_position
 
 #: Entries of an index that are named; where more differ, the index as a whole is worthless.
 _NAMED: Final = 1000
@@ -386,7 +386,7 @@ def _roots(connection: sqlite3.Connection) -> dict[str, tuple[int, bool]]:
     found: dict[str, tuple[int, bool]] = {"the schema": (1, True)}
     for kind, name, page in connection.execute("SELECT type, name, rootpage FROM sqlite_master"):
         if type(page) is int and page > 0:
-            found[f"{kind} {name}"] = (page, kind == "table" and name != "event_ids")
+            found[f"{kind} {name}"] = (page, kind == "table" and name not in WITHOUT_ROWID)
     return found
 
 

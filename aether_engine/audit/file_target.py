@@ -19,6 +19,14 @@ from aether_engine.audit.evidence import Evidence, OpenedEvidence
 from aether_engine.audit.examining import Examined, Examiner
 from aether_engine.audit.file_actors import ActorHashes, actor_hashes, actor_name
 from aether_engine.audit.file_checks import FileChecks
+from aether_engine.audit.file_links import (
+    RANGE,
+    LinkSums,
+    differing_links,
+    links_until,
+    sums_in_index,
+    sums_in_log,
+)
 from aether_engine.audit.file_log import FileLog, namespace_numbers
 from aether_engine.audit.finding import Finding
 from aether_engine.audit.judging import Place, Row, id_digest
@@ -26,6 +34,7 @@ from aether_engine.audit.settings import AuditScope, AuditSettings
 from aether_engine.audit.target import AuditLog, LogFacts
 from aether_engine.audit.worker import (
     AuditWorker,
+    LinksRequest,
     NamesRequest,
     RangeRequest,
     WorkerGoneError,
@@ -33,7 +42,7 @@ from aether_engine.audit.worker import (
     can_start,
     processors,
 )
-from aether_engine.errors import StoreUnavailableError
+from aether_engine.errors import CorruptStoreError, StoreUnavailableError
 from aether_engine.patterns import is_wildcard_pattern, match_namespace_pattern
 from aether_engine.replay.replaying import ReplayableStore
 from aether_engine.store.sqlite import SQLiteBackend
@@ -50,6 +59,7 @@ _MOST_LOST: Final = 3
 _RANGE: Final = 4096
 _OWN_SECONDS: Final = 0.01
 _ACTORS: Final = 65_536
+_SUMMED_AT_ONCE: Final = 16
 
 T = TypeVar("T")
 
@@ -282,7 +292,42 @@ class FileTarget:
 
     async def closing_checks(self, facts: Mapping[str, LogFacts]) -> list[Finding]:
         checks = FileChecks(self.reader, self._scope, self._settings, self._truncated, lambda: self._closing)
-        return await self._run(lambda: checks.run(facts))
+        return await self._run(lambda: checks.run(facts)) + await self._check_links(facts)
+
+    async def _check_links(self, facts: Mapping[str, LogFacts]) -> list[Finding]:
+        findings: list[Finding] = []
+        actor = self._scope.actors
+        if "index-links" not in self._settings.checks or (actor and not is_wildcard_pattern(actor)):
+            return findings
+        for log in [fact.log for fact in facts.values()]:
+            until = await self._run(partial(links_until, self.reader, log))
+            ranges = [(first, min(first + RANGE - 1, until)) for first in range(1, until + 1, RANGE)]
+            try:
+                held = await self._run(partial(sums_in_index, self.reader, log.number, until)) if ranges else {}
+            except CorruptStoreError:
+                continue  # The pages that cannot be read are told as such.
+            differing: list[tuple[int, int]] = []
+            for start in range(0, len(ranges), _SUMMED_AT_ONCE):
+                part = ranges[start : start + _SUMMED_AT_ONCE]
+                for each, sums in zip(part, await self._link_sums(log.number, part), strict=True):
+                    if sums is not None and sums != held.get((each[0] - 1) // RANGE, LinkSums()):
+                        differing.append(each)
+            if differing:
+                look = partial(differing_links, self.reader, log, differing, lambda: self._closing)
+                findings += await self._run(lambda look=look: list(look()))  # type: ignore[misc]  # of this turn
+        return findings
+
+    async def _link_sums(self, number: int, ranges: Sequence[tuple[int, int]]) -> list[LinkSums | None]:
+        if await self._workers() is None:
+            return [await self._run(partial(sums_in_log, self.reader, number, *each)) for each in ranges]
+        assert self._pool is not None
+        waiting = [self._pool.ask(LinksRequest(number, *each)) for each in ranges]
+        try:
+            return [await one for one in waiting]
+        finally:
+            for one in waiting:
+                one.cancel()
+            await asyncio.wait(waiting)
 
     async def stores(self) -> list[ReplayableStore]:
         if self._backend is None:
@@ -360,11 +405,11 @@ class _Pool:
     def process_ids(self) -> list[int]:
         return [worker.process_id for worker in self._all if worker.is_running]
 
-    def ask(self, request: RangeRequest | NamesRequest) -> asyncio.Future[Any]:
+    def ask(self, request: RangeRequest | NamesRequest | LinksRequest) -> asyncio.Future[Any]:
         """The answer of whichever worker is free next."""
         return asyncio.get_running_loop().run_in_executor(self._threads, self._ask, request)
 
-    def _ask(self, request: RangeRequest | NamesRequest) -> Any:
+    def _ask(self, request: RangeRequest | NamesRequest | LinksRequest) -> Any:
         while True:
             worker = self._idle.get()
             try:

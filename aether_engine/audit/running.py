@@ -38,7 +38,7 @@ _DOUBTFUL: Final = frozenset({"version-gap", "actor-column", "orphan"})
 #: What needs to have seen all events, or at least all of a namespace.
 _NEEDS_ALL: Final = frozenset(
     {"duplicate-id", "cause-missing", "namespace-counter", "actor-counter", "index-versions", "index-ids", "page"}
-    | {"orphan", "lost", "missing-sequence"}
+    | {"index-links", "orphan", "lost", "missing-sequence"}
 )
 
 

@@ -20,6 +20,7 @@ from typing import IO, Any, Final
 
 from aether_engine.audit.examining import Examiner
 from aether_engine.audit.file_actors import actor_hashes
+from aether_engine.audit.file_links import sums_in_log
 from aether_engine.audit.file_log import FileLog
 from aether_engine.audit.settings import AuditScope, AuditSettings
 from aether_engine.store.sqlite_connections import ReadConnections
@@ -59,6 +60,15 @@ class NamesRequest:
 
     first: int
     count: int
+
+
+@dataclass(frozen=True, slots=True)
+class LinksRequest:
+    """The sums of the causes and correlations that the events of a range name."""
+
+    number: int
+    first: int
+    last: int
 
 
 class WorkerGoneError(Exception):
@@ -110,7 +120,7 @@ class AuditWorker:
             if self._exchange(self._setup) != _READY:
                 raise WorkerGoneError
 
-    def ask(self, request: RangeRequest | NamesRequest) -> Any:
+    def ask(self, request: RangeRequest | NamesRequest | LinksRequest) -> Any:
         """The answer to a request. Raises `WorkerGoneError`, and what answering it raises."""
         with self._turn:
             answer = self._exchange(request)
@@ -195,11 +205,13 @@ def _serve(source: IO[bytes], target: IO[bytes]) -> None:
     try:
         _answer(target, _READY)
         while True:
-            request: RangeRequest | NamesRequest = pickle.load(source)  # noqa: S301
+            request: RangeRequest | NamesRequest | LinksRequest = pickle.load(source)  # noqa: S301
             answer: object
             try:
                 if isinstance(request, NamesRequest):
                     answer = actor_hashes(reader, request.first, request.count)
+                elif isinstance(request, LinksRequest):
+                    answer = sums_in_log(reader, request.number, request.first, request.last)
                 else:
                     log = logs.get(request.namespace)
                     if log is None:

@@ -253,13 +253,20 @@ class TraceKey(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TraceMatches:
-    """An index's answer: rising sequences, how many there are in all, and how far into the log that is true.
-
-    What lies behind `searched_to` may hold more: an index may lag behind its log.
-    """
+    """The events that have one key: rising sequences, of very many the nearest ones, and how many there are."""
 
     sequences: list[int]
     total: int
+
+
+@dataclass(frozen=True, slots=True)
+class TraceAnswer:
+    """An index's answer to each question, and how far into the log that is all there is.
+
+    What lies behind `searched_to` may hold more: an index may lag behind its log, or not be there yet.
+    """
+
+    matches: list[TraceMatches]
     searched_to: int
 
 
@@ -267,8 +274,11 @@ class TraceMatches:
 class TraceIndexed(Protocol):
     """Stores that know without reading the log which events have an id, a cause or a correlation."""
 
-    async def find_traced(self, key: TraceKey, value: str, *, near: int, limit: int) -> TraceMatches:
-        """The events whose `key` is `value`; of more than `limit` those with sequences nearest to `near`."""
+    async def find_traced(self, wanted: Sequence[tuple[TraceKey, str]], *, near: int, limit: int) -> TraceAnswer:
+        """For each key and value the events that have it; of more than `limit` those nearest to `near`.
+
+        Every event up to `searched_to` was considered, and none behind it.
+        """
         ...
 
 

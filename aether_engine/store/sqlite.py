@@ -27,7 +27,16 @@ from aether_engine.event import (
 )
 from aether_engine.moments import TimeCount
 from aether_engine.patterns import check_namespace
-from aether_engine.store.protocols import MAX_BATCH, LogEnd, Publish, Sieve, Sifted, StoredSnapshot
+from aether_engine.store.protocols import (
+    MAX_BATCH,
+    LogEnd,
+    Publish,
+    Sieve,
+    Sifted,
+    StoredSnapshot,
+    TraceAnswer,
+    TraceKey,
+)
 from aether_engine.store.sqlite_append import Appender
 from aether_engine.store.sqlite_batches import Batches, Shielded, WatchedChanges
 from aether_engine.store.sqlite_bulk import BulkSave
@@ -36,6 +45,7 @@ from aether_engine.store.sqlite_cursors import LogCursor, PlaceCursor, PointCurs
 from aether_engine.store.sqlite_directory import ActorRange, Directory
 from aether_engine.store.sqlite_file import FileState, RawFile
 from aether_engine.store.sqlite_id_search import find_ids
+from aether_engine.store.sqlite_link_search import find_traced
 from aether_engine.store.sqlite_reader import Reader
 from aether_engine.store.sqlite_saved import encode_all, encode_checked
 from aether_engine.store.sqlite_scan import Scanner
@@ -305,6 +315,17 @@ class SQLiteEventStore:
     async def find_ids(self, ids: Collection[str]) -> list[int] | None:
         """See `IdIndex.find_ids`."""
         return await self._backend.run(lambda: find_ids(self._backend.reader, self._namespace, ids))
+
+    async def find_traced(self, wanted: Sequence[tuple[TraceKey, str]], *, near: int, limit: int) -> TraceAnswer:
+        """See `TraceIndexed.find_traced`. What the index lacks it gets in pauses, if it may be written."""
+        backend = self._backend
+        answer, is_behind = await backend.run(
+            lambda: find_traced(backend.reader, self._namespace, wanted, near, max(limit, 1))
+        )
+        # Where writes are confirmed one by one, nothing is written that nobody asked for.
+        if is_behind and backend.writer is not None and backend.gate.ask is None:
+            backend.writer.want_links()
+        return answer
 
     def scan(self, sieve: Sieve, *, from_sequence: int, to_sequence: int) -> AsyncGenerator[Sifted, None]:
         """See `Scannable.scan`."""

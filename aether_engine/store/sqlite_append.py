@@ -24,9 +24,10 @@ from aether_engine.errors import (
     VersionConflictError,
 )
 from aether_engine.event import ActorSnapshot, Event
-from aether_engine.store.sqlite_create import open_for_writing
+from aether_engine.store.sqlite_create import create_links, open_for_writing
 from aether_engine.store.sqlite_file import RawFile, confine, connect
 from aether_engine.store.sqlite_ids import EventIds, places
+from aether_engine.store.sqlite_links import EventLinks
 from aether_engine.store.sqlite_schema import (
     MAX_NAMESPACE,
     SEQUENCE_MASK,
@@ -101,6 +102,7 @@ class Appender:
         self._snapshots: list[tuple[Any, ...]] = []
         self._staged_ids: dict[bytes, int] = {}
         self._ids = EventIds(self._look)
+        self.links = EventLinks(self._look, lambda: create_links(raw, url))
         self._new_types: dict[str, int] = {}
         self._dirty_actors: dict[_ActorKey, _Actor] = {}
         self._dirty_namespaces: dict[str, _Namespace] = {}
@@ -247,6 +249,7 @@ class Appender:
             self._rows = []
             self._ids.add(self._staged_ids, {n.number: n.last_sequence for n in dirty_namespaces.values()})
             self._staged_ids = {}
+            self.links.note_written()
         if self._snapshots:
             connection.executemany(SAVE_SNAPSHOT, self._snapshots)
             self._snapshots = []
@@ -272,6 +275,20 @@ class Appender:
         self.close()
         self._ids.postpone()
 
+    def move_links(self) -> None:
+        """Let the index over causes and correlations catch up by a step. Raises `sqlite3.Error`."""
+        if not self.links.has_slice:
+            self.links.read()
+            return
+        self.begin()
+        self.links.move(self._open_connection)
+        self.commit()
+
+    def postpone_moving_links(self) -> None:
+        """After `move_links` failed, as with ids."""
+        self.close()
+        self.links.postpone()
+
     def move_ids_in_transaction(self) -> None:
         """As `move_ids`, for all of them, as a part of a transaction that holds more than memory should."""
         if self._ids.is_due():
@@ -295,6 +312,7 @@ class Appender:
         """Forget the transaction and all that was learned in it."""
         self._forget()
         self._ids.forget()
+        self.links.forget()
         connection = self._connection
         if connection is not None and connection.in_transaction:
             try:
@@ -377,6 +395,7 @@ class Appender:
             self._namespaces[row[1]] = _Namespace(*row)
         self._types = {name: number for number, name in connection.execute("SELECT id, name FROM event_types")}
         self._next_actor = (connection.execute("SELECT max(id) FROM actors").fetchone()[0] or 0) + 1
+        self.links.learn(connection)
         self._is_fresh = False
 
     def _namespace(self, name: str) -> _Namespace:

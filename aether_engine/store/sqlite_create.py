@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from contextlib import closing
 from typing import Final
 
 from aether_engine.errors import CorruptStoreError
 from aether_engine.store.sqlite_file import BUSY_TIMEOUT, FileState, RawFile, confine, connect, examine
-from aether_engine.store.sqlite_schema import FORMAT_VERSION, PAGE_SIZE, check_format, check_schema, create_schema
+from aether_engine.store.sqlite_schema import (
+    FORMAT_VERSION,
+    LINK_TABLES,
+    PAGE_SIZE,
+    check_format,
+    check_schema,
+    create_schema,
+)
 
 #: Pages of the write-ahead log after which a commit copies them into the file.
 _CHECKPOINT_PAGES: Final = 4000
@@ -39,6 +47,23 @@ def open_for_writing(raw: RawFile, url: str, synchronous: str, max_pages: int | 
         connection.close()
         raise
     return connection
+
+
+def create_links(raw: RawFile, url: str) -> None:
+    """Add the empty index over causes and correlations, if there is none. Raises as `open_for_writing` does.
+
+    A connection of its own: those that last cannot change what tables there are.
+    """
+    with closing(connect(raw.path, mode="rw")) as connection:
+        _enter_wal_mode(connection)
+        check_schema(connection, url)
+        connection.execute("BEGIN IMMEDIATE")
+        there = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+        if not LINK_TABLES.keys() <= there:
+            # What one of them alone says is not so.
+            for name, sql in LINK_TABLES.items():
+                connection.execute(f"DELETE FROM {name}" if name in there else sql)  # noqa: S608 (constants)
+        connection.execute("COMMIT")
 
 
 def _create(connection: sqlite3.Connection, url: str) -> None:

@@ -62,9 +62,20 @@ INDEXES: Final = {
     "events_by_actor": "CREATE UNIQUE INDEX events_by_actor ON events(actor, version)",
     "snapshots_by_actor": "CREATE UNIQUE INDEX snapshots_by_actor ON snapshots(namespace, actor_id, version)",
 }
+#: The index over causes and correlations, which a file has from when somebody first looked for relatives in it.
+LINK_TABLES: Final = {
+    "event_links": (
+        "CREATE TABLE event_links(link INTEGER NOT NULL, position INTEGER NOT NULL, "
+        "PRIMARY KEY(link, position)) WITHOUT ROWID"
+    ),
+    "link_progress": ("CREATE TABLE link_progress(namespace INTEGER PRIMARY KEY, links_until INTEGER NOT NULL)"),
+}
+#: Tables whose pages are those of an index.
+WITHOUT_ROWID: Final = frozenset({"event_ids", "event_links"})
 _EXPECTED: Final = {name: ("table", name, sql) for name, sql in TABLES.items()} | {
     name: ("index", sql.partition(" ON ")[2].partition("(")[0], sql) for name, sql in INDEXES.items()
 }
+_ALLOWED: Final = _EXPECTED | {name: ("table", name, sql) for name, sql in LINK_TABLES.items()}
 _SUPPORTED: Final = f"event files of format {FORMAT_VERSION}"
 
 
@@ -120,12 +131,10 @@ def check_schema(connection: sqlite3.Connection, url: str) -> None:
     if not found:
         raise CorruptStoreError(url, "it has the mark of an event file and no tables; restore it from a copy")
     for name in found.keys() | _EXPECTED.keys():
-        if found.get(name) != _EXPECTED.get(str(name)):
-            what = (
-                "without" if name not in found else "with a foreign" if name not in _EXPECTED else "with another"
-            )
+        if found.get(name) != _ALLOWED.get(str(name)):
+            what = "without" if name not in found else "with a foreign" if name not in _ALLOWED else "with another"
             raise UnsupportedFormatError(
-                url, f"an event file {what} {(found.get(name) or _EXPECTED[str(name)])[0]} {name!r}", _SUPPORTED
+                url, f"an event file {what} {(found.get(name) or _ALLOWED[str(name)])[0]} {name!r}", _SUPPORTED
             )
 
 

@@ -31,6 +31,8 @@ _GROUP_BYTES: Final = 16 << 20
 #: Nobody saves for so many seconds: time for what can wait. And the breaks within it.
 _PAUSE: Final = 0.25
 _BREAK: Final = 0.05
+#: Seconds for which saves can put off the pause of the index over causes and correlations.
+_PUT_OFF: Final = 1.0
 #: Failures that one save of a group can cause for all of it.
 _OWN_FAULT: Final = frozenset(
     {sqlite3.SQLITE_FULL, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_CONSTRAINT}
@@ -93,6 +95,8 @@ class Writer:
         self._guard = threading.Lock()
         self._is_scheduled = False
         self._pause: asyncio.TimerHandle | None = None
+        self._followed_at = 0.0
+        self._is_closing = False
         # An executor's threads end with the interpreter or with their executor, even if nobody calls `close`.
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="aether-write")
 
@@ -146,8 +150,15 @@ class Writer:
         except Exception:  # noqa: BLE001 (foreign code; what it raised is logged)
             _log.exception("Publishing events of namespace %r failed", namespace)
 
+    def want_links(self) -> None:
+        """Make the index over causes and correlations in pauses, if that is worth it; nobody waits for it."""
+        self.appender.links.ask()
+        if self._pause is None and self.appender.links.is_behind():
+            self._await_pause(_PAUSE)
+
     async def close(self) -> None:
         """Finish what was accepted, then end the thread."""
+        self._is_closing = True
         self._end_pause()
         await self.run(self.appender.finish)
         self._executor.shutdown(wait=True)
@@ -178,10 +189,13 @@ class Writer:
 
     def _await_pause(self, seconds: float) -> None:
         self._end_pause()
+        if self._is_closing:
+            return
         self._pause = self._loop.call_later(seconds, self._use_pause)
 
     def _use_pause(self) -> None:
         self._pause = None
+        self._followed_at = self._loop.time()
         self.run(self._catch_up).add_done_callback(self._caught_up)
 
     def _caught_up(self, moved: asyncio.Future[bool]) -> None:
@@ -251,10 +265,12 @@ class Writer:
             self.on_loop(_settle, task.future, result)
 
     def _catch_up(self) -> bool:
-        """Move a slice of ids; whether there is another one."""
+        """Move a slice of ids, or of links; whether there is another one."""
         if self.appender.is_behind_with_ids:
             self._move_ids()
-        return self.appender.is_behind_with_ids
+        elif self.appender.links.is_behind():
+            self._move_links()
+        return self.appender.is_behind_with_ids or self.appender.links.is_behind()
 
     def _move_ids(self) -> None:
         try:
@@ -262,6 +278,13 @@ class Writer:
         except Exception:  # noqa: BLE001 (no saver waits for this; what it was is logged)
             _log.exception("The index over event ids in %s lags behind", self._url)
             self.appender.postpone_moving_ids()
+
+    def _move_links(self) -> None:
+        try:
+            self.appender.move_links()
+        except Exception:  # noqa: BLE001 (nobody waits for this; what it was is logged)
+            _log.exception("The index over causes and correlations in %s lags behind", self._url)
+            self.appender.postpone_moving_links()
 
     def _commit(self, group: Sequence[Save | SaveSnapshot]) -> None:
         try:
@@ -328,8 +351,13 @@ class Writer:
             self.notify()
         for request in group:
             _settle(request.future, request.outcome)
-        if changed and self.appender.is_behind_with_ids:
+        follows = self.appender.links.is_behind() and not self._is_put_off()
+        if changed and (self.appender.is_behind_with_ids or follows):
             self._await_pause(_PAUSE)
+
+    def _is_put_off(self) -> bool:
+        # Somebody who saves a little all the time must not keep the index from following.
+        return self._pause is not None and self._loop.time() - self._followed_at > _PUT_OFF
 
 
 class _UncertainError(Exception):

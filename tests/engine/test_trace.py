@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import pytest
 
 from aether_engine.engine import Engine, open_engine, sqlite_url
 from aether_engine.event import Event, StoredEvent
-from aether_engine.store.protocols import EventLog, Store, TraceKey, TraceMatches
+from aether_engine.store.protocols import EventLog, Store, TraceAnswer, TraceKey, TraceMatches
 from aether_engine.trace import Related, find_related
 from aether_engine.trace_memory import STRETCH, TraceMemory
 from tests.nats_servers import NatsServer, nats_server
@@ -245,21 +245,24 @@ class Indexed:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
 
-    async def find_traced(self, key: TraceKey, value: str, *, near: int, limit: int) -> TraceMatches:
-        self.asked.append((key, value))
-        found = []
-        async for batch in self._store.read(to_sequence=self._known):
-            for each in batch:
-                assert each.event is not None
-                values = {
-                    TraceKey.ID: each.event.id,
-                    TraceKey.CAUSATION: each.event.causation_id,
-                    TraceKey.CORRELATION: each.event.correlation_id,
-                }
-                if values[key] == value:
-                    found.append(each.sequence)
-        nearest = sorted(sorted(found, key=lambda sequence: abs(sequence - near))[:limit])
-        return TraceMatches(nearest, len(found), self._known)
+    async def find_traced(self, wanted: Sequence[tuple[TraceKey, str]], *, near: int, limit: int) -> TraceAnswer:
+        self.asked += wanted
+        matches = []
+        for key, value in wanted:
+            found = []
+            async for batch in self._store.read(to_sequence=self._known):
+                for each in batch:
+                    assert each.event is not None
+                    values = {
+                        TraceKey.ID: each.event.id,
+                        TraceKey.CAUSATION: each.event.causation_id,
+                        TraceKey.CORRELATION: each.event.correlation_id,
+                    }
+                    if values[key] == value:
+                        found.append(each.sequence)
+            nearest = sorted(sorted(found, key=lambda sequence: abs(sequence - near))[:limit])
+            matches.append(TraceMatches(nearest, len(found)))
+        return TraceAnswer(matches, self._known)
 
     def read(self, **options: Any) -> AsyncIterator[list[StoredEvent]]:
         if options["from_sequence"] != options["to_sequence"]:
