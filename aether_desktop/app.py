@@ -15,14 +15,18 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from aether_desktop import __version__
+from aether_desktop.folders import socket_address
 from aether_desktop.frozen import serve_as_child_if_asked
 from aether_desktop.server_options import add_server_options, check_server_options, server_options
+from aether_desktop.single_instance import hand_over
 
 if TYPE_CHECKING:
     import asyncio
 
     from PySide6.QtWidgets import QApplication
 
+    from aether_desktop.connection import Connection
+    from aether_desktop.start_marker import LastRun, StartMarker
     from aether_desktop.ui.main_window import MainWindow
 
 log = logging.getLogger("aether_desktop")
@@ -43,6 +47,8 @@ NOTHING_ASKED: dict[str, object] = {
     "demo": False,
     "screenshot": None,
     "theme": None,
+    "safe": False,
+    "new_window": False,
 }
 
 
@@ -66,6 +72,12 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--demo", action="store_true", help="open a demo shop that goes on writing")
     parser.add_argument("--screenshot", metavar="FILE", type=Path, help="write a picture of the window and end")
     parser.add_argument("--theme", choices=("system", "light", "dark"), help="instead of the one in the settings")
+    parser.add_argument(
+        "--safe", action="store_true", help="start with the usual layout and without what was open before"
+    )
+    parser.add_argument(
+        "--new-window", action="store_true", help="a window of its own, also where one is open already"
+    )
     parser.add_argument("--about", action="version", version=f"%(prog)s {__version__}", help="print the version")
     add_server_options(parser)
     arguments = parser.parse_args(argv)
@@ -87,11 +99,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     gc.disable()
     asked = sys.argv[1:] if argv is None else argv
     arguments = parse_arguments(asked) if asked else argparse.Namespace(**NOTHING_ASKED)
+    is_usual = arguments.screenshot is None
+    if (
+        is_usual
+        and not arguments.new_window
+        and not arguments.safe
+        and hand_over(socket_address(), vars(arguments))
+    ):
+        return 0
     _import_unread()
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger().handlers[0].setLevel(logging.WARNING)
     _check_display()
     app = _make_application()
-    window = _make_window(app, arguments.theme)
+    marker = _start_marker(is_usual and not arguments.new_window)
+    window = _make_window(app, arguments, marker.last_run)
     window.show()
     _paint_first(app, window)
     _tame_garbage_collector()
@@ -101,7 +123,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from qasync import QEventLoop
 
     with asyncio.Runner(loop_factory=lambda: QEventLoop(app)) as runner:
-        return runner.run(_run(window, arguments))
+        return runner.run(_run(window, arguments, marker))
 
 
 def _import_unread() -> None:
@@ -148,23 +170,38 @@ def _tame_garbage_collector() -> None:
     gc.enable()
 
 
-def _make_window(app: QApplication, theme: str | None) -> MainWindow:
-    from aether_desktop.settings import Settings
+def _start_marker(is_kept: bool) -> StartMarker:
+    from aether_desktop.settings import default_path
+    from aether_desktop.start_marker import StartMarker
+
+    marker = StartMarker(default_path().with_name("running"))
+    if is_kept:
+        marker.start()
+    return marker
+
+
+def _make_window(app: QApplication, arguments: argparse.Namespace, last_run: LastRun) -> MainWindow:
+    from aether_desktop.settings import LEFT_OUT_WHEN_SAFE, Settings
+    from aether_desktop.start_marker import LastRun
     from aether_desktop.ui.main_window import MainWindow
     from aether_desktop.ui.theme import Scheme, begin_theme, finish_theme
     from aether_desktop.workspace import Workspace
 
-    settings = Settings()
+    is_safe = arguments.safe or last_run is LastRun.DIED_STARTING
+    settings = Settings(without=LEFT_OUT_WHEN_SAFE if is_safe else ())
     schemes: dict[object, Scheme] = {"light": "light", "dark": "dark"}
-    begin_theme(app, schemes.get(theme or settings.get("theme"), "system"))
-    window = MainWindow(Workspace(settings))
+    begin_theme(app, schemes.get(arguments.theme or settings.get("theme"), "system"))
+    is_restoring = not is_safe and not arguments.demo and settings.path.with_name("session.json").exists()
+    window = MainWindow(Workspace(settings), hold_welcome=is_restoring)
     finish_theme(app)
     return window
 
 
-async def _run(window: MainWindow, arguments: argparse.Namespace) -> int:
+async def _run(window: MainWindow, arguments: argparse.Namespace, marker: StartMarker) -> int:
     import asyncio
     import signal
+
+    from aether_desktop.ui.window_run import Run
 
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(_report_loop_exception)
@@ -176,10 +213,11 @@ async def _run(window: MainWindow, arguments: argparse.Namespace) -> int:
     window.close_asked.connect(ended.set)
     failures: list[object] = []
     workspace.failed.connect(failures.append)
+    run = None if arguments.screenshot is not None else Run(window, arguments, marker, open_asked, NOTHING_ASKED)
     try:
-        if window.close_was_asked:
+        if window.close_was_asked or (run is not None and not run.begin()):
             return 0
-        if not await _before(ended, open_asked(window, arguments)):
+        if not await _before(ended, run.open() if run is not None else open_asked(window, arguments)):
             return 0
         if arguments.screenshot is not None:
             return await _take_screenshot(window, arguments.screenshot, failures)
@@ -189,12 +227,16 @@ async def _run(window: MainWindow, arguments: argparse.Namespace) -> int:
         window.hide()
         try:
             async with asyncio.timeout(CLOSE_TIMEOUT):
+                if run is not None:
+                    await run.stop()
                 await window.close_documents()
                 await workspace.close()
                 window.remove_leftovers()
         except TimeoutError:
             log.warning("closing took longer than %s seconds and was given up", CLOSE_TIMEOUT)
         window.deleteLater()
+        if run is not None:
+            run.end()
 
 
 async def _before(ended: asyncio.Event, work: Coroutine[Any, Any, None]) -> bool:
@@ -219,10 +261,11 @@ async def open_asked(window: MainWindow, arguments: argparse.Namespace) -> None:
     from aether_desktop.workspace import Place
 
     workspace = window.workspace
+    connection: Connection | None = None
     if arguments.demo:
-        await window.panels.commands.start_demo(simulate=arguments.screenshot is None)
+        connection = await window.panels.commands.start_demo(simulate=arguments.screenshot is None)
     elif arguments.profile is not None:
-        await window.panels.commands.connecting.connect_by_name(
+        connection = await window.panels.commands.connecting.connect_by_name(
             arguments.profile, read_only=arguments.read_only or None
         )
     elif arguments.url is not None and arguments.url.lower().startswith("aether:"):
@@ -230,12 +273,13 @@ async def open_asked(window: MainWindow, arguments: argparse.Namespace) -> None:
         return
     elif arguments.url is not None:
         if "://" in arguments.url:
-            await workspace.open(arguments.url, read_only=arguments.read_only, options=server_options(arguments))
+            connection = await workspace.open(
+                arguments.url, read_only=arguments.read_only, options=server_options(arguments)
+            )
         else:
-            await workspace.open_path(Path(arguments.url), read_only=arguments.read_only)
-    if not workspace.connections:
+            connection = await workspace.open_path(Path(arguments.url), read_only=arguments.read_only)
+    if connection is None:
         return
-    connection = workspace.connections[-1]
     namespace = arguments.namespace or (connection.namespaces[0].name if connection.namespaces else "default")
     place = Place(connection, namespace)
     if arguments.namespace:
@@ -272,8 +316,8 @@ def _check_display() -> None:
 
 
 def _log_qt_message(kind: Any, context: Any, message: str) -> None:
-    # The offscreen platform says this for every window it shows.
-    if "propagateSizeHints" not in message:
+    # The offscreen platform says this for every window it shows, or brings to the front.
+    if "propagateSizeHints" not in message and "does not support raise" not in message:
         log.warning("Qt: %s", message)
 
 

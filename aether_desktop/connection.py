@@ -40,6 +40,8 @@ class Connection(QObject):
         #: What it was opened with, less its secret; None for what was opened by a URL alone.
         self.profile = profile
         self.title = title or title_of(engine.url)
+        #: The file of events that was read into it.
+        self.events_file: Path | None = None
         #: Tells how it was opened, for whoever opens the same again.
         self.opening = b""
         self.namespaces: list[NamespaceInfo] = []

@@ -29,14 +29,15 @@ def add_server_options(parser: argparse.ArgumentParser) -> None:
 def server_options(arguments: argparse.Namespace) -> dict[str, str]:
     """The options for `open_engine`; raises `OSError` for a secret that is not readable."""
     options: dict[str, str] = {}
-    if arguments.server_user:
-        options["user"] = arguments.server_user
+    # What another start hands over has only those flags that were given.
+    if user := getattr(arguments, "server_user", None):
+        options["user"] = user
     for name, _ in _SECRET_FILES.values():
-        path = getattr(arguments, f"server_{name}")
+        path = getattr(arguments, f"server_{name}", None)
         if path is not None:
             options[name] = path.read_text("utf-8").rstrip("\r\n")
     for name, _ in _FILES.values():
-        path = getattr(arguments, f"server_{name}")
+        path = getattr(arguments, f"server_{name}", None)
         if path is not None:
             options[name] = str(path)
     return options

@@ -211,14 +211,22 @@ class Workspace(QObject):
         return distinct
 
     async def open_path(
-        self, path: Path, *, read_only: bool = False, title: str = "", remember: bool = True
+        self,
+        path: Path,
+        *,
+        read_only: bool = False,
+        title: str = "",
+        remember: bool = True,
+        announce: bool = True,
     ) -> Connection | None:
         """Open a file: a store as it is, a list of events by importing it into memory."""
         if path.suffix.lower() in NDJSON_SUFFIXES:
-            return await self._open_ndjson(path)
+            return await self._open_ndjson(path, announce=announce)
         from aether_engine.urls import sqlite_url
 
-        return await self.open(sqlite_url(path), read_only=read_only, title=title, remember=remember)
+        return await self.open(
+            sqlite_url(path), read_only=read_only, title=title, remember=remember, announce=announce
+        )
 
     async def close_connection(self, connection: Connection) -> None:
         """Close one connection; what was shown of it is closed by whoever shows it."""
@@ -289,13 +297,20 @@ class Workspace(QObject):
 
     async def select_at(self, place: Place, sequence: int) -> bool:
         """Select the event at `sequence`; that there is none (any more) is told."""
+        found = await self.event_at(place, sequence)
+        if found is not None:
+            self.select(place, found.stored)
+            return True
+        self.told.emit(f"There is no event at sequence {number_text(sequence)} of {place.namespace}.")
+        return False
+
+    async def event_at(self, place: Place, sequence: int) -> Selection | None:
+        """The event at `sequence`, without selecting it."""
         store = await self.store(place)
         async for batch in store.read(from_sequence=sequence, to_sequence=sequence):
             for stored in batch:
-                self.select(place, stored)
-                return True
-        self.told.emit(f"There is no event at sequence {number_text(sequence)} of {place.namespace}.")
-        return False
+                return Selection(place, stored)
+        return None
 
     def go_back(self) -> None:
         self._go(-1)
@@ -373,10 +388,11 @@ class Workspace(QObject):
 
         return self.jobs.start(f"Export {path.name}", work)
 
-    async def _open_ndjson(self, path: Path) -> Connection | None:
+    async def _open_ndjson(self, path: Path, *, announce: bool) -> Connection | None:
         connection = await self.open("memory://", title=f"{path.name} (in memory)", announce=False)
         if connection is None:
             return None
+        connection.events_file = path
         stem = path.name.split(".", 1)[0]
         namespace = "".join(c if c.isascii() and (c.isalnum() or c in "_-") else "_" for c in stem)
         job = self.import_file(Place(connection, namespace or "events"), path)
@@ -384,7 +400,8 @@ class Workspace(QObject):
             await self.close_connection(connection)
             return None
         await connection.refresh()
-        self.connection_opened.emit(connection)
+        if announce:
+            self.connection_opened.emit(connection)
         return connection
 
     # -- telling

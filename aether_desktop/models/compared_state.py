@@ -33,6 +33,21 @@ class SideChoice:
     snapshot: bool = False
 
 
+def side_state(choice: SideChoice) -> dict[str, Any]:
+    """A choice as a session keeps it."""
+    fields = {"place": choice.place, "actor": choice.actor_id, "snapshot": choice.snapshot}
+    return fields | ({} if choice.version is None else {"version": choice.version})
+
+
+def side_from(state: object) -> SideChoice | None:
+    """The inverse of `side_state`; None for anything else."""
+    match state:
+        case {"place": Place() as place, "actor": str(actor), "snapshot": bool(snapshot), **others}:
+            version = others.get("version")
+            return SideChoice(place, actor, version if isinstance(version, int) else None, snapshot)
+    return None
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class SideState:
     """What was found: the state at `version`, or why there is none."""

@@ -65,6 +65,9 @@ COMMANDS = (
     Command("audit_file", "Audit a file…", "File", "audit", (), "Audit a file as evidence: read-only and hashed"),
     Command("audit_folder", "Audit a folder…", "File", "", (), "Audit a folder of files, or a stream's backup"),
     Command("close_tab", "Close tab", "File", "close", ("Ctrl+W",)),
+    Command(
+        "reopen_tab", "Reopen closed tab", "File", "", ("Ctrl+Shift+T",), "Open the tab closed last, as it was"
+    ),
     Command("quit", "Quit", "File", "", ("Ctrl+Q",)),
     Command("copy_event", "Copy event JSON", "Edit", "copy", ("Ctrl+C",), "Copy it exactly as stored", True),
     Command("filter", "Filter…", "Edit", "filter", ("Ctrl+F",), "Filter the document in front"),
@@ -108,6 +111,14 @@ COMMANDS = (
     ),
     Command("reset_layout", "Reset layout", "Window"),
     Command("command_palette", "Command palette", "Help", "command", ("Ctrl+Shift+P",), "Every command, by name"),
+    Command(
+        "copy_diagnostics",
+        "Copy diagnostics",
+        "Help",
+        "copy",
+        (),
+        "Copy versions, platform, settings and the end of the log",
+    ),
     Command("about", "About Aether Desktop", "Help"),
 )
 

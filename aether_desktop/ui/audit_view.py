@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from PySide6.QtCore import QItemSelection, QItemSelectionModel, QModelIndex, Qt, QTimer, Signal
 from PySide6.QtGui import QKeyEvent
@@ -34,9 +35,9 @@ from aether_desktop.ui.icons import icon
 from aether_desktop.ui.table_setup import setup_table
 from aether_desktop.ui.tinted import Surface, ToneLabel
 from aether_desktop.workspace import Selection
-from aether_engine.audit import CHECKS, Finding, Severity
+from aether_engine.audit import CHECKS, AuditScope, Finding, Severity
 from aether_engine.codec import format_timestamp
-from aether_engine.errors import CorruptStoreError, UnsupportedFormatError
+from aether_engine.errors import AetherError, CorruptStoreError, UnsupportedFormatError
 
 _WIDTHS: Final = (
     (FindingTable.SEVERITY, 84),
@@ -157,6 +158,18 @@ class AuditView(DocumentView):
 
     def _size_of_group(self, row: int) -> int:
         return len(self.run.table.numbers_in([row]))
+
+    def session_state(self) -> Mapping[str, Any]:
+        state: dict[str, Any] = {"columns": dict(self.run.subject.columns)}
+        with suppress(AetherError):
+            scope = self.head.scope()
+            state |= {"namespaces": scope.namespaces, "actors": scope.actors}
+        return state
+
+    def restore_session(self, state: Mapping[str, Any]) -> None:
+        """Show the scope that `session_state` said; its findings are found again by running it."""
+        with suppress(AetherError):
+            self.head.choose_scope(AuditScope(str(state.get("namespaces", "*")), str(state.get("actors", ""))))
 
     async def close_document(self) -> None:
         await self._filter.close()

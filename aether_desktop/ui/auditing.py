@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QFileDialog, QMenu
@@ -55,6 +56,7 @@ class Auditing(QObject):
         for menu in window.menuBar().findChildren(QMenu):
             if menu.title() == "Audit":
                 fill_menu(menu, self._actions, AUDIT_MENU)
+        desk.reopening.add("audit", "audit", self._reopen, elsewhere=self._reopen_path)
         self._documents.currentChanged.connect(lambda _index: self.update_actions())
         self._workspace.place_changed.connect(self.update_actions)
         self._workspace.selection_changed.connect(lambda _selection: self.update_actions())
@@ -148,6 +150,21 @@ class Auditing(QObject):
                 self._documents.setCurrentWidget(view)
                 return view
         return self._open_subject(document, AuditSubject(connection.title, connection))
+
+    async def _reopen(self, place: Place, _name: str, state: Mapping[str, Any]) -> AuditView:
+        # Not started by itself: it may take long, and nobody has asked for it this time.
+        view = self._open_connection(place.connection)
+        view.restore_session(state)
+        return view
+
+    async def _reopen_path(self, name: str, state: Mapping[str, Any]) -> AuditView | None:
+        path = Path(name)
+        if not await asyncio.to_thread(path.exists):
+            return None
+        columns = state.get("columns")
+        view = self.audit_path(path, columns if isinstance(columns, dict) and columns else None)
+        view.restore_session(state)
+        return view
 
     def audit_path(self, path: Path, columns: Mapping[str, str] | None = None) -> AuditView:
         """The audit of a file or folder as evidence, in its tab; it is not opened as a store."""

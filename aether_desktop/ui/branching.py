@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QMenu, QWidget
 
-from aether_desktop.models.compared_state import ComparedState, SideChoice
+from aether_desktop.models.compared_state import ComparedState, SideChoice, side_from
 from aether_desktop.models.reducer_chooser import ReducerChooser
 from aether_desktop.models.scratch import Scratch
 from aether_desktop.models.snapshot_findings import CheckScope, SnapshotCheck
@@ -47,6 +48,8 @@ class Branching(QObject):
         self.place: Place | None = None
         self._numbers = 0
         workspace.connections_changed.connect(self._offer_places)
+        desk.reopening.add("compare", "compare", self._reopen_compare)
+        desk.reopening.add("snapshot check", "snapshot", self._reopen_check)
 
     def commands(self) -> dict[str, Callable[[], object]]:
         """What the actions do, by name."""
@@ -125,6 +128,14 @@ class Branching(QObject):
         view.trees[0].setFocus()
         return view
 
+    async def _reopen_compare(self, _place: Place, _name: str, state: Mapping[str, Any]) -> CompareView | None:
+        left, right = side_from(state.get("left")), side_from(state.get("right"))
+        if left is None or right is None:
+            return None
+        view = self.open_compare(left, right)
+        view.only.setChecked(state.get("only") is True)
+        return view
+
     def _places(self) -> list[Place]:
         return [
             Place(connection, info.name)
@@ -159,10 +170,16 @@ class Branching(QObject):
     def check(self, *, whole: bool, actor: bool) -> None:
         """Check the snapshots of the actor shown, of its namespace, or (`whole`) of the connection."""
         place = self.place if actor else (self._workspace.place or self.place)
-        if place is None:
-            return
+        if place is not None:
+            self._show_check(place, whole, self._controller.actor_id if actor else "").check.start()
+
+    async def _reopen_check(self, place: Place, _name: str, state: Mapping[str, Any]) -> SnapshotCheckView:
+        # Not started by itself: it may take long, and nobody has asked for it this time.
+        return self._show_check(place, state.get("whole") is True, str(state.get("actor") or ""))
+
+    def _show_check(self, place: Place, whole: bool, actor_id: str) -> SnapshotCheckView:
         names = tuple(info.name for info in place.connection.namespaces) if whole else (place.namespace,)
-        scope = CheckScope(place, names, self._controller.actor_id if actor else "")
+        scope = CheckScope(place, names, actor_id)
         document = Document("snapshot check", place, scope.words)
         view = self._documents.view_of(document)
         if isinstance(view, SnapshotCheckView):
@@ -174,7 +191,7 @@ class Branching(QObject):
             title = f"Snapshots {scope.words}"
             self._desk.open_document(document, view, icon_name="snapshot", title=title, tooltip=title)
             view.table.setFocus()
-        view.check.start()
+        return view
 
     def _open(self, place: Place, finding: SnapshotFinding) -> None:
         there = Place(place.connection, finding.namespace)

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QApplication, QFileDialog, QMainWindow
 
 from aether_desktop.demo_session import DemoSession
 from aether_desktop.numbers import number_text
+from aether_desktop.ui.clipboard import put_text
 from aether_desktop.ui.connecting import Connecting
 from aether_desktop.ui.link_opening import LinkOpening
 from aether_desktop.ui.theme import Scheme, apply_theme
@@ -19,6 +20,7 @@ from aether_engine.event import Event
 
 # Dialogs are loaded where they are opened, or before by `preparation`: a first table does not wait for them.
 if TYPE_CHECKING:
+    from aether_desktop.connection import Connection
     from aether_desktop.ui.panels import Panels
 
 STORE_FILES = "Aether stores (*.aether)"
@@ -50,6 +52,7 @@ class Commands(QObject):
             "export_actor": self.export_actor,
             "export_filtered": self.export_filtered,
             "close_tab": desk.close_current,
+            "reopen_tab": self.reopen_tab,
             "quit": window.close,
             "filter": panels.focus_filter,
             "clear_filter": panels.clear_filter,
@@ -73,6 +76,7 @@ class Commands(QObject):
             "new_tail": self.new_tail,
             "reset_layout": panels.reset_layout,
             "command_palette": self.show_palette,
+            "copy_diagnostics": self.copy_diagnostics,
             "about": self.show_about,
             **panels.navigation.commands(),
             **panels.inspection.commands(),
@@ -85,6 +89,10 @@ class Commands(QObject):
     def run(self, name: str) -> None:
         """Run a command by its name."""
         self._commands[name]()
+
+    def reopen_tab(self) -> None:
+        """Open the tab that was closed last."""
+        self._panels.session.reopen_closed()
 
     # -- files
 
@@ -168,7 +176,7 @@ class Commands(QObject):
         """Open the demo shop, whose simulator goes on writing."""
         self._workspace.start(self.start_demo(), "demo")
 
-    async def start_demo(self, *, simulate: bool = True) -> None:
+    async def start_demo(self, *, simulate: bool = True) -> Connection | None:
         """As `open_demo`, and wait until a stream with snapshots is in front."""
         from aether_desktop.demo import DRIFTED_ACTOR, TENANT_A
 
@@ -177,6 +185,7 @@ class Commands(QObject):
             place = Place(connection, TENANT_A)
             await self._desk.open_log(place)
             await self._desk.open_stream(place, DRIFTED_ACTOR)
+        return connection
 
     def remove_demo_files(self) -> None:
         """Remove the demo's file, after its connection is closed."""
@@ -243,6 +252,15 @@ class Commands(QObject):
         from aether_desktop.ui.about import about_box
 
         about_box(self._window).open()
+
+    def copy_diagnostics(self) -> None:
+        """Copy what a report of a problem should say."""
+        from aether_desktop.diagnostics import diagnostics
+
+        put_text(diagnostics(self._workspace))
+        self._workspace.told.emit(
+            "Copied: versions, platform, settings and the end of the log. No event is in it."
+        )
 
     def show_palette(self) -> None:
         """Show every command by name."""

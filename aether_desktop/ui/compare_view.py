@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
+from typing import Any
 
 from PySide6.QtCore import QModelIndex, Qt, Signal
 from PySide6.QtGui import QGuiApplication
@@ -12,7 +13,7 @@ from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QHeaderView, QSplitter, QS
 
 from aether_desktop.connection import Connection
 from aether_desktop.models.compare_tree import CompareTree
-from aether_desktop.models.compared_state import ComparedState
+from aether_desktop.models.compared_state import ComparedState, side_state
 from aether_desktop.models.comparison import Comparison
 from aether_desktop.numbers import number_text
 from aether_desktop.tasks import TaskOwner
@@ -143,6 +144,10 @@ class CompareView(DocumentView):
     def refresh(self) -> None:
         for side in (self.left, self.right):
             side.refresh()
+
+    def session_state(self) -> Mapping[str, Any]:
+        sides = {"left": side_state(self.left.choice), "right": side_state(self.right.choice)}
+        return {**sides, "only": self.only.isChecked()}
 
     async def close_document(self) -> None:
         await self._tasks.cancel_all()

@@ -70,16 +70,16 @@ class Connecting(QObject):
         if profile is not None:
             self.profiles.connect_with(profile)
 
-    async def connect_by_name(self, name: str, *, read_only: bool | None = None) -> bool:
+    async def connect_by_name(self, name: str, *, read_only: bool | None = None) -> Connection | None:
         """Connect to a kept profile, as from the command line; that there is none of that name is told."""
         profile = self.profiles.profiles.by_name(name)
         if profile is None:
             known = ", ".join(each.name for each in self.profiles.profiles) or "none"
             self._workspace.told.emit(f"There is no connection called {name}; kept are: {known}.")
-            return False
+            return None
         if read_only is not None:
             profile = profile._replace(read_only=read_only)
-        return await self.profiles.open(profile) is not None
+        return await self.profiles.open(profile)
 
     def ask_for_secret(self, profile: Profile, why: str = "") -> None:
         """Ask for the password or token of a profile, and connect with it; for others show their fields."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QAction
@@ -22,6 +22,7 @@ from aether_desktop.numbers import number_text
 from aether_desktop.ui.document_view import DocumentView
 from aether_desktop.ui.documents import Document, Documents
 from aether_desktop.ui.event_view import EventView
+from aether_desktop.ui.reopening import Reopening
 from aether_desktop.ui.safe_text import visible
 from aether_desktop.ui.tail_view import TailView
 from aether_desktop.workspace import Place, Selection, Workspace
@@ -42,6 +43,8 @@ class Desk(QObject):
     state_requested = Signal(object, str, object)
     view_added = Signal(object, object)
     """A table of events has a tab now: its `Document`, and the view."""
+    view_closing = Signal(object)
+    """The user closes the tab of this view, which is still there."""
 
     def __init__(
         self,
@@ -53,8 +56,13 @@ class Desk(QObject):
     ) -> None:
         super().__init__(parent)
         self._table_actions = table_actions
-        self._workspace = workspace
-        self._documents = documents
+        self._workspace = self.workspace = workspace
+        self._documents = self.documents = documents
+        #: How each kind of document is opened again as it was.
+        self.reopening = Reopening()
+        self.reopening.add("log", "log", lambda place, _name, _state: self.open_log(place))
+        self.reopening.add("stream", "stream", lambda place, name, _state: self.open_stream(place, name))
+        self.reopening.add("tail", "tail", self._reopen_tail)
         self._filters: dict[QWidget, DocumentFilter] = {}
         self._before_closing: dict[QWidget, list[Callable[[], Awaitable[None]]]] = {}
         # What is to be brought up in its log.
@@ -63,7 +71,7 @@ class Desk(QObject):
         self.selecting = False
         self.path_columns = PathColumns(workspace.settings, self)
         self.path_columns.changed.connect(self._show_columns)
-        documents.close_asked.connect(self.close_view)
+        documents.close_asked.connect(self.close_asked)
         workspace.connections_changed.connect(self._close_orphans)
         workspace.link_changed.connect(self._show_link)
 
@@ -139,6 +147,11 @@ class Desk(QObject):
         )
         self.view_added.emit(document, view)
         view.start(pattern)
+        return view
+
+    async def _reopen_tail(self, place: Place, _name: str, state: Mapping[str, Any]) -> TailView:
+        view = self.open_tail(place, str(state.get("pattern") or place.namespace))
+        view.restore_session(state)
         return view
 
     def open_document(
@@ -303,7 +316,12 @@ class Desk(QObject):
         """Close the tab in front."""
         view = self._documents.currentWidget()
         if view is not None:
-            self.close_view(view)
+            self.close_asked(view)
+
+    def close_asked(self, view: QWidget) -> None:
+        """Close a tab as the user wants it."""
+        self.view_closing.emit(view)
+        self.close_view(view)
 
     def close_view(self, view: QWidget) -> None:
         """Close a tab and end what it does."""
@@ -312,7 +330,7 @@ class Desk(QObject):
 
     async def close(self) -> None:
         """Close every tab."""
-        for view in list(self._documents.views()):
+        for view in [*self._documents.views(), *self._documents.waiting()]:
             self._documents.remove(view)
             await self._close(view)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from PySide6.QtWidgets import QWidget
 
@@ -46,6 +47,13 @@ class DocumentView(QWidget):
     def busy(self) -> bool:
         """Whether what is in sight is still being loaded."""
         return False
+
+    def session_state(self) -> Mapping[str, Any] | None:
+        """What its kind needs to open it again as it is, as JSON in which `Place`s may stand; None: it cannot be.
+
+        Whoever registered the kind with `Reopening.add` gets it back.
+        """
+        return None
 
     async def close_document(self) -> None:
         """End what it does."""

@@ -62,6 +62,8 @@ class Documents(QTabWidget):
         self.setElideMode(Qt.TextElideMode.ElideMiddle)
         self.setUsesScrollButtons(True)
         self._documents: dict[QWidget, Document] = {}
+        # Those of an earlier session that were not shown in this one.
+        self._waiting: list[QWidget] = []
         self._order = _OrderLabel()
         self._order.setContentsMargins(8, 0, 12, 8)
         self.setCornerWidget(self._order, Qt.Corner.TopRightCorner)
@@ -69,12 +71,24 @@ class Documents(QTabWidget):
     def add(self, document: Document, view: QWidget, *, icon_name: str, title: str, tooltip: str) -> None:
         """Open a tab and bring it to the front."""
         self._documents[view] = document
+        self._add_tab(view, icon_name, title, tooltip)
+        self.setCurrentWidget(view)
+
+    def add_waiting(self, view: QWidget, *, icon_name: str, title: str) -> None:
+        """Add a tab behind the others that stands for a document nobody has opened yet."""
+        self._waiting.append(view)
+        self._add_tab(view, icon_name, title, title)
+
+    def _add_tab(self, view: QWidget, icon_name: str, title: str, tooltip: str) -> None:
         index = self.addTab(view, icon(icon_name), visible(title).replace("&", "&&"))
         self.setTabToolTip(index, plain_tooltip(tooltip))
         button = icon_button("close", f"Close {title}")
         button.clicked.connect(lambda: self.close_asked.emit(view))
         self.tabBar().setTabButton(index, QTabBar.ButtonPosition.RightSide, button)
-        self.setCurrentWidget(view)
+
+    def move_to(self, view: QWidget, index: int) -> None:
+        """Have a tab stand at `index`."""
+        self.tabBar().moveTab(self.indexOf(view), index)
 
     def rename(self, view: QWidget, title: str) -> None:
         """Give a tab another title."""
@@ -98,9 +112,15 @@ class Documents(QTabWidget):
     def views(self) -> dict[QWidget, Document]:
         return dict(self._documents)
 
+    def waiting(self) -> list[QWidget]:
+        """The tabs that stand for documents nobody has opened yet."""
+        return list(self._waiting)
+
     def remove(self, view: QWidget) -> None:
         """Take a tab away; the view is the caller's to delete."""
         self._documents.pop(view, None)
+        if view in self._waiting:
+            self._waiting.remove(view)
         self.removeTab(self.indexOf(view))
 
     def show_order(self, text: str) -> None:

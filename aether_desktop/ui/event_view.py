@@ -194,6 +194,24 @@ class EventView(QWidget):
         if not visible:
             self.table.scrollTo(index, QTableView.ScrollHint.PositionAtCenter)
 
+    def keep_selected(self, sequence: int) -> None:
+        """Select the event at `sequence` as soon as it is among the rows, without telling anybody."""
+        self._kept = self._selected_sequence = sequence
+
+    def tell_selected(self) -> None:
+        """Say which event is selected as if the user had gone to it now, as soon as it is loaded."""
+        stored = self.selected
+        if stored is not None:
+            self._selected_sequence = stored.sequence
+            self.event_selected.emit(stored)
+        else:
+            self._awaited = self._position
+
+    @property
+    def selected_sequence(self) -> int:
+        """The sequence of the event that was selected last, 0 without one."""
+        return self._selected_sequence
+
     def select_none(self) -> None:
         """Select no row: what is selected is not among them."""
         self.table.clearSelection()

@@ -78,7 +78,8 @@ class MainWindow(QMainWindow):
 
     close_asked = Signal()
 
-    def __init__(self, workspace: Workspace) -> None:
+    def __init__(self, workspace: Workspace, *, hold_welcome: bool = False) -> None:
+        """`hold_welcome`: nothing in the middle until `show_start`, for what was open before is about to come."""
         super().__init__()
         self.setObjectName("mainWindow")
         self.setWindowTitle("Aether Desktop")
@@ -93,6 +94,8 @@ class MainWindow(QMainWindow):
         self._failure = ""
         #: Set with the first turn of the event loop after the first paint.
         self.painted = False
+        #: Whether what is open is kept for the next start.
+        self.keeps_session = False
         #: Set from the moment the user closes the window, also before anybody listens to `close_asked`.
         self.close_was_asked = False
         self._prepare = QTimer(self, singleShot=True, interval=_PREPARE_AFTER)
@@ -108,7 +111,13 @@ class MainWindow(QMainWindow):
         geometry = self.saved_bytes("geometry")
         if geometry is not None:
             self.restoreGeometry(geometry)
-        self._show_centre()
+        if hold_welcome:
+            self._nothing = QWidget()
+            self._centre.addWidget(self._nothing)
+            self._centre.setCurrentWidget(self._nothing)
+            self.update_actions()
+        else:
+            self._show_centre()
 
     @property
     def panels(self) -> Panels:
@@ -118,7 +127,18 @@ class MainWindow(QMainWindow):
 
             self.actions_by_name.complete()
             self._panels = Panels(self)
+            if self.keeps_session:
+                self._panels.session.keep()
         return self._panels
+
+    @property
+    def has_panels(self) -> bool:
+        """Whether `panels` was made already."""
+        return self._panels is not None
+
+    def show_start(self) -> None:
+        """Show the welcome page, unless there is a document."""
+        self._show_centre()
 
     def _prepare_rest(self) -> None:
         from aether_desktop.ui.preparation import Preparation
@@ -365,6 +385,7 @@ class MainWindow(QMainWindow):
             (("back",), workspace.can_go_back),
             (("forward",), workspace.can_go_forward),
             (("close_tab",), self._has_documents),
+            (("reopen_tab",), self._panels is not None and self._panels.session.can_reopen),
         ):
             for name in names:
                 actions[name].setEnabled(possible)

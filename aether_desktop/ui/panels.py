@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,7 @@ from aether_desktop.ui.navigation import Navigation
 from aether_desktop.ui.navigator import Navigator
 from aether_desktop.ui.row_menu import RowMenu
 from aether_desktop.ui.safe_text import visible
+from aether_desktop.ui.session_keeping import SessionKeeping
 from aether_desktop.ui.tail_view import TailView
 from aether_desktop.ui.time_travel import TimeTravel
 from aether_desktop.ui.timeline import Timeline
@@ -96,17 +98,22 @@ class Panels(QObject):
             dock.hide()
         self._add_to_menu()
         self.commands = Commands(window, self._workspace, self)
+        self.session = SessionKeeping(self, self.commands.connecting.profiles)
         self._connect()
 
     @property
     def busy(self) -> bool:
         """Whether anything that is in sight is still being loaded."""
-        parts = (self.desk, self.timelines, self.actors, self.travel, self.inspection, self.auditing)
+        parts = (
+            *(self.desk, self.timelines, self.actors, self.travel),
+            *(self.inspection, self.auditing, self.session),
+        )
         return any(part.busy for part in parts)
 
     async def close(self) -> None:
         """End what panels, tabs and commands do."""
         self.save_layout()
+        await self.session.close()
         await self.commands.close()
         await self.desk.close()
         await self.travel.close()
@@ -164,6 +171,17 @@ class Panels(QObject):
         """Keep the docks' places for the next start."""
         if self._shown:
             self._window.save_bytes("layout", self._window.saveState(_LAYOUT_VERSION))
+
+    def chosen_pages(self) -> dict[str, int]:
+        """Which page of each panel is in front, for the session."""
+        return {"inspector": self.inspector.tabs.currentIndex(), "state": self.state_panel.tabs.currentIndex()}
+
+    def choose_pages(self, pages: Mapping[str, object]) -> None:
+        """Bring these pages to the front; what is no page is passed over."""
+        for name, tabs in (("inspector", self.inspector.tabs), ("state", self.state_panel.tabs)):
+            index = pages.get(name)
+            if isinstance(index, int):
+                tabs.setCurrentIndex(index)
 
     def quick_open(self) -> None:
         """Put the keyboard into the search for actors."""

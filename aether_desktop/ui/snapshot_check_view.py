@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from PySide6.QtCore import QModelIndex, Qt, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QAbstractItemView, QHBoxLayout, QStackedLayout, QTableView, QVBoxLayout, QWidget
@@ -99,6 +102,10 @@ class SnapshotCheckView(DocumentView):
     @property
     def busy(self) -> bool:
         return self.check.busy
+
+    def session_state(self) -> Mapping[str, Any]:
+        scope = self.check.scope
+        return {"whole": len(scope.namespaces) > 1, "actor": scope.actor_id}
 
     async def close_document(self) -> None:
         await self.check.close()

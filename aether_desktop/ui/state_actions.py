@@ -51,7 +51,7 @@ STATE_COMMANDS: Final = (
     Command("check_actor", "Check snapshots of the actor", icon="snapshot"),
     Command("check_namespace", "Check snapshots of the namespace", icon="snapshot"),
     Command("check_all", "Check snapshots of all namespaces", icon="snapshot"),
-    Command("trace", "Trace the correlation", icon="trace", shortcuts=("Ctrl+Shift+T",), tip="What caused what"),
+    Command("trace", "Trace the correlation", icon="trace", shortcuts=("Ctrl+Shift+R",), tip="What caused what"),
     Command("save_snapshot", "Save a snapshot at this version…", icon="snapshot"),
 )
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from PySide6.QtCore import QItemSelectionModel, QModelIndex, QSize, Qt, Signal
 from PySide6.QtGui import QFontMetrics, QKeyEvent, QPalette, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
@@ -89,6 +92,37 @@ class TailView(QWidget):
         """Fill the controls and start; what prevents it is shown here and nothing is raised."""
         self.controls.set_request(pattern, source, start)
         self._start(pattern, source, start)
+
+    def session_state(self) -> Mapping[str, Any]:
+        """What the next start needs to begin this tail anew."""
+        start = self.controls.chosen_start()
+        return {
+            "pattern": self.controls.pattern.text(),
+            "source": self.controls.chosen_source().value,
+            "last": start.last,
+            "from_sequence": start.from_sequence or 0,
+            "keep": self.controls.keep.currentData(),
+            "rate": self._rate_wanted,
+            "running": self.controller.running,
+        }
+
+    def restore_session(self, state: Mapping[str, Any]) -> None:
+        """Begin anew as `session_state` said; what is not understood is as usual."""
+
+        def number(name: str) -> int:
+            value = state.get(name)
+            return value if isinstance(value, int) and 0 <= value < 1 << 63 else 0
+
+        keep = self.controls.keep.findData(number("keep"))
+        if keep >= 0:
+            self.controls.keep.setCurrentIndex(keep)
+        self.show_rate(state.get("rate") is not False)
+        source = TailSource.BUS if state.get("source") == TailSource.BUS.value else TailSource.LOG
+        start = TailStart(number("last"), number("from_sequence") or None)
+        pattern = str(state.get("pattern") or self.controls.pattern.text())
+        self.start(pattern, source, start)
+        if state.get("running") is False:
+            self.controller.stop()
 
     def toggle_pause(self) -> None:
         """Freeze the view, or go on."""

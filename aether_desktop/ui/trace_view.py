@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from PySide6.QtCore import QModelIndex, Signal
 from PySide6.QtWidgets import QHBoxLayout, QStackedLayout, QVBoxLayout, QWidget
 
@@ -50,7 +53,7 @@ class TraceView(DocumentView):
         for button, is_by_time in ((self.by_time, True), (self.in_order, False)):
             button.setCheckable(True)
             button.setProperty("choice", True)
-            button.clicked.connect(lambda _checked=False, by_time=is_by_time: self._show_times(by_time))
+            button.clicked.connect(lambda _checked=False, by_time=is_by_time: self.show_times(by_time))
             row.addWidget(button)
         self._empty = EmptyState(parent=self)
         pages = QWidget(self)
@@ -64,7 +67,7 @@ class TraceView(DocumentView):
         column.addWidget(head)
         column.addWidget(pages, 1)
         self._shown_roots: object = None
-        self._show_times(True)
+        self.show_times(True)
         events.changed.connect(self._show)
         self.action.clicked.connect(self._act)
         self.tree.selectionModel().currentRowChanged.connect(self._current_changed)
@@ -90,12 +93,16 @@ class TraceView(DocumentView):
     def refresh(self) -> None:
         self.events.refresh()
 
+    def session_state(self) -> Mapping[str, Any]:
+        return {"sequence": self.events.start[1], "by_time": self.by_time.isChecked()}
+
     async def close_document(self) -> None:
         await self.events.close()
 
     # -- following
 
-    def _show_times(self, by_time: bool) -> None:
+    def show_times(self, by_time: bool) -> None:
+        """Show when each event was, or only in which order."""
         self.by_time.setChecked(by_time)
         self.in_order.setChecked(not by_time)
         self.tree.show_times(by_time)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from PySide6.QtCore import QObject
 
@@ -11,7 +12,8 @@ from aether_desktop.models.trace_events import TraceEvents
 from aether_desktop.ui.desk import Desk
 from aether_desktop.ui.documents import Document, Documents
 from aether_desktop.ui.trace_view import TraceView
-from aether_desktop.workspace import Place, Workspace
+from aether_desktop.workspace import Place, Selection, Workspace
+from aether_engine.event import Event
 
 
 class Tracing(QObject):
@@ -25,6 +27,7 @@ class Tracing(QObject):
         self._documents = documents
         self._desk = desk
         self._related = related
+        desk.reopening.add("trace", "trace", self._reopen)
 
     def commands(self) -> dict[str, Callable[[], object]]:
         """What the action does, by its name."""
@@ -37,13 +40,26 @@ class Tracing(QObject):
         if selection is None or event is None or not event.correlation_id:
             self._workspace.told.emit("The selected event has no correlation.")
             return
+        self._show_trace(selection, event)
+
+    async def _reopen(self, place: Place, name: str, state: Mapping[str, Any]) -> TraceView | None:
+        sequence = state.get("sequence")
+        selection = await self._workspace.event_at(place, sequence) if isinstance(sequence, int) else None
+        event = selection.event if selection is not None else None
+        if selection is None or event is None or event.correlation_id != name:
+            return None
+        view = self._show_trace(selection, event)
+        view.show_times(state.get("by_time") is not False)
+        return view
+
+    def _show_trace(self, selection: Selection, event: Event) -> TraceView:
         connection = selection.place.connection
         for view, shown in self._documents.views().items():
             is_same = shown.kind == "trace" and shown.place.connection is connection
             if isinstance(view, TraceView) and is_same and shown.name == event.correlation_id:
                 self._documents.setCurrentWidget(view)
                 view.take_selection(selection)
-                return
+                return view
         events = TraceEvents(self._workspace, selection, self._related.memory_of(connection))
         view = TraceView(events)
         view.event_selected.connect(lambda namespace, sequence: self._select(view, namespace, sequence))
@@ -53,6 +69,7 @@ class Tracing(QObject):
         self._desk.open_document(document, view, icon_name="trace", title=title, tooltip=title)
         view.tree.setFocus()
         events.search()
+        return view
 
     def _select(self, view: TraceView, namespace: str, sequence: int) -> None:
         place = Place(view.events.place.connection, namespace)

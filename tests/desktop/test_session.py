@@ -1,0 +1,226 @@
+"""What was open when the window closed is open again at the next start, each tab when it is shown."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+
+from aether_desktop.models.compared_state import SideChoice
+from aether_desktop.models.event_table import Column
+from aether_desktop.session import FILE_NAME, Session, SessionFile
+from aether_desktop.ui.audit_view import AuditView
+from aether_desktop.ui.compare_view import CompareView
+from aether_desktop.ui.event_view import EventView
+from aether_desktop.ui.tail_view import TailView
+from aether_desktop.ui.trace_view import TraceView
+from aether_desktop.ui.waiting_view import WaitingView
+from aether_desktop.workspace import Place
+from aether_engine.audit import AuditScope
+from tests.desktop.driven_window import DrivenWindow, driven
+from tests.desktop.state_stories import ACTOR, LAST, ORDERS, story_on
+from tests.waiting import until
+
+FIVE = [f"Log {ORDERS}", ACTOR, "Tail *", "Trace checkout", f"Compare {ACTOR}"]
+
+
+async def restored(seen: DrivenWindow) -> Session:
+    """Bring back what another window has kept, as a start does."""
+    keeping = seen.panels.session
+    session = keeping.file.read()
+    keeping.restore(session)
+    seen.window.show_start()
+    keeping.open_front(session)
+    await seen.settle()
+    keeping.keep()
+    return session
+
+
+async def show(seen: DrivenWindow, title: str) -> None:
+    """Bring a tab to the front and wait until it is there."""
+    documents = seen.window.documents
+    documents.setCurrentIndex(seen.tabs.index(title))
+    await until(lambda: not isinstance(documents.currentWidget(), WaitingView), what=f"{title} is open")
+    await seen.settle()
+
+
+async def open_five(seen: DrivenWindow) -> None:
+    place = Place(seen.workspace.connections[0], ORDERS)
+    seen.panels.session.keep()
+    log = await seen.panels.desk.open_log(place)
+    await seen.settle()
+    assert log.filter is not None
+    await seen.workspace.select_at(place, 31)
+    await seen.settle()
+    log.table.setColumnWidth(log.model.columns.index(Column.ACTOR), 177)
+    log.filter.set_text("type:OrderPlaced,StockReserved", at_once=True)
+    await seen.settle()
+    stream = await seen.panels.desk.open_stream(place, ACTOR, 9)
+    await seen.settle()
+    assert stream.selected is not None
+    assert stream.selected.sequence == 9
+    tail = seen.panels.desk.open_tail(place, "*")
+    document_filter = seen.panels.desk.filter_of(tail)
+    assert document_filter is not None
+    document_filter.set_text("type:Order*", at_once=True)
+    await seen.workspace.select_at(place, 31)
+    seen.run("trace")
+    seen.panels.travel.branching.open_compare(SideChoice(place, ACTOR, 3), SideChoice(place, ACTOR, 17))
+    await seen.settle()
+    seen.panels.state_panel.show_tab(2)
+    await show(seen, ACTOR)
+    await until(lambda: stream.position == 8, what="the ninth event is selected")
+
+
+async def test_five_tabs_come_back_each_when_it_is_shown(tmp_path: Path) -> None:
+    async with story_on("sqlite", tmp_path) as seen:
+        await open_five(seen)
+        assert sorted(seen.tabs) == sorted(FIVE)
+        order = seen.tabs
+    async with driven(tmp_path / "settings.json") as seen:
+        await restored(seen)
+        assert seen.tabs == order
+        documents = seen.window.documents
+        assert documents.tabText(documents.currentIndex()) == ACTOR
+        assert len(documents.waiting()) == 4
+        assert isinstance(seen.view, EventView)
+        await until(lambda: seen.selected_sequence == 9, what="the event is selected everywhere")
+        await until(lambda: seen.shown_version == 9, what="its state is shown")
+        assert seen.panels.state_panel.tabs.currentIndex() == 2
+
+        await show(seen, f"Log {ORDERS}")
+        assert seen.view.filter is not None
+        assert seen.view.filter.text == "type:OrderPlaced,StockReserved"
+        await until(lambda: seen.view.model.rowCount() == 2, what="the filter is in force")
+        await until(lambda: seen.view.selected_sequence == 31 == seen.row_sequence, what="the row is selected")
+        assert seen.table.columnWidth(seen.view.model.columns.index(Column.ACTOR)) == 177
+
+        await show(seen, "Tail *")
+        tail = documents.currentWidget()
+        assert isinstance(tail, TailView)
+        assert tail.controller.running
+        document_filter = seen.panels.desk.filter_of(tail)
+        assert document_filter is not None
+        assert document_filter.text == "type:Order*"
+
+        await show(seen, "Trace checkout")
+        trace = documents.currentWidget()
+        assert isinstance(trace, TraceView)
+        await until(lambda: trace.events.trace.is_complete, what="the trace is complete")
+        assert trace.events.trace.count == 7
+
+        await show(seen, f"Compare {ACTOR}")
+        compare = documents.currentWidget()
+        assert isinstance(compare, CompareView)
+        assert (compare.left.choice.version, compare.right.choice.version) == (3, 17)
+        assert seen.tabs == order
+        assert documents.waiting() == []
+    # Tabs that were never shown are kept as they were.
+    async with driven(tmp_path / "settings.json") as seen:
+        before = await restored(seen)
+        after = seen.panels.session.session()
+        assert [tab.title for tab in after.tabs] == [tab.title for tab in before.tabs] == order
+        assert after.tabs[order.index("Tail *")] == before.tabs[order.index("Tail *")]
+
+
+async def test_audits_of_files_that_are_not_open_come_back(tmp_path: Path) -> None:
+    async with story_on("sqlite", tmp_path) as seen:
+        seen.panels.session.keep()
+        view = seen.panels.auditing.audit_path(tmp_path / "story.aether")
+        view.head.choose_scope(AuditScope(ORDERS, ACTOR))
+        await seen.settle()
+        title = seen.tabs[-1]
+    async with driven(tmp_path / "settings.json") as seen:
+        await restored(seen)
+        await show(seen, title)
+        shown = seen.window.documents.currentWidget()
+        assert isinstance(shown, AuditView)
+        assert shown.head.scope() == AuditScope(ORDERS, ACTOR)
+        assert not shown.run.is_running
+
+
+async def test_a_log_opened_from_elsewhere_takes_its_tab(tmp_path: Path) -> None:
+    async with story_on("sqlite", tmp_path) as seen:
+        await open_five(seen)
+        order = seen.tabs
+    async with driven(tmp_path / "settings.json") as seen:
+        await restored(seen)
+        await seen.panels.desk.open_log(Place(seen.workspace.connections[0], ORDERS))
+        await seen.settle()
+        assert seen.tabs == order
+        await until(lambda: seen.view.model.rowCount() == 2, what="its filter is in force")
+
+
+async def test_what_is_gone_says_so_and_can_be_tried_again(tmp_path: Path) -> None:
+    async with story_on("sqlite", tmp_path) as seen:
+        seen.panels.session.keep()
+    file = tmp_path / "story.aether"
+    elsewhere = file.rename(tmp_path / "elsewhere")
+    async with driven(tmp_path / "settings.json") as seen:
+        await restored(seen)
+        waiting = seen.window.documents.currentWidget()
+        assert isinstance(waiting, WaitingView)
+        said = " ".join(each.accessibleName() for each in waiting.children() if hasattr(each, "accessibleName"))
+        assert f"{ACTOR} is not open. {file} is not there." in said
+        assert not file.exists(), "nothing is made where it was"
+        elsewhere.rename(file)
+        waiting.tried_again.emit()
+        await until(lambda: isinstance(seen.window.documents.currentWidget(), EventView), what="it opens")
+        await until(lambda: seen.row_sequence == LAST, what="at its last event")
+        await seen.settle()
+
+
+async def test_a_closed_tab_can_be_had_again(tmp_path: Path) -> None:
+    async with story_on("sqlite", tmp_path) as seen:
+        stream = seen.view
+        assert stream.filter is not None
+        stream.filter.set_text("type:DiscountGiven", at_once=True)
+        await until(lambda: stream.model.rowCount() == 1, what="the filter is in force")
+        assert not seen.can("reopen_tab")
+        before = seen.tabs
+        seen.run("close_tab")
+        await seen.settle()
+        assert seen.tabs != before
+        seen.key(Qt.Key.Key_T, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier)
+        await until(lambda: seen.tabs == before, what="the tab is back in its place")
+        await until(lambda: seen.view.model.rowCount() == 1, what="with its filter")
+        assert seen.view.filter is not None
+        assert seen.view.filter.text == "type:DiscountGiven"
+        await seen.settle()
+        assert not seen.can("reopen_tab")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '{"version": 1, ',
+        "[]",
+        '{"version": 99, "tabs": []}',
+    ],
+)
+def test_a_damaged_session_is_set_aside_and_said(tmp_path: Path, content: str) -> None:
+    path = tmp_path / FILE_NAME
+    path.write_text(content)
+    file = SessionFile(path)
+    assert file.read() == Session()
+    assert "session.damaged.json" in file.problem
+    assert (tmp_path / "session.damaged.json").read_text() == content
+
+
+def test_what_is_not_understood_is_left_out(tmp_path: Path) -> None:
+    good = {"kind": "log", "connection": 0, "namespace": "orders", "state": {"selected": 3}}
+    tabs = [{"kind": 3}, {**good, "connection": 7}, {**good, "surprise": 1}, good, {**good, "title": "x" * 5000}]
+    values = {
+        "version": 1,
+        "connections": [{"url": "sqlite:////shop.aether"}, {"url": 3}],
+        "tabs": tabs,
+        "front": 3,
+    }
+    path = tmp_path / FILE_NAME
+    path.write_text(json.dumps(values))
+    session = SessionFile(path).read()
+    assert [tab.namespace for tab in session.tabs] == ["orders"]
+    assert session.front == 0
+    assert session.tabs[0].state == {"selected": 3}
