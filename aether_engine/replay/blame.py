@@ -243,6 +243,8 @@ class _MergeBlame(_BlameFold):
             return
         state, root = self._merge.own_state(), self._tree.root()
         changes, writes, nodes = root.changes, root.writes, root.nodes
+        # Objects below the top level that may be changed, each with its node; nothing is handed out meanwhile.
+        owned: dict[str, tuple[dict[str, Any], _Node]] = {}
         for event in events:
             version = event.version
             for key, value in event.data.items():
@@ -250,43 +252,54 @@ class _MergeBlame(_BlameFold):
                 # As in MergeFold: nothing is lost in decoding these.
                 if kind is str or kind is bool or (kind is int and value):
                     old = state.get(key, _NOTHING)
-                    if type(old) is not kind or old != value:
-                        state[key] = value
-                        changes[key] = root.changed = version
-                        if nodes:
-                            nodes.pop(key, None)
-                elif kind is not dict or not self._merge_plain(state, root, key, value, version):
+                    if type(old) is not kind:
+                        # Only what was an object or array has a node.
+                        nodes.pop(key, None)
+                        owned.pop(key, None)
+                    elif old == value:
+                        continue
+                    state[key] = value
+                    changes[key] = root.changed = version
+                    continue
+                pair = owned.get(key)
+                if pair is None and kind is dict and type(state.get(key)) is dict:
+                    pair = owned[key] = self._merge.own_child(state, key), self._tree.child(root, key)
+                is_done = pair is not None and kind is dict and self._merge_plain(*pair, value, version)
+                if pair is not None and pair[1].changed == version:
+                    root.changed = version
+                if not is_done:
                     self._merge_with(root, exact_data(event), version)
+                    owned.clear()
                     break
             else:
                 writes.update(dict.fromkeys(event.data, version))
 
     def _merge_plain(
-        self, parent: dict[str, Any], beside: _Node, name: str, patch: dict[str, Any], version: int, depth: int = 0
+        self, merged: dict[str, Any], node: _Node, patch: dict[str, Any], version: int, depth: int = 0
     ) -> bool:
-        """Merge an object into one that is there, up to what may have been decoded inexactly: then False."""
-        if type(parent.get(name)) is not dict or depth > _PLAIN_DEPTH:
-            return False
-        merged = self._merge.own_child(parent, name)
-        node = self._tree.child(beside, name)
+        """Merge an object into `merged`, up to what may have been decoded inexactly: then False."""
         node.written = version
-        is_done = True
         for key, value in patch.items():
             kind = type(value)
             if kind is str or kind is bool or (kind is int and value):
                 old = merged.get(key, _NOTHING)
-                if type(old) is not kind or old != value:
-                    merged[key] = value
-                    node.changes[key] = node.changed = version
+                if type(old) is not kind:
                     node.nodes.pop(key, None)
-            elif kind is not dict or not self._merge_plain(merged, node, key, value, version, depth + 1):
-                is_done = False
-                break
-        if is_done:
-            node.writes.update(dict.fromkeys(patch, version))
-        if node.changed == version:
-            beside.changed = version
-        return is_done
+                elif old == value:
+                    continue
+                merged[key] = value
+                node.changes[key] = node.changed = version
+            elif kind is not dict or type(merged.get(key)) is not dict or depth >= _PLAIN_DEPTH:
+                return False
+            else:
+                child = self._tree.child(node, key)
+                is_done = self._merge_plain(self._merge.own_child(merged, key), child, value, version, depth + 1)
+                if child.changed == version:
+                    node.changed = version
+                if not is_done:
+                    return False
+        node.writes.update(dict.fromkeys(patch, version))
+        return True
 
     def _merge_with(self, root: _Node, patch: dict[str, Any], version: int) -> None:
         # A place to be merged, what goes there, its node, and which of these places it lies in.
