@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PySide6.QtCore import QModelIndex, Qt
 from PySide6.QtTest import QAbstractItemModelTester, QTest
 from PySide6.QtWidgets import QLabel, QTreeView
 
+from aether_desktop.models import trace_events
 from aether_desktop.models.trace_tree import TraceRole, TraceTree
 from aether_desktop.ui.event_view import EventView
 from aether_desktop.ui.trace_view import TraceView
 from aether_desktop.workspace import Place
 from aether_engine.event import Event
+from aether_engine.trace import Related, find_related
 from tests.desktop.driven_window import DrivenWindow
 from tests.desktop.state_stories import ORDERS, PAYMENTS, START, checkout, story_on
 from tests.waiting import until
@@ -83,6 +87,35 @@ async def test_causes_orphans_and_circles(kind: str, tmp_path: Path) -> None:
         tree.grab()
         assert "7 events of checkout." in seen.child(QLabel, "traceWords").text()
         assert tree.currentIndex().data(TraceRole.EVENT).event.id == "p3"
+
+
+async def test_a_search_can_be_ended_and_gone_on_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server has no index: what was seen of its logs is remembered, the rest is looked through when asked."""
+    gate = asyncio.Event()
+
+    async def slow(*arguments: Any, **options: Any) -> AsyncGenerator[Related, None]:
+        async for related in find_related(*arguments, **options):
+            yield related
+            if related.searched >= related.total // 2:
+                await gate.wait()
+
+    async with story_on("server", tmp_path) as seen:
+        await seen.panels.desk.open_stream(Place(seen.workspace.connections[0], ORDERS), "order-2", 1)
+        await until(lambda: selected(seen) == "p1")
+        monkeypatch.setattr(trace_events, "find_related", slow)
+        seen.run("trace")
+        view = seen.window.documents.currentWidget()
+        assert isinstance(view, TraceView)
+        await until(lambda: view.events.trace.searched, what="a part is searched")
+        assert view.action.text() == "Cancel"
+        QTest.mouseClick(view.action, Qt.MouseButton.LeftButton)
+        await until(lambda: not view.events.trace.is_searching)
+        assert seen.workspace.jobs.running == []
+        gate.set()
+        assert view.action.text() == "Search on"
+        QTest.mouseClick(view.action, Qt.MouseButton.LeftButton)
+        await until(lambda: view.events.trace.is_complete)
+        assert len(shown(view.tree)) == 7
 
 
 async def test_selecting_in_the_trace_selects_everywhere(seen: DrivenWindow) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import aclosing
 from pathlib import Path
@@ -288,22 +289,46 @@ async def test_a_store_with_an_index_answers_by_itself() -> None:
             assert log.read_from == ([] if known == 5 * STRETCH else [3 * STRETCH + 1, 4 * STRETCH + 1])
 
 
-async def test_a_search_can_be_left_at_any_point() -> None:
-    async with open_engine("memory://") as engine:
-        await filled(engine, 3 * STRETCH)
-        stored = await stored_at(engine, "log", 10)
+async def test_a_search_can_be_left_at_any_point_and_gone_on_with(engine: Engine) -> None:
+    count = 3 * STRETCH
+    await filled(engine, count)
+    stored = await stored_at(engine, "log", 10)
+    assert stored.event is not None
+    log, memory = Counted(await engine.store("log")), TraceMemory()
+
+    def look() -> AsyncIterator[Related]:
         assert stored.event is not None
-        memory = TraceMemory()
-        found = find_related(
-            {"log": await engine.store("log")},
+        return find_related(
+            {"log": log},
             stored.event,
             namespace="log",
             sequence=10,
             recorded_at=stored.recorded_at,
             memory=memory,
         )
-        async with aclosing(found) as searching:  # type: ignore[type-var]
-            async for related in searching:
-                if related.searched:
-                    break
-        assert 0 < len(memory) < 3 * STRETCH
+
+    async with aclosing(look()) as searching:  # type: ignore[type-var]
+        async for related in searching:
+            if related.searched:
+                break
+    assert STRETCH <= len(memory) < count
+    # One that is cancelled in the midst of reading leaves what it has seen, too.
+    going_on = asyncio.create_task(_last(look()))
+    await asyncio.sleep(0)
+    going_on.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await going_on
+    seen = set(log.sequences[:STRETCH])
+    log.sequences.clear()
+    found = await _last(look())
+    assert found.is_complete
+    assert (found.effect_count, found.correlated_count) == (1, 10)
+    named = {each.sequence for each in (*found.effects, *found.correlated)} | {9}
+    assert seen.isdisjoint(set(log.sequences) - named), "what was seen is not read again, but for what is named"
+    log.sequences.clear()
+    assert await _last(look()) == found
+    assert set(log.sequences) <= named
+
+
+async def _last(search: AsyncIterator[Related]) -> Related:
+    return [each async for each in search][-1]
