@@ -12,6 +12,7 @@ from PySide6.QtCore import QObject, Signal
 # asyncio is loaded by the loop that runs the first job: the first paint does not wait for it.
 if TYPE_CHECKING:
     import asyncio
+    from pathlib import Path
 
     from aether_engine.transfer import TransferProgress
 
@@ -44,6 +45,8 @@ class Job(QObject):
         self.task: asyncio.Task[Any] | None = None
         #: Whether the window tells when it was cancelled; not where it is told elsewhere, or nobody's business.
         self.tells_cancelling = True
+        #: The file that could not be read if it fails, where that is for the window to say.
+        self.path: Path | None = None
 
     def report(self, done: int, total: int | None = None, *, fraction: float | None = None) -> None:
         """So much is done; of a total if it is known, else perhaps a fraction of the whole."""

@@ -72,13 +72,14 @@ class Selection(NamedTuple):
 class Failure(NamedTuple):
     """Something the user asked for and did not get. `what` is the fact, `why` the reason and remedy.
 
-    `profile` is that of a connection that could not be opened.
+    `profile` is that of a connection that could not be opened, `path` the file.
     """
 
     what: str
     why: str
     error: BaseException
     profile: Profile | None = None
+    path: Path | None = None
 
 
 class Workspace(QObject):
@@ -164,7 +165,7 @@ class Workspace(QObject):
         except Exception as error:  # noqa: BLE001 (told to the user, whatever it is)
             if engine is not None:
                 await engine.close()
-            self._tell_failure(what, error, profile)
+            self._tell_failure(what, error, profile, _file_of(url))
             return None
         except CancelledError:
             if engine is not None:
@@ -396,6 +397,7 @@ class Workspace(QObject):
         stem = path.name.split(".", 1)[0]
         namespace = "".join(c if c.isascii() and (c.isalnum() or c in "_-") else "_" for c in stem)
         job = self.import_file(Place(connection, namespace or "events"), path)
+        job.path = path
         if not await self.jobs.wait(job):
             await self.close_connection(connection)
             return None
@@ -427,5 +429,21 @@ class Workspace(QObject):
         if not (getattr(error, "passing", False) and getattr(error, "url", "") in without_link):
             self._tell_failure(what, error)
 
-    def _tell_failure(self, what: str, error: BaseException, profile: Profile | None = None) -> None:
-        self.failed.emit(Failure(what, str(error) or type(error).__name__, error, profile))
+    def _tell_failure(
+        self, what: str, error: BaseException, profile: Profile | None = None, path: Path | None = None
+    ) -> None:
+        self.failed.emit(Failure(what, str(error) or type(error).__name__, error, profile, path))
+
+
+def _file_of(url: str) -> Path | None:
+    """The file of a URL, None if it names none that is there."""
+    if not url.startswith("sqlite:"):
+        return None
+    from aether_desktop.urls import file_of
+    from aether_engine.errors import StoreUnavailableError
+
+    try:
+        path = file_of(url)
+        return path if path.is_file() else None
+    except (StoreUnavailableError, OSError):
+        return None

@@ -16,6 +16,7 @@ from aether_desktop.commands.outcome import Exit, FindingError, UsageError
 from aether_desktop.commands.output import Output, to_line
 from aether_desktop.commands.reducing import chosen_reducer
 from aether_desktop.commands.running import opened, shown
+from aether_desktop.report_files import FORMS, load_report, write_report
 from aether_desktop.server_options import check_server_options
 from aether_engine.audit import (
     CHECKS,
@@ -31,18 +32,13 @@ from aether_engine.audit import (
     UnknownCheckError,
     audit_target,
     compare,
-    csv_report,
     finding_json,
-    html_report,
-    read_report,
     report_of,
 )
-from aether_engine.errors import CorruptStoreError, TransferError, UnsupportedFormatError
+from aether_engine.errors import CorruptStoreError, UnsupportedFormatError
 from aether_engine.replay import Reducer
-from aether_engine.transfer import FileOutput
 from aether_engine.urls import sqlite_path
 
-_FORMS: Final = (".html", ".htm", ".csv", ".json")
 _SNAPSHOTS: Final = frozenset(check for check in CHECKS if check.startswith("snapshot-"))
 
 
@@ -51,7 +47,7 @@ async def audit(args: argparse.Namespace, output: Output) -> int:
     _check_reports(args)
     settings = _settings(args)
     scope = AuditScope(args.namespace or args.pattern or "*", args.actor)
-    before = None if args.compare is None else await asyncio.to_thread(_read, args.compare)
+    before = None if args.compare is None else await asyncio.to_thread(load_report, Path(args.compare))
     with chosen_reducer(args, output) as reducer:
         async with _target(args, output) as target:
             try:
@@ -88,7 +84,7 @@ async def _run(
         report = report_of(audit, findings, tool=f"Aether Desktop {__version__}")
         comparison = None if before is None else compare(before, report)
         for name in args.report:
-            await asyncio.to_thread(_write, Path(name), _as_file(name, report, comparison), args.overwrite)
+            await asyncio.to_thread(write_report, Path(name), report, comparison, overwrite=args.overwrite)
         if args.json:
             output.lines([report.to_json()])
         else:
@@ -102,10 +98,10 @@ async def _run(
 async def compare_reports(args: argparse.Namespace, output: Output) -> int:
     """Print what is new, gone and the same in the later of two reports."""
     _check_reports(args)
-    before, after = [await asyncio.to_thread(_read, name) for name in (args.before, args.after)]
+    before, after = [await asyncio.to_thread(load_report, Path(name)) for name in (args.before, args.after)]
     comparison = compare(before, after)
     for name in args.report:
-        await asyncio.to_thread(_write, Path(name), _as_file(name, after, comparison), args.overwrite)
+        await asyncio.to_thread(write_report, Path(name), after, comparison, overwrite=args.overwrite)
     output.json(comparison.to_json())
     for remark in comparison.remarks:
         output.say(remark)
@@ -210,34 +206,7 @@ def _compared(comparison: Comparison) -> str:
 
 def _check_reports(args: argparse.Namespace) -> None:
     for name in args.report:
-        if Path(name).suffix.lower() not in _FORMS:
+        if Path(name).suffix.lower() not in FORMS:
             raise UsageError(f"{name}: a report is named .html, .csv or .json.")
         if Path(name).exists() and not args.overwrite:
             raise UsageError(f"{name} exists and was left as it is; choose another name, or say --overwrite.")
-
-
-def _as_file(name: str, report: AuditReport, comparison: Comparison | None) -> bytes:
-    match Path(name).suffix.lower():
-        case ".csv":
-            return csv_report(report)
-        case ".json":
-            return report.to_json() + b"\n"
-    return html_report(report, comparison)
-
-
-def _write(path: Path, content: bytes, overwrite: bool) -> None:
-    file = FileOutput(path, overwrite)
-    try:
-        file.open()
-        file.write(content)
-        file.complete()
-        file.appear()
-    finally:
-        file.discard()
-
-
-def _read(name: str) -> AuditReport:
-    try:
-        return read_report(Path(name).read_bytes(), name)
-    except OSError as error:
-        raise TransferError(name, error.strerror or str(error)) from error

@@ -10,10 +10,9 @@ from typing import Final
 from aether_desktop.commands.outcome import Exit, FindingError, UsageError
 from aether_desktop.commands.output import Output
 from aether_desktop.commands.running import existing_namespace, opened
-from aether_engine.audit import read_report
+from aether_desktop.report_files import load_report
 from aether_engine.bundle import Place, write_bundle
 from aether_engine.engine import Engine
-from aether_engine.errors import TransferError
 from aether_engine.redaction import RedactionRule, RedactionRuleError
 
 #: Events that one bundle may hold: it is meant to be small.
@@ -64,10 +63,7 @@ async def _chosen(args: argparse.Namespace, engine: Engine) -> list[Place]:
 
 
 def _of_report(name: str) -> list[Place]:
-    try:
-        report = read_report(Path(name).read_bytes(), name)
-    except OSError as error:
-        raise TransferError(name, error.strerror or str(error)) from error
+    report = load_report(Path(name))
     places: set[Place] = set()
     for one in report.findings:
         if one.sequence is not None and one.namespace:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
@@ -94,6 +94,8 @@ class AuditRun(QObject):
 
     changed = Signal()
     """State, progress or totals."""
+    looked = Signal()
+    """What the evidence is, `kind`, is known."""
     compared = Signal()
     """Another comparison, or none any more."""
 
@@ -164,6 +166,12 @@ class AuditRun(QObject):
             self.kind = await asyncio.to_thread(kind_of, path)
         except AetherError as error:
             self._fail(error)
+        self.changed.emit()
+        self.looked.emit()
+
+    def use_columns(self, columns: Mapping[str, str]) -> None:
+        """Read CSV by these columns the next time."""
+        self.subject = replace(self.subject, columns=columns)
         self.changed.emit()
 
     # -- running

@@ -17,6 +17,10 @@ AUDIT_COMMANDS: Final = (
     Command("audit_by_actor", "Findings by actor"),
     Command("audit_by_namespace", "Findings by namespace"),
     Command("audit_in_one_list", "Findings in one list"),
+    Command("audit_export", "Export report…", icon="export", shortcuts=("Ctrl+Shift+E",), tip="HTML, CSV or JSON"),
+    Command("audit_compare", "Compare with an earlier report…", icon="compare", tip="What is new, gone, the same"),
+    Command("audit_end_comparison", "End the comparison"),
+    Command("recover", "Recover a damaged file…", tip="Write what can be read into a new file"),
     Command("audit_to_event", "Go to the event of the finding", tip="In its log and the Inspector (Enter)"),
 )
 
@@ -31,6 +35,12 @@ AUDIT_MENU: Final[tuple[str | tuple[str, tuple[str, ...]], ...]] = (
     "audit_pause",
     "audit_cancel",
     "audit_settings",
+    "",
+    "audit_export",
+    "audit_compare",
+    "audit_end_comparison",
+    "",
+    "recover",
     "",
     "audit_to_event",
     ("Group findings", ("audit_by_check", "audit_by_actor", "audit_by_namespace", "audit_in_one_list")),

@@ -60,6 +60,7 @@ class AuditHead(Surface):
     cancel_asked = Signal()
     settings_asked = Signal()
     compare_asked = Signal()
+    columns_asked = Signal()
     bundle_asked = Signal()
     export_asked = Signal()
     copy_requested = Signal(object)
@@ -131,6 +132,9 @@ class AuditHead(Surface):
         self.cancel_button.clicked.connect(self.cancel_asked)
         self.settings_button = _button("settings", "Checks", "auditSettings", self)
         self.settings_button.clicked.connect(self.settings_asked)
+        self.columns_button = _button("settings", "Columns…", "auditColumns", self)
+        self.columns_button.setToolTip(plain_tooltip("Which columns of the CSV file hold what"))
+        self.columns_button.clicked.connect(self.columns_asked)
         self.compare_button = _button("compare", "Compare…", "auditCompare", self)
         self.compare_button.setToolTip(plain_tooltip("Compare with an earlier report"))
         self.compare_button.clicked.connect(self.compare_asked)
@@ -142,7 +146,8 @@ class AuditHead(Surface):
         fields = QWidget(self)
         flow = FlowLayout(fields, spacing=8, row_spacing=6)
         for widget in (
-            *(self.scope_combo, self.namespaces, self.actors, self.settings_button, self.run_button),
+            *(self.scope_combo, self.namespaces, self.actors, self.settings_button, self.columns_button),
+            self.run_button,
             *(self.pause_button, self.cancel_button, self.compare_button, self.bundle_button, self.export_button),
         ):
             flow.addWidget(widget)
@@ -219,6 +224,7 @@ class AuditHead(Surface):
         self._offer_namespaces()
         for widget in (self.scope_combo, self.namespaces, self.actors, self.settings_button):
             widget.setEnabled(not is_running and not is_paused)
+        self.columns_button.setVisible(run.kind is not None and bool(run.kind.columns) and not is_running)
         made = len(run.settings.checks)
         every = made == len(CHECKS)
         self.settings_button.setText(f"Checks ({made})" if every else f"Checks ({made} of {len(CHECKS)})")

@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QFileDialog, QMenu
 
+from aether_desktop.audit_subjects import proposed_columns
 from aether_desktop.models.audit_run import AuditRun, AuditState, AuditSubject, FindingBytes
 from aether_desktop.models.finding_table import GroupBy
 from aether_desktop.ui.audit_actions import AUDIT_COMMANDS, AUDIT_MENU
+from aether_desktop.ui.audit_handover import AuditHandover
 from aether_desktop.ui.audit_settings_dialog import AuditSettingsDialog
 from aether_desktop.ui.audit_view import AuditView
 from aether_desktop.ui.clipboard import put_text
+from aether_desktop.ui.csv_columns_dialog import CsvColumnsDialog
 from aether_desktop.ui.documents import Document
 from aether_desktop.ui.state_actions import fill_menu
 from aether_desktop.workspace import Place, Workspace
@@ -53,6 +56,7 @@ class Auditing(QObject):
         self._travel = travel
         self._actions = window.actions_by_name
         self._actions.add(AUDIT_COMMANDS)
+        self.handover = AuditHandover(window, self)
         for menu in window.menuBar().findChildren(QMenu):
             if menu.title() == "Audit":
                 fill_menu(menu, self._actions, AUDIT_MENU)
@@ -75,6 +79,10 @@ class Auditing(QObject):
             "audit_cancel": lambda: self._on_view(lambda view: view.run.cancel()),
             "audit_settings": lambda: self._on_view(self._ask_for_settings),
             "audit_to_event": lambda: self._on_view(self._open_current),
+            "audit_export": lambda: self._on_view(self.handover.export),
+            "audit_compare": lambda: self._on_view(self.handover.compare),
+            "audit_end_comparison": lambda: self._on_view(self.handover.end_comparison),
+            "recover": self.recover_shown,
             **{name: partial(self._group, group_by) for name, group_by in _GROUPS.items()},
         }
 
@@ -103,6 +111,8 @@ class Auditing(QObject):
             (("audit_run", "audit_settings"), run is not None and not running and not paused),
             (("audit_pause", "audit_cancel"), running or paused),
             (tuple(_GROUPS), run is not None),
+            (("audit_export", "audit_compare"), run is not None and run.has_run and not running),
+            (("audit_end_comparison",), run is not None and run.comparison is not None),
             (("audit_to_event",), view is not None and view.current is not None),
         ):
             for name in names:
@@ -185,6 +195,12 @@ class Auditing(QObject):
         view.head.cancel_asked.connect(run.cancel)
         view.head.settings_asked.connect(lambda: self._ask_for_settings(view))
         view.head.copy_requested.connect(put_text)
+        view.head.export_asked.connect(lambda: self.handover.export(view))
+        view.head.compare_asked.connect(lambda: self.handover.compare(view))
+        view.head.columns_asked.connect(lambda: self._ask_for_columns(view))
+        view.recover_asked.connect(lambda: self.handover.recover(run.subject.file))
+        run.compared.connect(self.update_actions)
+        run.looked.connect(lambda: self._looked(view))
         view.detail.copy_requested.connect(put_text)
         view.finding_shown.connect(lambda finding: self._start_reading(view, finding))
         view.neighbour_asked.connect(lambda finding, sequence: self._start_beside(view, finding, sequence))
@@ -199,6 +215,29 @@ class Auditing(QObject):
         view.head.run_button.setFocus()
         run.look()
         return view
+
+    def _looked(self, view: AuditView) -> None:
+        """What evidence is, is known: of CSV it has to be said which columns are what."""
+        if view.run.kind is not None and view.run.kind.columns and not view.run.subject.columns:
+            self._ask_for_columns(view)
+
+    def _ask_for_columns(self, view: AuditView) -> None:
+        kind, subject = view.run.kind, view.run.subject
+        if kind is None:
+            return
+        known = subject.columns or proposed_columns(kind.columns)
+        dialog = CsvColumnsDialog(subject.title, kind.columns, known, self._window)
+        dialog.chosen.connect(view.run.use_columns)
+        dialog.open()
+
+    def recover_shown(self) -> None:
+        """Recover the file that is shown or audited, or another one."""
+        view = self.in_front
+        place = self._workspace.place
+        file = view.run.subject.file if view is not None else None
+        if view is None and place is not None:
+            file = place.connection.file_path
+        self.handover.recover(file if file is not None and file.is_file() else None)
 
     def ask_for_file(self) -> None:
         """Ask for a file, and audit it as evidence."""

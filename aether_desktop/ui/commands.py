@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 STORE_FILES = "Aether stores (*.aether)"
 EVENT_FILES = "Events as lines of JSON (*.ndjson *.jsonl *.json *.gz)"
+#: Files of events that can be audited, and are not imported when they are opened.
+EVIDENCE_SUFFIXES = (".csv", ".zst", ".zstd")
 OPENABLE_FILES = "Stores and events (*.aether *.ndjson *.jsonl *.json *.gz)"
 ANY_FILES = "All files (*)"
 
@@ -101,7 +103,10 @@ class Commands(QObject):
         self._workspace.start(self._workspace.open(url, read_only=read_only), "open")
 
     def open_path(self, path: Path, *, read_only: bool = False) -> None:
-        """Open a store or a file of events."""
+        """Open a store or a file of events; what is neither, and may be audited, is."""
+        if not read_only and _is_evidence_only(path):
+            self._panels.auditing.audit_path(path)
+            return
         self._workspace.start(self._workspace.open_path(path, read_only=read_only), "open")
 
     def open_file(self, *, read_only: bool = False) -> None:
@@ -279,3 +284,8 @@ class Commands(QObject):
     def _selected_event(self) -> Event | None:
         selection = self._workspace.selection
         return selection.event if selection is not None else None
+
+
+def _is_evidence_only(path: Path) -> bool:
+    name = path.name.lower()
+    return path.is_dir() or name.endswith((*EVIDENCE_SUFFIXES, ".csv.gz"))

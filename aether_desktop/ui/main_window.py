@@ -277,6 +277,7 @@ class MainWindow(QMainWindow):
         workspace.jobs.finished.connect(self._job_finished)
         self.welcome.open_file.connect(lambda: self.panels.commands.run("open_file"))
         self.welcome.connect_to_server.connect(lambda: self.panels.commands.run("connect"))
+        self.welcome.audit_file.connect(lambda: self.panels.commands.run("audit_file"))
         self.welcome.open_demo.connect(lambda: self.panels.commands.run("open_demo"))
         self.welcome.recent_chosen.connect(lambda url: self.panels.commands.open_url(url))
         self.welcome.profile_chosen.connect(lambda name: self.panels.commands.connecting.connect_by_id(name))
@@ -463,6 +464,8 @@ class MainWindow(QMainWindow):
                 self._offer_login(failure.profile)
             else:
                 self._offer_editing(failure.profile)
+        if failure.path is not None:
+            self._offer_audit(failure.path, failure.error)
         self.banner.add_action("Copy details", lambda: QApplication.clipboard().setText(details))
 
     def _offer_login(self, profile: Profile) -> None:
@@ -480,6 +483,15 @@ class MainWindow(QMainWindow):
             "Edit the connection…", lambda: self.panels.commands.connecting.connect_to_server(profile)
         )
 
+    def _offer_audit(self, path: Path, error: BaseException) -> None:
+        """What cannot be opened may be damaged: it can be looked at as evidence, and what is left be saved."""
+        from aether_engine.errors import CorruptStoreError, UnsupportedFormatError
+
+        auditing = self.panels.auditing
+        self.banner.add_action("Audit it", lambda: auditing.audit_path(path))
+        if isinstance(error, (CorruptStoreError, UnsupportedFormatError)):
+            self.banner.add_action("Recover into a new file…", lambda: auditing.handover.recover(path))
+
     def _hide_failure(self, what: str) -> None:
         if self._failure == what:
             self._failure = ""
@@ -488,7 +500,7 @@ class MainWindow(QMainWindow):
     def _job_finished(self, job: Job, error: BaseException | None) -> None:
         progress = job.progress
         if isinstance(error, Exception):
-            self._show_failure(Failure(f"{progress.name} failed", str(error), error))
+            self._show_failure(Failure(f"{progress.name} failed", str(error), error, path=job.path))
         elif error is not None and job.tells_cancelling:
             done = f"{number_text(progress.done)} {progress.unit}"
             self.tell("info", f"{progress.name} was cancelled after {done}.")

@@ -115,6 +115,7 @@ class Panels(QObject):
         self.save_layout()
         await self.session.close()
         await self.commands.close()
+        await self.auditing.handover.close()
         await self.desk.close()
         await self.travel.close()
         await self.inspection.close()

@@ -83,6 +83,7 @@ class WelcomePage(QScrollArea):
     open_file = Signal()
     connect_to_server = Signal()
     open_demo = Signal()
+    audit_file = Signal()
     recent_chosen = Signal(str)
     profile_chosen = Signal(str)
 
@@ -99,6 +100,8 @@ class WelcomePage(QScrollArea):
             "bag", "Explore the demo", "A shop with orders, payments, stock and damaged events"
         )
         self._demo.clicked.connect(self.open_demo)
+        self._audit = StartButton("audit", "Audit a file", "Damaged or foreign: read-only, hashed, never changed")
+        self._audit.clicked.connect(self.audit_file)
         self._recent_title = _label("", semibold=True)
         self.recent: RecentList | None = None
         self._no_recent: _NoRecent | None = None
@@ -162,6 +165,7 @@ class WelcomePage(QScrollArea):
         column.addWidget(_label("Start", semibold=True))
         column.addWidget(self._open)
         column.addWidget(self._connect)
+        column.addWidget(self._audit)
         column.addWidget(self._demo)
         column.addSpacing(16)
         column.addWidget(_label("Good to know", semibold=True))
@@ -180,7 +184,7 @@ class WelcomePage(QScrollArea):
         column.setSpacing(10)
         column.addStretch(1)
         column.addWidget(self._recent_title)
-        drop = QLabel("Drop an .aether or .ndjson file anywhere here. Looking never changes it.")
+        drop = QLabel("Drop a store, a file of events or a folder anywhere here. Looking never changes it.")
         drop.setWordWrap(True)
         set_by_name(drop, alignment="AlignCenter")
         column.addWidget(drop)

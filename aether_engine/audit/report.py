@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -17,6 +17,8 @@ from aether_engine.errors import TransferError
 #: What a report says it is, and in which form.
 FORMAT: Final = "aether-audit-report"
 VERSION: Final = 1
+#: Findings in one piece of a report that is written piece by piece.
+PART: Final = 250
 _MEMBERS: Final = (
     "explanation namespace sequence last_sequence actor_id version timestamp offset path hint".split()  # noqa: SIM905
 )
@@ -82,7 +84,11 @@ class AuditReport:
 
     def to_json(self) -> bytes:
         """The report as a JSON document."""
-        return dumps(
+        return b"".join(self.json_parts())
+
+    def json_parts(self) -> Iterator[bytes]:
+        """`to_json` piece by piece, a few hundred findings in each."""
+        head = dumps(
             {
                 "format": FORMAT,
                 "formatVersion": VERSION,
@@ -111,9 +117,13 @@ class AuditReport:
                     "first": _place(self.first),
                     "last": _place(self.last),
                 },
-                "findings": [finding_json(one) for one in self.findings],
             }
         )
+        yield head.removesuffix(b"}") + b',"findings":['
+        for start in range(0, len(self.findings), PART):
+            part = self.findings[start : start + PART]
+            yield (b"," if start else b"") + b",".join(dumps(finding_json(one)) for one in part)
+        yield b"]}"
 
 
 def _moment(finding: Finding) -> datetime:

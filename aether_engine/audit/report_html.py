@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import groupby
 
 from aether_engine.audit.checks import CHECKS
 from aether_engine.audit.comparing import Comparison
 from aether_engine.audit.finding import Finding
-from aether_engine.audit.report import AuditReport
+from aether_engine.audit.report import PART, AuditReport
 from aether_engine.audit.report_facts import facts_of
 from aether_engine.audit.report_picture import COLOURS, picture_by_actor, picture_over_time
 from aether_engine.audit.report_text import escaped
@@ -36,16 +37,21 @@ footer { margin: 3em 0 1em; color: #4a5561; border-top: 1px solid #d9dce1; paddi
 
 def html_report(report: AuditReport, comparison: Comparison | None = None) -> bytes:
     """The report, with what changed since an earlier one if there is a comparison."""
-    parts = [_head(f"Audit of {report.url}"), _verdict(report), _facts(report), _pictures(report)]
+    return b"".join(html_parts(report, comparison))
+
+
+def html_parts(report: AuditReport, comparison: Comparison | None = None) -> Iterator[bytes]:
+    """`html_report` piece by piece, a few hundred findings in each."""
+    yield f"{_head(f'Audit of {report.url}')}{_verdict(report)}{_facts(report)}{_pictures(report)}".encode()
     if comparison is not None:
-        parts.append(_comparison(comparison))
-    parts.append(_findings(report))
-    parts.append(
+        yield _comparison(comparison).encode()
+    for part in _findings(report):
+        yield part.encode()
+    yield (
         f"<footer>Written by {escaped(report.tool)} on {format_timestamp(report.written_at)}. "
         "Nothing was changed by the audit; what each check means is described with its findings.</footer>"
         "</body></html>\n"
-    )
-    return "".join(parts).encode()
+    ).encode()
 
 
 def _head(title: str) -> str:
@@ -117,10 +123,10 @@ def _comparison(comparison: Comparison) -> str:
     )
 
 
-def _findings(report: AuditReport) -> str:
-    parts = ["<h2>Findings</h2>"]
+def _findings(report: AuditReport) -> Iterator[str]:
+    yield "<h2>Findings</h2>"
     if not report.findings:
-        parts.append("<p>None.</p>")
+        yield "<p>None.</p>"
     for check_id, group in groupby(report.findings, key=lambda one: one.check):
         check = CHECKS[check_id]
         listed = list(group)
@@ -128,12 +134,15 @@ def _findings(report: AuditReport) -> str:
         shown = sum(one.count for one in listed)
         said = f"{count:,}" if shown == count else f"{count:,}, of which {shown:,} are listed"
         kind = f"{check.severity.value}{'' if count == 1 else 's'}"
-        parts.append(
+        yield (
             f'<h3 class="{check.severity.value}">{escaped(check.title)} ({said} {kind})</h3>'
             f'<p class="meaning">{escaped(check.meaning)} {escaped(check.remedy)}</p>'
         )
-        parts.append(_table("".join(_row(one) for one in listed)))
-    return "".join(parts)
+        before, after = _table("\0").split("\0")
+        yield before
+        for start in range(0, len(listed), PART):
+            yield "".join(_row(one) for one in listed[start : start + PART])
+        yield after
 
 
 def _table(rows: str) -> str:

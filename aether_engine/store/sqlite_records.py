@@ -148,7 +148,8 @@ class PageScanner:
         numbers = {1 + index * count // _SAMPLE for index in range(_SAMPLE)} if count else set()
         numbers |= set(self.pages.in_wal)
         cells = (cell for number in sorted(numbers) for cell in self._on(number, self.pages.page(number)))
-        return sum(1 for cell in cells if is_event(cell.values))
+        # A row that has moved to another page may have left a copy where it was: it counts once.
+        return len({cell.row_id for cell in cells if is_event(cell.values)})
 
 
 def is_event(values: list[Value]) -> bool:

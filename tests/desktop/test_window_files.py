@@ -153,7 +153,12 @@ async def test_a_folder_dropped_on_the_window_is_told_and_left_alone(file: Path)
     folder.mkdir()
     async with driven(file.parent / "settings.json") as seen:
         drop(seen, folder)
-        await until(lambda: "folder.aether could not be opened" in seen.banner)
+        # A folder of events may be audited; this one holds none.
+        await until(lambda: seen.panels.auditing.in_front is not None)
+        view = seen.panels.auditing.in_front
+        assert view is not None
+        await until(lambda: "folder.aether could not be audited" in view.banner.plain_text())
+        assert "neither files of events" in view.banner.plain_text()
     assert contents(file.parent) == before
     assert list(folder.iterdir()) == []
 

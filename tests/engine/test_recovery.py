@@ -153,6 +153,21 @@ async def test_without_the_first_page(tmp_path: Path, kept: int) -> None:
     assert [item for item in items if item["kind"] != "page"] == []
 
 
+async def test_copies_that_rows_have_left_do_not_mislead_about_the_size_of_pages(tmp_path: Path) -> None:
+    path = tmp_path / "store.aether"
+    async with opened(path, synchronous="OFF") as backend:
+        store = await backend.store(NAMESPACE)
+        # All in one go, so that pages are split while they are filled.
+        await store.save_events([make_event(n, "order-1", version=n, text="x" * 40) for n in range(1, 200)])
+    content = bytearray(path.read_bytes())
+    content[:16] = bytes(16)
+    damaged = tmp_path / "damaged.aether"
+    damaged.write_bytes(content)
+    items: list[Item] = []
+    result = await recover_file(damaged, tmp_path / "new.aether", on_item=items.append)
+    assert (result.namespaces, result.lost, items) == ({NAMESPACE: 199}, 0, [])
+
+
 async def test_names_that_are_lost(tmp_path: Path) -> None:
     source, target = tmp_path / "source.aether", tmp_path / "target.aether"
     await make(source)

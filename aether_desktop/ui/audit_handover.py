@@ -1,0 +1,110 @@
+"""What is made of an audit: reports, comparisons with earlier ones, and what is recovered of a damaged file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from PySide6.QtCore import QObject, QUrl
+from PySide6.QtGui import QDesktopServices
+from PySide6.QtWidgets import QFileDialog
+
+from aether_desktop.models.recovery_run import RecoveryRun
+from aether_desktop.models.report_exchange import ReportExchange
+from aether_desktop.ui.clipboard import put_text
+from aether_desktop.ui.recover_dialog import RecoverDialog
+
+if TYPE_CHECKING:
+    from aether_desktop.ui.audit_view import AuditView
+    from aether_desktop.ui.main_window import MainWindow
+    from aether_desktop.workspace import Workspace
+
+_HTML: Final = "HTML, one file to read and print (*.html)"
+_CSV: Final = "CSV, a line for each finding (*.csv)"
+_JSON: Final = "JSON, to be compared later (*.json)"
+_SUFFIXES: Final = {_HTML: ".html", _CSV: ".csv", _JSON: ".json"}
+
+
+class AuditHandover(QObject):
+    """Asks for files, and has reports written and read."""
+
+    def __init__(self, window: MainWindow, parent: QObject) -> None:
+        super().__init__(parent)
+        self._window = window
+        self._workspace: Workspace = window.workspace
+        self._reports = ReportExchange(self._workspace, self)
+        self._reports.written.connect(self._tell_written)
+        self._recoveries: list[RecoveryRun] = []
+        #: Shows a folder of the system; a seam for tests.
+        self.show_folder: Callable[[Path], object] = _show_folder
+
+    async def close(self) -> None:
+        """End what is running."""
+        for run in list(self._recoveries):
+            await run.close()
+
+    # -- reports
+
+    def export(self, view: AuditView) -> None:
+        """Ask where to, and write the report."""
+        dialog = QFileDialog(self._window, "Export report")
+        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        dialog.setNameFilters(list(_SUFFIXES))
+        dialog.selectFile(f"audit-{Path(view.run.subject.title).stem}.html")
+        # The name's ending tells the form; without one the chosen form gives it.
+        dialog.setDefaultSuffix("html")
+        dialog.filterSelected.connect(lambda chosen: dialog.setDefaultSuffix(_SUFFIXES[chosen][1:]))
+        dialog.fileSelected.connect(lambda name: self._write(view, Path(name)))
+        dialog.finished.connect(dialog.deleteLater)
+        dialog.open()
+
+    def _write(self, view: AuditView, path: Path) -> None:
+        if path.suffix.lower() not in (".html", ".htm", ".csv", ".json"):
+            self._workspace.told.emit(f"{path.name}: a report is named .html, .csv or .json. Nothing was written.")
+            return
+        self._reports.write(view.run, path)
+
+    def _tell_written(self, path: Path) -> None:
+        text = f"The report was written to {path}."
+        self._workspace.offered.emit(text, "Open the folder", lambda: self.show_folder(path.parent))
+
+    # -- comparing
+
+    def compare(self, view: AuditView) -> None:
+        """Ask for an earlier report, and show what is new, gone and the same."""
+        dialog = QFileDialog(self._window, "Compare with an earlier report")
+        dialog.setNameFilters([_JSON, "All files (*)"])
+        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+        dialog.fileSelected.connect(lambda name: self._reports.compare_with(view.run, Path(name)))
+        dialog.finished.connect(dialog.deleteLater)
+        dialog.open()
+
+    def end_comparison(self, view: AuditView) -> None:
+        """Show the findings alone again."""
+        view.run.show_comparison(None)
+
+    # -- recovering
+
+    def recover(self, source: Path | None) -> RecoverDialog:
+        """Ask for the new file, and write what can be read into it."""
+        run = RecoveryRun(self._workspace, self)
+        self._recoveries.append(run)
+        dialog = RecoverDialog(run, source, self._window)
+        dialog.open_asked.connect(self._open_recovered)
+        dialog.copy_requested.connect(put_text)
+        dialog.finished.connect(lambda _result: self._workspace.start(self._end_recovery(run), "end recovery"))
+        dialog.open()
+        return dialog
+
+    async def _end_recovery(self, run: RecoveryRun) -> None:
+        await run.close()
+        self._recoveries.remove(run)
+        run.deleteLater()
+
+    def _open_recovered(self, path: Path) -> None:
+        self._workspace.start(self._workspace.open_path(path, read_only=True), "open recovered")
+
+
+def _show_folder(folder: Path) -> None:
+    QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))
