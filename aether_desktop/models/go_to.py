@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
+from aether_desktop.models.time_terms import moment_of
 from aether_desktop.numbers import number_text
 
 REMEDY: Final = (
@@ -166,17 +167,10 @@ def _integer(digits: str) -> int:
 
 
 def _moment(text: str) -> datetime:
-    from aether_engine.query import parse_filter
-    from aether_engine.query.conditions import TimestampIs
-
-    # The filters' own reading of times: what one can type there is understood here too.
-    text = re.sub(r"(?<=\d)\s+(?=\d)", "T", text.strip(), count=1)
-    found = parse_filter(f"since:{text}", now=datetime.now(UTC))
-    if found.is_valid and len(found.terms) == 1 and isinstance(found.terms[0].condition, TimestampIs):
-        ranges = found.terms[0].condition.ranges
-        if len(ranges) == 1 and ranges[0].low is not None:
-            return ranges[0].low.time
-    raise ValueError(REMEDY)
+    try:
+        return moment_of(text)
+    except ValueError:
+        raise ValueError(REMEDY) from None
 
 
 def _time(moment: datetime) -> str:

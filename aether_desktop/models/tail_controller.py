@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
+from aether_desktop.models.tail_alerts import TailAlerts
 from aether_desktop.models.tail_counters import TailCounters, TailFilter, TailState, by_subscription
 from aether_desktop.models.tail_feed import NOW, FeedItem, TailEngine, TailFeed, TailSource, TailStart
 from aether_desktop.models.tail_gap import read_gap
@@ -28,7 +29,7 @@ from aether_desktop.models.tail_rows import (
 from aether_desktop.models.tail_table import DEFAULT_CAPACITY, TailTableModel
 from aether_desktop.tasks import TaskOwner
 from aether_engine.errors import AetherError, NamespaceNameError
-from aether_engine.event import Gap, Published, SubscriptionFilter, Tailed
+from aether_engine.event import Event, Gap, Published, SubscriptionFilter, Tailed
 from aether_engine.patterns import check_namespace_pattern
 
 log = logging.getLogger(__name__)
@@ -62,6 +63,7 @@ class TailController(QObject):
         self._clock = clock
         self.table = TailTableModel(capacity, self)
         self.rate = RateRecorder(clock)
+        self.alerts = TailAlerts(self)
         self._tasks = TaskOwner(self._failed)
         self._feed: TailFeed | None = None
         self._task: asyncio.Task[None] | None = None
@@ -109,6 +111,11 @@ class TailController(QObject):
     def source(self) -> TailSource:
         """Where the events come, or came last, from."""
         return self._source
+
+    @property
+    def is_filtered(self) -> bool:
+        """Whether some events may not be wanted."""
+        return self._filter is not None
 
     @property
     def error(self) -> Exception | None:
@@ -235,6 +242,7 @@ class TailController(QObject):
         if self.running and (before is not None or wanted is not None):
             text = "The rows above were chosen by the previous filter."
             self._add([note("Filter changed", text, self._now(), "filter")])
+        self.state_changed.emit()
 
     def set_link(self, up: bool, place: str = "") -> None:
         """The link to the store was lost or is back; a line in the table says for how long it was away."""
@@ -318,6 +326,8 @@ class TailController(QObject):
         self._filtered += events - shown
         if live:
             self.rate.add(events)
+            if shown and wanted is not None and self.alerts.on:
+                self.alerts.passed(self._pattern, shown, _last_event(rows))
         self._add(rows, shown)
 
     def _count_gap(self, gap: Gap) -> None:
@@ -384,6 +394,7 @@ class TailController(QObject):
             self._count_gap(gap)
             self._add([row_of(gap, self._now())])
         self._show_waiting()
+        self.alerts.forget()
         self._frame.stop()
         self._seconds.stop()
         self._set_state(state)
@@ -442,3 +453,13 @@ class TailController(QObject):
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock(), UTC)
+
+
+def _last_event(rows: Sequence[TailEntry]) -> Event | None:
+    """The last event of `rows`, which has one; None if it is damaged."""
+    for row in reversed(rows):
+        if isinstance(row, Tailed):
+            return row.stored.event
+        if row.is_event:
+            return row.event
+    return None

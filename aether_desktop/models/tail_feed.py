@@ -6,15 +6,14 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple, Protocol, Self
 
-from aether_engine.event import Gap, NamespaceInfo, Published, StoredEvent, SubscriptionFilter, Tailed
+from aether_desktop.models.tail_history import SLICE, Log, Stretch, by_time, latest_of
+from aether_engine.event import Gap, NamespaceInfo, Published, SubscriptionFilter, Tailed
 from aether_engine.patterns import match_namespace_pattern
-from aether_engine.store.protocols import EventLog
-
-#: Events handed on at once; between two slices the window gets its turn.
-SLICE = 1000
+from aether_engine.timeline import sequence_recorded_at
 
 FeedItem = Tailed | Published | Gap
 
@@ -30,29 +29,22 @@ class TailSource(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TailStart:
-    """Where a tail begins: now, `last` events back, or behind the start of the log at `from_sequence`."""
+    """Where a tail begins: now, `last` events back, at `from_sequence`, or with what was recorded `since` then."""
 
     last: int = 0
     from_sequence: int | None = None
+    since: datetime | None = None
 
     def __post_init__(self) -> None:
         if self.last < 0:
             raise ValueError(f"last is {self.last}; it must not be negative")
         if self.from_sequence is not None and self.from_sequence < 1:
             raise ValueError(f"from_sequence is {self.from_sequence}; sequences begin at 1")
+        if self.since is not None and self.since.utcoffset() is None:
+            raise ValueError(f"since is {self.since}; it needs an offset")
 
 
 NOW = TailStart()
-
-
-class Log(Protocol):
-    """What is read of a store."""
-
-    async def last_sequence(self) -> int: ...
-
-    def read(
-        self, *, from_sequence: int = 1, to_sequence: int | None = None, batch_size: int = 1000
-    ) -> AsyncIterator[list[StoredEvent]]: ...
 
 
 class LogTailing(Protocol):
@@ -97,7 +89,7 @@ class TailEngine(Protocol):
 
     async def namespaces(self) -> list[NamespaceInfo]: ...
 
-    async def store(self, namespace: str) -> EventLog: ...
+    async def store(self, namespace: str) -> Log: ...
 
     def tail(
         self,
@@ -153,10 +145,11 @@ class TailFeed:
             if self._start.last:
                 for part in _slices(await self._read_last(self._start.last)):
                     yield FeedBatch(part, live=False)
-            elif self._subscription is not None and self._start.from_sequence is not None:
-                async with aclosing(self._read_from(self._start.from_sequence)) as stored:
+            elif self._start.since is not None or (self._subscription is not None and self._start.from_sequence):
+                async with aclosing(self._read_from(self._start)) as stored:
                     async for batch in stored:
-                        yield FeedBatch(batch, live=False)
+                        for part in _slices(batch):
+                            yield FeedBatch(part, live=False)
             if self._tail is not None:
                 async with aclosing(self._from_log(self._tail)) as log:
                     async for logged in log:
@@ -244,7 +237,7 @@ class TailFeed:
         assert isinstance(item, Published)
         return None if (item.namespace, item.event.id) in self._delivered_ids else item
 
-    async def _matching(self) -> list[tuple[str, EventLog]]:
+    async def _matching(self) -> list[tuple[str, Log]]:
         names = [info.name for info in await self._engine.namespaces()]
         return [
             (name, await self._engine.store(name))
@@ -253,24 +246,24 @@ class TailFeed:
         ]
 
     async def _read_last(self, count: int) -> list[Tailed]:
-        """The last `count` events of all matching namespaces together, by the time they were recorded."""
-        found: list[Tailed] = []
-        for name, log in await self._matching():
-            last = await log.last_sequence()
-            self._delivered[name] = last
-            found += [Tailed(name, stored) for stored in await read_last(log, last, count)]
-            if len(found) > 4 * count:
-                found = _latest(found, count)
-        found = _latest(found, count)
+        logs = await self._matching()
+        found = await latest_of(logs, count, self._delivered)
         self._remember_ids(found)
         return found
 
-    async def _read_from(self, sequence: int) -> AsyncGenerator[list[Tailed], None]:
+    async def _read_from(self, start: TailStart) -> AsyncGenerator[list[Tailed], None]:
+        """What is stored already behind the beginning, of all matching namespaces by the time it was recorded."""
+        stretches: list[Stretch] = []
         for name, log in await self._matching():
             last = await log.last_sequence()
             self._delivered[name] = last
-            async for batch in log.read(from_sequence=sequence, to_sequence=last, batch_size=SLICE):
-                items = [Tailed(name, stored) for stored in batch]
+            first = start.from_sequence
+            if start.since is not None:
+                first = await sequence_recorded_at(log, start.since)
+            if first is not None and first <= last:
+                stretches.append(Stretch(name, log, first, last))
+        async with aclosing(by_time(stretches)) as batches:
+            async for items in batches:
                 self._remember_ids(items)
                 yield items
 
@@ -281,25 +274,6 @@ class TailFeed:
             self._delivered_ids |= {
                 (item.namespace, item.stored.event.id) for item in latest if item.stored.event is not None
             }
-
-
-async def read_last(log: Log, last: int, count: int) -> list[StoredEvent]:
-    """The last `count` events up to the sequence `last`; reads further back where the log has holes."""
-    found: list[StoredEvent] = []
-    high, width = last, count
-    while high >= 1 and len(found) < count:
-        low = max(1, high - width + 1)
-        part: list[StoredEvent] = []
-        async for batch in log.read(from_sequence=low, to_sequence=high, batch_size=SLICE):
-            part += batch
-        found = part + found
-        high, width = low - 1, 2 * width
-    return found[-count:]
-
-
-def _latest(items: list[Tailed], count: int) -> list[Tailed]:
-    items.sort(key=lambda item: (item.stored.recorded_at, item.namespace, item.stored.sequence))
-    return items[-count:]
 
 
 def _slices(items: Sequence[FeedItem]) -> list[Sequence[FeedItem]]:

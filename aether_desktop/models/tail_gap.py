@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 from aether_desktop.models.tail_counters import TailFilter
-from aether_desktop.models.tail_feed import Log
+from aether_desktop.models.tail_history import Log
 from aether_desktop.models.tail_rows import TailRow, row_of
 from aether_engine.event import Gap, Tailed
 

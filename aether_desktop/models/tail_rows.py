@@ -109,6 +109,12 @@ def others_in(entries: Iterable[TailEntry]) -> int:
     return sum([1 for entry in entries if type(entry) is TailRow and not entry.is_event])
 
 
+def stored_of(entries: Iterable[TailEntry]) -> list[StoredEvent]:
+    """The events of `entries`, in their order."""
+    found = (entry.stored if isinstance(entry, Tailed) else entry.as_stored() for entry in entries)
+    return [stored for stored in found if stored is not None]
+
+
 def row_of(item: Tailed | Published | Gap, now: datetime) -> TailRow:
     """The row for what a log or a bus delivered at `now`."""
     if isinstance(item, Tailed):

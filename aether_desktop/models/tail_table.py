@@ -136,14 +136,9 @@ class TailTableModel(QAbstractTableModel):
             entry = self._rows[row] = row_of(entry, entry.stored.recorded_at)
         return entry
 
-    def stored_rows(self, rows: Sequence[int] | None = None) -> list[tuple[str, StoredEvent]]:
-        """Namespace and event of each of `rows` that is an event, or of all rows, in their order."""
-        found: list[tuple[str, StoredEvent]] = []
-        for entry in self._rows if rows is None else [self._rows[row] for row in rows]:
-            stored = entry.stored if isinstance(entry, Tailed) else entry.as_stored()
-            if stored is not None:
-                found.append((entry.namespace, stored))
-        return found
+    def entries(self) -> list[TailEntry]:
+        """Everything that is in the table now."""
+        return list(self._rows)
 
     def stored_at(self, row: int) -> tuple[str, TailEvent] | None:
         """Namespace and event in `row`; None for gaps and notes."""

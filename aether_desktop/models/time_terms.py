@@ -2,10 +2,31 @@
 
 from __future__ import annotations
 
+import re
+from datetime import UTC, datetime
+
 from aether_desktop.models.time_axis import filter_time
 
 #: A range of time in milliseconds since 1970, `[start, end)`; None: open at that side.
 TimeSpan = tuple[int | None, int | None]
+
+
+def moment_of(text: str) -> datetime:
+    """The time that is typed as in filters: a date, a time, or a duration back from now; UTC without an offset.
+
+    Raises `ValueError` with a sentence.
+    """
+    from aether_engine.query import parse_filter
+    from aether_engine.query.conditions import TimestampIs
+
+    # The filters' own reading of times: what one can type there is understood here too.
+    text = re.sub(r"(?<=\d)\s+(?=\d)", "T", text.strip(), count=1)
+    found = parse_filter(f"since:{text}", now=datetime.now(UTC))
+    if found.is_valid and len(found.terms) == 1 and isinstance(found.terms[0].condition, TimestampIs):
+        ranges = found.terms[0].condition.ranges
+        if len(ranges) == 1 and ranges[0].low is not None:
+            return ranges[0].low.time
+    raise ValueError("That is no time: type 15m, 2d, 2026-01-31 or 2026-01-31 12:00.")
 
 
 def time_range_of(text: str) -> TimeSpan | None:

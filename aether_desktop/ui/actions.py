@@ -106,6 +106,11 @@ COMMANDS = (
     Command("append_like", "Append one like this…", "Stream", "plus"),
     Command("open_stream", "Open stream of the actor", "Stream", "stream", ("Ctrl+Return",)),
     Command("new_tail", "New tail", "Tail", "tail", ("Ctrl+T",), "Watch events as they are stored"),
+    Command("pause_tail", "Pause or resume", "Tail", "pause", (), "Freeze the tail, or go on (Space)"),
+    Command("follow_tail", "Follow again", "Tail", "last", (), "Keep the newest event in sight (End)"),
+    Command("stop_tail", "Start or stop", "Tail", "stop", (), "Take no more events, or begin anew"),
+    Command("notify_tail", "Notify at matches", "Tail", "bell", (), "Notify at what passes the filter"),
+    Command("save_tail", "Save what it shows as NDJSON…", "Tail", "export", (), "Save its events as stored"),
     Command(
         "audit", "Audit…", "Audit", "audit", ("Ctrl+Shift+A",), "Say which events are damaged; changes nothing"
     ),

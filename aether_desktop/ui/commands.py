@@ -14,6 +14,7 @@ from aether_desktop.numbers import number_text
 from aether_desktop.ui.clipboard import put_text
 from aether_desktop.ui.connecting import Connecting
 from aether_desktop.ui.link_opening import LinkOpening
+from aether_desktop.ui.tailing import Tailing
 from aether_desktop.ui.theme import Scheme, apply_theme
 from aether_desktop.workspace import Place, Workspace
 from aether_engine.event import Event
@@ -43,6 +44,7 @@ class Commands(QObject):
         self._demo = DemoSession()
         self.links = LinkOpening(window, workspace, panels)
         self.connecting = Connecting(window, workspace, panels)
+        self.tailing = Tailing(window, workspace, panels.desk)
         desk = self._desk
         self._commands: dict[str, Callable[[], object]] = {
             "open_file": self.open_file,
@@ -86,6 +88,7 @@ class Commands(QObject):
             **panels.auditing.commands(),
             **self.links.commands(),
             **self.connecting.commands(),
+            **self.tailing.commands(),
         }
 
     def run(self, name: str) -> None:
@@ -278,6 +281,7 @@ class Commands(QObject):
 
     async def close(self) -> None:
         """End what commands have started."""
+        self.tailing.close()
         await self._demo.close()
         await self.connecting.close()
 

@@ -268,6 +268,12 @@ class Desk(QObject):
         return isinstance(view, EventView) and isinstance(view.model, StreamTable)
 
     @property
+    def tail_in_front(self) -> TailView | None:
+        """The live tail in front, None if that is something else."""
+        view = self._documents.currentWidget()
+        return view if isinstance(view, TailView) else None
+
+    @property
     def stays_in_front(self) -> bool:
         """Whether what is in front is not left for another version of an actor: a live tail, a comparison."""
         view = self._documents.currentWidget()

@@ -56,6 +56,7 @@ _NEED_PLACE = (
     "toggle_timeline",
     *("audit", "new_tail", "go_to", "quick_open", "export_namespace", "next_event", "previous_event"),
     *("filter", "clear_filter"),
+    *("pause_tail", "follow_tail", "stop_tail", "notify_tail", "save_tail"),
 )
 _NEED_WRITABLE = ("append", "import_events")
 _NEED_SELECTION = (

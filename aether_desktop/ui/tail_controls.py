@@ -10,9 +10,12 @@ from aether_desktop.models.tail_controller import TailController
 from aether_desktop.models.tail_counters import TailState
 from aether_desktop.models.tail_feed import NOW, TailSource, TailStart
 from aether_desktop.models.tail_table import DEFAULT_CAPACITY
+from aether_desktop.models.time_terms import moment_of
 from aether_desktop.numbers import number_text
 from aether_desktop.ui.flow_layout import FlowLayout, group
 from aether_desktop.ui.icons import icon
+from aether_desktop.ui.links import icon_button
+from aether_desktop.ui.row_count_combo import RowCountCombo
 from aether_desktop.ui.safe_text import plain_tooltip, visible
 from aether_desktop.ui.theme import current_theme, fixed_font, theme_notifier, ui_font
 from aether_desktop.ui.theme_qss import restyle
@@ -20,12 +23,20 @@ from aether_engine.patterns import is_wildcard_pattern
 
 _LAST = (100, 500, 5_000)
 _KEEP = (1_000, DEFAULT_CAPACITY, 50_000, 100_000)
+#: Fewest and most rows that can be kept; a row takes about a kilobyte.
+_KEEP_LIMITS = (100, 1_000_000)
 _SEQUENCE = "sequence"
+_SINCE = "since"
 
 _PATTERN_HELP = (
     "Namespace or pattern to follow. * stands for one token, a last > for one or more, "
     "a lone * for every namespace."
 )
+_ALERTS = (
+    "Have the desktop call when an event passes the filter: its type and actor, at most every 10 seconds. "
+    "Off at first."
+)
+_NO_ALERTS = "Have the desktop call at certain events: filter the tail first, by what is to be called at (Ctrl+F)."
 _CROSSES = "This pattern crosses namespaces on purpose: events of every matching namespace are shown together."
 
 
@@ -38,6 +49,7 @@ class TailControls(QWidget):
     pause_requested = Signal()
     """Pause, or go on."""
     keep_changed = Signal(int)
+    alerts_requested = Signal(bool)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -56,7 +68,18 @@ class TailControls(QWidget):
         self.beginning.addItem("Now", NOW)
         for count in _LAST:
             self.beginning.addItem(f"Last {number_text(count)}", TailStart(last=count))
+        self.beginning.addItem("Since…", _SINCE)
         self.beginning.addItem("Sequence…", _SEQUENCE)
+        self.since = QLineEdit("15m", self)
+        self.since.setObjectName("tailSince")
+        self.since.setAccessibleName("Since")
+        self.since.setToolTip(
+            "What was recorded since then is shown first: 15m, 2d, 2026-01-31 or 2026-01-31 12:00, in UTC"
+        )
+        self.since.setMaximumWidth(160)
+        self.since.textChanged.connect(self._check)
+        self.since.returnPressed.connect(self.request_start)
+        self.since.hide()
         self.sequence = QLineEdit(self)
         self.sequence.setObjectName("tailSequence")
         self.sequence.setAccessibleName("From sequence")
@@ -66,7 +89,7 @@ class TailControls(QWidget):
         self.sequence.setValidator(QRegularExpressionValidator(QRegularExpression("[1-9][0-9]{0,18}"), self))
         self.sequence.returnPressed.connect(self.request_start)
         self.sequence.hide()
-        self.beginning.currentIndexChanged.connect(self._show_sequence)
+        self.beginning.currentIndexChanged.connect(self._show_fields)
         self.source = _combo("Source", "", self)
         self.source.setObjectName("tailSource")
         self.source.addItem("Log, nothing missed", TailSource.LOG)
@@ -75,16 +98,21 @@ class TailControls(QWidget):
             "Log: the durable log, no event missing and none twice, also across reconnects.\n"
             "Bus: what is announced while it is stored; what is lost on the way is counted. (Alt+O)"
         )
-        self.keep = _combo("Keep", "Rows that are kept; older ones leave the buffer and are counted (Alt+K)", self)
+        self.keep = RowCountCombo(_KEEP, DEFAULT_CAPACITY, _KEEP_LIMITS, self)
         self.keep.setObjectName("tailKeep")
-        for rows in _KEEP:
-            self.keep.addItem(f"{number_text(rows)} rows", rows)
-        self.keep.setCurrentIndex(_KEEP.index(DEFAULT_CAPACITY))
-        self.keep.currentIndexChanged.connect(lambda: self.keep_changed.emit(self.keep.currentData()))
+        self.keep.setAccessibleName("Keep")
+        self.keep.setToolTip(
+            "Rows that are kept, chosen or typed; older ones leave the buffer and are counted (Alt+K)"
+        )
+        self.keep.value_changed.connect(self.keep_changed)
+        self.alerts = icon_button("bell", _ALERTS, self)
+        self.alerts.setObjectName("tailNotify")
+        self.alerts.setCheckable(True)
+        self.alerts.clicked.connect(lambda on: self.alerts_requested.emit(on))
         self.start_button = QPushButton(self)
         self.start_button.setObjectName("tailStart")
         self.start_button.setAutoDefault(False)
-        self.start_button.clicked.connect(self._start_or_stop)
+        self.start_button.clicked.connect(self.start_or_stop)
         self.pause_button = QPushButton(self)
         self.pause_button.setObjectName("tailPause")
         self.pause_button.setAutoDefault(False)
@@ -104,14 +132,14 @@ class TailControls(QWidget):
         row = FlowLayout(spacing=12)
         for caption, field in (
             ("&Pattern", (self.pattern,)),
-            ("F&rom", (self.beginning, self.sequence)),
+            ("F&rom", (self.beginning, self.since, self.sequence)),
             ("S&ource", (self.source,)),
             ("&Keep", (self.keep,)),
         ):
             label = QLabel(caption, self)
             label.setBuddy(field[0])
             row.addWidget(group(self, label, *field))
-        row.addWidget(group(self, self.start_button, self.pause_button))
+        row.addWidget(group(self, self.alerts, self.start_button, self.pause_button))
         column = QVBoxLayout(self)
         column.setContentsMargins(12, 6, 12, 6)
         column.setSpacing(4)
@@ -125,10 +153,12 @@ class TailControls(QWidget):
         return TailSource(self.source.currentData())
 
     def chosen_start(self) -> TailStart:
-        """The beginning that is chosen."""
+        """The beginning that is chosen. Raises `ValueError` for what is no time."""
         chosen = self.beginning.currentData()
         if isinstance(chosen, TailStart):
             return chosen
+        if chosen == _SINCE:
+            return TailStart(since=moment_of(self.since.text()))
         # A combo box may hand back a copy of what it was given, but a text stays a text.
         return TailStart(from_sequence=int(self.sequence.text() or 1))
 
@@ -138,7 +168,11 @@ class TailControls(QWidget):
         self.source.setCurrentIndex(list(TailSource).index(source))
         if start.from_sequence is not None:
             self.sequence.setText(str(start.from_sequence))
-            self.beginning.setCurrentIndex(self.beginning.count() - 1)
+            self.beginning.setCurrentIndex(self.beginning.findData(_SEQUENCE))
+            return
+        if start.since is not None:
+            self.since.setText(start.since.isoformat())
+            self.beginning.setCurrentIndex(self.beginning.findData(_SINCE))
             return
         for index in range(self.beginning.count()):
             if self.beginning.itemData(index) == start:
@@ -152,9 +186,15 @@ class TailControls(QWidget):
         if TailController.check_pattern(self.pattern.text()) is not None:
             self.pattern.setFocus(Qt.FocusReason.OtherFocusReason)
             return
-        self.start_requested.emit(self.pattern.text(), self.chosen_source(), self.chosen_start())
+        try:
+            start = self.chosen_start()
+        except ValueError:
+            self.since.setFocus(Qt.FocusReason.OtherFocusReason)
+            return
+        self.start_requested.emit(self.pattern.text(), self.chosen_source(), start)
 
-    def _start_or_stop(self) -> None:
+    def start_or_stop(self) -> None:
+        """Stop what runs, or ask for a tail."""
         if self._state in (TailState.LIVE, TailState.PAUSED):
             self.stop_requested.emit()
         else:
@@ -181,12 +221,13 @@ class TailControls(QWidget):
 
     def _check(self) -> None:
         text = self.pattern.text()
-        error = TailController.check_pattern(text)
-        if bool(self.pattern.property("invalid")) is not (error is not None):
-            self.pattern.setProperty("invalid", error is not None)
-            restyle(self.pattern)
-        self.reason.setVisible(error is not None)
-        self.reason.setText(visible(str(error)) if error is not None else "")
+        error: Exception | None = TailController.check_pattern(text)
+        _mark(self.pattern, invalid=error is not None)
+        wrong = self._wrong_time()
+        _mark(self.since, invalid=wrong is not None)
+        said = error or wrong
+        self.reason.setVisible(said is not None)
+        self.reason.setText(visible(str(said)) if said is not None else "")
         hint = _PATTERN_HELP
         if error is not None:
             hint = str(error)
@@ -194,10 +235,27 @@ class TailControls(QWidget):
             hint = f"{_CROSSES}\n{_PATTERN_HELP}"
         self.pattern.setToolTip(plain_tooltip(f"{hint} (Alt+P)"))
         self.pattern.setAccessibleDescription(visible(hint))
-        self.start_button.setEnabled(error is None or self._state in (TailState.LIVE, TailState.PAUSED))
+        self.start_button.setEnabled(said is None or self._state in (TailState.LIVE, TailState.PAUSED))
 
-    def _show_sequence(self) -> None:
+    def _wrong_time(self) -> ValueError | None:
+        if self.beginning.currentData() != _SINCE:
+            return None
+        try:
+            moment_of(self.since.text())
+        except ValueError as error:
+            return error
+        return None
+
+    def _show_fields(self) -> None:
         self.sequence.setVisible(self.beginning.currentData() == _SEQUENCE)
+        self.since.setVisible(self.beginning.currentData() == _SINCE)
+        self._check()
+
+    def show_alerts(self, *, on: bool, possible: bool) -> None:
+        """Show whether the desktop is told of events that pass the filter; without a filter it cannot be."""
+        self.alerts.setChecked(on)
+        self.alerts.setEnabled(possible)
+        self.alerts.setToolTip(plain_tooltip(_ALERTS if possible else _NO_ALERTS))
 
     def _reload(self) -> None:
         self.pattern.setFont(fixed_font())
@@ -225,3 +283,9 @@ def _dress(button: QPushButton, text: str, icon_name: str, tip: str, *, primary:
     if bool(button.property("primary")) is not primary:
         button.setProperty("primary", primary)
         restyle(button)
+
+
+def _mark(field: QLineEdit, *, invalid: bool) -> None:
+    if bool(field.property("invalid")) is not invalid:
+        field.setProperty("invalid", invalid)
+        restyle(field)

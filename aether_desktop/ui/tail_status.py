@@ -31,6 +31,7 @@ class TailStatus(QWidget):
         self.state = Badge(BadgeKind.LIVE, self)
         self.stopped = _label("Stopped", self)
         self.link = Badge(BadgeKind.LINK_UP, self)
+        self.received = _label("", self)
         self.shown = _label("", self)
         self.filtered = _label("", self)
         self.dropped_icon = IconLabel("gap", "gap", 14, self)
@@ -41,7 +42,13 @@ class TailStatus(QWidget):
         row = FlowLayout(self, spacing=12)
         row.setContentsMargins(12, 4, 12, 4)
         row.addWidget(group(self, self.state, self.stopped, self.link))
-        for parts in ((self.shown,), (self.filtered,), (self.dropped_icon, -4, self.dropped), (self.left,)):
+        for parts in (
+            (self.received,),
+            (self.shown,),
+            (self.filtered,),
+            (self.dropped_icon, -4, self.dropped),
+            (self.left,),
+        ):
             row.addWidget(group(self, _divider(self), 4, *parts))
         row.addWidget(self.crosses)
         self._counters = TailCounters()
@@ -64,6 +71,7 @@ class TailStatus(QWidget):
     def show_counters(self, counters: TailCounters) -> None:
         """Show where every event went."""
         self._counters = counters
+        self.received.setText(f"Received {number_text(counters.received)}")
         self.shown.setText(f"Shown {number_text(counters.shown)}")
         self.filtered.setText(f"Filtered out {number_text(counters.filtered)}")
         at_least = "at least " if counters.unknown_gaps else ""
@@ -91,7 +99,15 @@ class TailStatus(QWidget):
 
     def _reload(self) -> None:
         theme = current_theme()
-        for label in (self.shown, self.filtered, self.dropped, self.left, self.stopped, self.crosses):
+        for label in (
+            self.received,
+            self.shown,
+            self.filtered,
+            self.dropped,
+            self.left,
+            self.stopped,
+            self.crosses,
+        ):
             palette = label.palette()
             ink = theme.gap.text if label is self.dropped and self._lossy else theme.text2
             palette.setColor(QPalette.ColorRole.WindowText, ink)

@@ -38,8 +38,8 @@ from aether_engine.event import StoredEvent
 from aether_engine.patterns import is_wildcard_pattern
 
 _ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
-#: Height of a view from which on the rate is shown below the table.
-_RATE_FROM = 500
+#: Height below the controls and counters from which on the rate is shown under the table.
+_RATE_FROM = 400
 #: The part of the time that drawing a flooded table may take.
 _DRAWING_SHARE = 0.2
 #: Widest usual texts, from which the columns get their first widths.
@@ -131,6 +131,18 @@ class TailView(QWidget):
         else:
             self.controller.pause()
 
+    def start_or_stop(self) -> None:
+        """Stop the tail, or start it anew as the fields say."""
+        self.controls.start_or_stop()
+
+    def toggle_alerts(self) -> None:
+        """Have the desktop call at events that pass the filter, or no more."""
+        self._set_alerts(not self.controller.alerts.on)
+
+    def _set_alerts(self, on: bool) -> None:
+        self.controller.alerts.set_on(on and self.controller.is_filtered)
+        self._show_state()
+
     @property
     def following(self) -> bool:
         """Whether the newest row is kept in view."""
@@ -178,7 +190,8 @@ class TailView(QWidget):
 
     def _fit_rate(self) -> None:
         # In a low view the table and the buttons need the room.
-        self._rate.setVisible(self._rate_wanted and self.height() >= _RATE_FROM)
+        bars = self.controls.heightForWidth(self.width()) + self.status.heightForWidth(self.width())
+        self._rate.setVisible(self._rate_wanted and self.height() - max(bars, 0) >= _RATE_FROM)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Show the rate only where there is room for it."""
@@ -231,6 +244,7 @@ class TailView(QWidget):
         self.controls.stop_requested.connect(self.controller.stop)
         self.controls.pause_requested.connect(self.toggle_pause)
         self.controls.keep_changed.connect(self.controller.set_capacity)
+        self.controls.alerts_requested.connect(self._set_alerts)
         self.pause_bar.show_requested.connect(self.controller.show_waiting)
         self.pause_bar.follow_requested.connect(self.follow)
         self.empty.activated.connect(self.controls.request_start)
@@ -332,6 +346,7 @@ class TailView(QWidget):
     def _show_state(self) -> None:
         controller = self.controller
         self.controls.show_state(controller.state)
+        self.controls.show_alerts(on=controller.alerts.on, possible=controller.is_filtered)
         self.status.show_state(
             controller.state,
             link_up=controller.link_up,

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
+import time
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from aether_desktop.models.roles import RowBanner, RowKind
-from aether_desktop.models.tail_controller import TailController
+from aether_desktop.models.tail_controller import LONGEST_FRAME, TailController
 from aether_desktop.models.tail_counters import TailState
 from aether_desktop.models.tail_feed import TailSource, TailStart
 from aether_desktop.models.tail_rate import SPAN, RateRecorder, RateState
@@ -134,6 +137,109 @@ async def test_from_a_sequence(engine: Engine, tail: TailController, source: Tai
     assert column(tail, TailColumn.SEQUENCE) == list(range(15, 22))
 
 
+@pytest.mark.parametrize("source", list(TailSource))
+async def test_since_a_moment_across_namespaces_by_time(
+    engine: Engine, tail: TailController, source: TailSource
+) -> None:
+    one, other = await engine.store("prod.a"), await engine.store("prod.b")
+    await one.save_events([event(number) for number in range(1, 4)])
+    await other.save_event(event(1, id_of="b"))
+    await asyncio.sleep(0.002)  # the store's clock has to go on
+    since = datetime.now(UTC)
+    for number in range(4, 8):
+        await one.save_event(event(number))
+        await other.save_event(event(number, id_of="b"))
+    tail.start("prod.*", source, TailStart(since=since))
+    await shown(tail, 8)
+    await one.save_event(event(8))
+    await shown(tail, 9)
+    assert column(tail, TailColumn.VERSION) == [4, 4, 5, 5, 6, 6, 7, 7, 8]
+    names = [str(name) for name in column(tail, TailColumn.NAMESPACE)]
+    assert names == [*("prod.a", "prod.b") * 4, "prod.a"]
+    with pytest.raises(ValueError, match="needs an offset"):
+        TailStart(since=datetime.now())
+
+
+async def test_counters_add_up_to_the_event_under_load(engine: Engine) -> None:
+    """A ring that overflows, a filter that changes, pauses, a bus that loses: every event is somewhere."""
+    logged, heard = TailController(engine, capacity=700), TailController(engine, capacity=5000)
+    store = await engine.store("shop")
+    odd = SubscriptionFilter(event_types=frozenset({"Odd"}))
+    logged.set_filter(odd)
+    heard.set_filter(odd)
+    logged.start("shop")
+    heard.start("shop", TailSource.BUS)
+    written = 0
+    for round_number in range(12):
+        for _ in range(13 if round_number == 6 else 2):
+            batch = range(written + 1, written + 1001)
+            await store.save_events([event(n, kind="Odd" if n % 2 else "Even") for n in batch])
+            written += 1000
+        for tail in (logged, heard):
+            (tail.pause if round_number % 3 == 0 else tail.resume)()
+            if round_number == 9:
+                tail.set_filter(None)
+            assert tail.counters.adds_up
+        await asyncio.sleep(0)
+    for tail in (logged, heard):
+        tail.resume()
+        await until(lambda tail=tail: tail.counters.received == written and not tail.counters.waiting, timeout=20)  # type: ignore[misc]
+        tail.stop()
+        counters = tail.counters
+        assert (
+            counters.received == written == counters.shown + counters.filtered + counters.dropped + counters.left
+        )
+        assert counters.filtered
+        assert tail.table.event_count == counters.shown
+    assert logged.counters.dropped == 0
+    assert heard.counters.dropped > 0
+    await logged.close()
+    await heard.close()
+
+
+async def test_the_first_event_after_a_rest_is_shown_at_once(engine: Engine, tail: TailController) -> None:
+    store = await engine.store("shop")
+    tail.set_frame(LONGEST_FRAME)
+    tail.start("shop")
+    await store.save_event(event(1))
+    await shown(tail, 1)
+    times: list[float] = []
+    tail.table.rowsInserted.connect(lambda *_: times.append(time.monotonic()))
+    for number in range(2, 12):
+        await store.save_event(event(number))
+        await shown(tail, number)
+    gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
+    assert min(gaps) > LONGEST_FRAME / 1000 * 0.9, "but no sooner after the last one than a frame"
+
+
+async def test_alerts_tell_type_and_actor_of_what_passes_and_rest(engine: Engine, tail: TailController) -> None:
+    told: list[tuple[str, str]] = []
+    tail.alerts.due.connect(lambda *words: told.append(words))
+    store = await engine.store("shop")
+    await store.save_event(event(1, kind="Paid"))
+    tail.set_filter(SubscriptionFilter(event_types=frozenset({"Paid"})))
+    tail.start("shop", start=TailStart(last=5))
+    await shown(tail, 1)
+    await store.save_event(event(2, kind="Paid"))
+    await shown(tail, 2)
+    assert not tail.alerts.on
+    assert told == [], "off at first"
+    tail.alerts.set_on(True)
+    await store.save_events([event(3, kind="Noise"), event(4, kind="Paid")])
+    await shown(tail, 3)
+    assert told == [("Tail shop", "Paid · order-1")]
+    await store.save_events([event(number, kind="Paid") for number in range(5, 15)])
+    await shown(tail, 13)
+    assert len(told) == 1, "not again so soon"
+    tail.alerts.tell()  # what the timer does when the rest is over
+    assert told[1:] == [("Tail shop", "10 events passed the filter, the last: Paid · order-1")]
+    await store.save_event(event(15, kind="Paid"))
+    await shown(tail, 14)
+    tail.stop()
+    tail.alerts.tell()
+    assert len(told) == 2, "a stopped tail calls no more"
+
+
 async def test_a_filter_counts_what_it_leaves_out(engine: Engine, tail: TailController) -> None:
     store = await engine.store("shop")
     tail.set_filter(SubscriptionFilter(event_types=frozenset({"Paid"})))
@@ -229,10 +335,10 @@ async def test_a_slow_bus_loses_and_says_so(engine: Engine, tail: TailController
     await until(lambda: bool(titles(tail)), what="the row of the gap")
     gap = next(row for row in range(tail.table.rowCount()) if tail.table.stored_at(row) is None)
     assert titles(tail) == ["2000 events not shown here"] or titles(tail) == ["2,000 events not shown here"]
+    tail.set_capacity(20_000)
     await store.save_event(event(12_002))
     await until(lambda: tail.counters.received == 12_002)
 
-    tail.set_capacity(20_000)
     tail.load_gap(gap)
     await until(lambda: tail.counters.dropped == 0 and tail.counters.waiting == 0)
     assert tail.counters.received == 12_002

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from PySide6.QtCore import QPoint, Qt
@@ -15,6 +16,7 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QPushButton,
     QTableView,
+    QToolButton,
     QWidget,
 )
 from pytestqt.qtbot import QtBot
@@ -81,9 +83,10 @@ def named(view: TailView, kind: type[QWidget], name: str) -> QWidget:
 
 async def test_every_control_has_a_name_and_a_tooltip(view: TailView) -> None:
     for kind, names in {
-        QLineEdit: ["tailPattern", "tailSequence"],
+        QLineEdit: ["tailPattern", "tailSequence", "tailSince"],
         QComboBox: ["tailFrom", "tailSource", "tailKeep"],
         QPushButton: ["tailStart", "tailPause", "tailShowNew"],
+        QToolButton: ["tailNotify"],
         QTableView: ["tailTable"],
         RatePlot: ["tailRate"],
     }.items():
@@ -271,6 +274,73 @@ async def test_from_and_keep(engine: Engine, view: TailView) -> None:
     QTest.keyClick(view.controls.pattern, Qt.Key.Key_Return)  # anew, as the fields say
     assert view.controls.chosen_start() == TailStart(last=7)
     await rows(view, 7)
+
+
+async def test_since_is_typed_as_in_filters(engine: Engine, view: TailView) -> None:
+    await stored(engine, 1, 20)
+    controls = view.controls
+    controls.beginning.setCurrentIndex(controls.beginning.findText("Since…"))
+    assert controls.since.isVisible()
+    controls.since.setText("yesterday or so")
+    assert controls.since.property("invalid")
+    assert "15m, 2d, 2026-01-31" in controls.reason.text()
+    assert not controls.start_button.isEnabled()
+    QTest.keyClick(controls.since, Qt.Key.Key_Return)
+    assert not view.controller.running
+    controls.since.setText("1h")
+    assert not controls.reason.isVisible()
+    QTest.keyClick(controls.since, Qt.Key.Key_Return)
+    await rows(view, 20)
+    moment = datetime.now(UTC) + timedelta(hours=1)
+    view.start("prod.a", start=TailStart(since=moment))
+    assert controls.chosen_start() == TailStart(since=moment)
+    assert not controls.sequence.isVisible()
+
+
+async def test_any_number_of_rows_can_be_kept(engine: Engine, view: TailView) -> None:
+    keep = view.controls.keep
+    editor = keep.lineEdit()
+    assert editor is not None
+    for typed, rows_kept in (("250", 250), ("2,500 rows", 2500), ("no", 2500), ("3", 100), ("9" * 20, 1_000_000)):
+        editor.selectAll()
+        QTest.keyClicks(editor, typed)
+        QTest.keyClick(editor, Qt.Key.Key_Return)
+        assert view.controller.table.capacity == keep.value == rows_kept
+        assert keep.currentText().endswith(" rows")
+    keep.set_value(100)
+    view.start("*")
+    await stored(engine, 1, 150)
+    await until(lambda: view.status.left.text() == "Left the buffer 50")
+    assert view.status.received.text() == "Received 150"
+
+
+async def test_the_desktop_can_be_told_only_of_what_a_filter_passes(view: TailView) -> None:
+    view.start("*")
+    button = view.controls.alerts
+    assert not button.isEnabled()
+    assert "filter the tail first" in button.toolTip()
+    view.toggle_alerts()
+    assert not view.controller.alerts.on, "there is no filter"
+    view.controller.set_filter(lambda _namespace, _event: True)
+    assert button.isEnabled()
+    assert not button.isChecked(), "off at first"
+    QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+    assert button.isChecked()
+    view.toggle_alerts()
+    assert not button.isChecked()
+
+
+async def test_a_tail_behind_another_tab_draws_nothing_and_catches_up(engine: Engine, view: TailView) -> None:
+    view.start("*")
+    await stored(engine, 1, 100)
+    await rows(view, 100)
+    view.hide()
+    await stored(engine, 101, 300)
+    await rows(view, 300)
+    assert view.status.shown.text() == "Shown 100"
+    view.show()
+    await until(lambda: view.status.shown.text() == "Shown 300")
+    await until(lambda: bottom_row(view) == 299)
 
 
 async def test_trouble_is_shown_where_it_happened(engine: Engine, view: TailView) -> None:

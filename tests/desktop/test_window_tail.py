@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QPushButton, QTableView, QTreeView
+from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QPlainTextEdit, QPushButton, QTableView, QTreeView
 
 from aether_desktop.models.tail_counters import TailState
+from aether_desktop.ui.notifications import Notifications
 from aether_desktop.ui.tail_view import TailView
-from aether_engine.event import Event
+from aether_engine.event import Event, StoredEvent
 from tests.desktop.driven_window import DrivenWindow, driven_file, save_elsewhere
 from tests.waiting import until
 
@@ -124,6 +125,63 @@ async def test_a_row_of_the_tail_leads_to_the_state_at_its_version(seen: DrivenW
     await until(lambda: seen.tabs[-1] == "order-1")
     await seen.at(2)
     await until(lambda: seen.shown_version == 2)
+
+
+async def test_what_a_tail_shows_is_saved_byte_for_byte(seen: DrivenWindow, file: Path, tmp_path: Path) -> None:
+    view = await tail(seen, "prod.a")
+    raw = (
+        b'{"version": 7,"id":"x","actorId":"order-2","eventType":"Odd","data":{"n":1.50,"n":2},'
+        b'"timestamp":"0001-01-01T00:00:00Z"}'
+    )
+    await save_elsewhere(file, placed("order-1", 2), Event.from_json(raw), namespace="prod.a")
+    await until(lambda: len(rows(view)) == 2)
+    told: list[str] = []
+    seen.workspace.told.connect(told.append)
+    seen.run("save_tail")
+    target = tmp_path / "seen.ndjson"
+    await seen.answer_file_dialog(target)
+    await until(target.exists, what="the file is written")
+    entries = view.controller.table
+    first = entries.stored_at(0)
+    assert first is not None
+    assert isinstance(first[1], StoredEvent)
+    assert target.read_bytes().splitlines() == [first[1].raw, raw]
+    await until(lambda: told == ["Saved 2 events of the tail to seen.ndjson."])
+    seen.run("close_tab")
+    await seen.settle()
+    seen.run("save_tail")
+    assert told[1:] == ["There is no tail in front: Ctrl+T opens one."]
+
+
+async def test_commands_act_on_the_tail_in_front(seen: DrivenWindow, file: Path) -> None:
+    view = await tail(seen, "prod.a")
+    called: list[tuple[str, str]] = []
+    tailing = seen.panels.commands.tailing
+
+    def show(title: str, text: str) -> bool:
+        called.append((title, text))
+        return True
+
+    tailing.notifications = Notifications(seen.window, show)
+    states: list[TailState] = []
+    for command in ("pause_tail", "pause_tail", "stop_tail", "stop_tail"):
+        seen.run(command)
+        states.append(view.controller.state)
+    assert states == [TailState.PAUSED, TailState.LIVE, TailState.STOPPED, TailState.LIVE]
+    seen.control(Qt.Key.Key_F)
+    editor = seen.child(QPlainTextEdit, "filterBar")
+    QTest.keyClicks(editor, "type:*Placed*")
+    QTest.keyClick(editor, Qt.Key.Key_Return)
+    await until(lambda: view.controller.is_filtered)
+    seen.run("notify_tail")
+    hostile = Event("h", "<b>Placed</b>\u202e", "order-1\n<img src=x>&", 1, {"secret": "payload"})
+    await save_elsewhere(file, hostile, namespace="prod.a")
+    await until(lambda: called)
+    assert called == [("Tail prod.a", "‹b›Placed‹/b›⟨U+202E⟩ · order-1␊‹img src=x›＆")]
+    view.select_row(0)
+    assert not view.following
+    seen.run("follow_tail")
+    assert view.following
 
 
 async def test_f7_and_f8_step_in_the_tail_in_front(seen: DrivenWindow, file: Path) -> None:
