@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from PySide6.QtCore import QItemSelectionModel, QModelIndex, QSize, Qt, Signal
@@ -21,6 +22,7 @@ from aether_desktop.models.tail_counters import TailState
 from aether_desktop.models.tail_feed import NOW, TailSource, TailStart
 from aether_desktop.models.tail_rows import moment_text
 from aether_desktop.models.tail_table import TailColumn
+from aether_desktop.models.time_terms import moment_of
 from aether_desktop.numbers import number_text
 from aether_desktop.ui.banner import Banner, BannerKind
 from aether_desktop.ui.empty_state import EmptyState
@@ -95,13 +97,18 @@ class TailView(QWidget):
 
     def session_state(self) -> Mapping[str, Any]:
         """What the next start needs to begin this tail anew."""
-        start = self.controls.chosen_start()
+        try:
+            start = self.controls.chosen_start()
+        except ValueError:
+            start = NOW
         return {
             "pattern": self.controls.pattern.text(),
             "source": self.controls.chosen_source().value,
             "last": start.last,
             "from_sequence": start.from_sequence or 0,
-            "keep": self.controls.keep.currentData(),
+            # As it is typed: "15m" is counted from the next start.
+            "since": self.controls.since.text() if start.since is not None else "",
+            "keep": self.controls.keep.value,
             "rate": self._rate_wanted,
             "running": self.controller.running,
         }
@@ -113,14 +120,18 @@ class TailView(QWidget):
             value = state.get(name)
             return value if isinstance(value, int) and 0 <= value < 1 << 63 else 0
 
-        keep = self.controls.keep.findData(number("keep"))
-        if keep >= 0:
-            self.controls.keep.setCurrentIndex(keep)
+        if number("keep"):
+            self.controls.keep.set_value(number("keep"))
         self.show_rate(state.get("rate") is not False)
         source = TailSource.BUS if state.get("source") == TailSource.BUS.value else TailSource.LOG
-        start = TailStart(number("last"), number("from_sequence") or None)
+        start, since = TailStart(number("last"), number("from_sequence") or None), str(state.get("since") or "")
+        if since:
+            with suppress(ValueError):
+                start = TailStart(since=moment_of(since))
         pattern = str(state.get("pattern") or self.controls.pattern.text())
         self.start(pattern, source, start)
+        if start.since is not None:
+            self.controls.since.setText(since)
         if state.get("running") is False:
             self.controller.stop()
 

@@ -295,6 +295,16 @@ async def test_since_is_typed_as_in_filters(engine: Engine, view: TailView) -> N
     view.start("prod.a", start=TailStart(since=moment))
     assert controls.chosen_start() == TailStart(since=moment)
     assert not controls.sequence.isVisible()
+    controls.since.setText("2h")
+    controls.keep.set_value(777)
+    state = view.session_state()
+    assert (state["since"], state["keep"]) == ("2h", 777)
+    controls.beginning.setCurrentIndex(0)
+    controls.keep.set_value(1000)
+    view.restore_session(state)
+    await rows(view, 20)
+    assert controls.since.text() == "2h"
+    assert view.controller.table.capacity == 777
 
 
 async def test_any_number_of_rows_can_be_kept(engine: Engine, view: TailView) -> None:
