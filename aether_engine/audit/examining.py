@@ -208,7 +208,7 @@ class Examiner:
             found.names += array("q", compress(names, wanted))
             found.versions += array("q", compress(versions, wanted))
             found.moments += array("d", compress(moments, wanted))
-        self._note_relatives(part.sequences, events, wanted, found)
+        self._note_relatives(part.sequences, events, wanted, damaged, found)
         return damaged
 
     def _wanted(self, events: list[PlainEvent]) -> list[bool] | None:
@@ -271,12 +271,17 @@ class Examiner:
                 found.late.append(part.sequences[index])
 
     def _note_relatives(
-        self, sequences: Sequence[int], events: list[PlainEvent], wanted: list[bool] | None, found: Examined
+        self,
+        sequences: Sequence[int],
+        events: list[PlainEvent],
+        wanted: list[bool] | None,
+        damaged: set[int],
+        found: Examined,
     ) -> None:
         named = [event.metadata.get(CAUSATION_ID) if event.metadata else None for event in events]
         if named.count(None) != len(named):
             for index, cause in enumerate(named):
-                if cause and (wanted is None or wanted[index]):
+                if cause and (wanted is None or wanted[index]) and sequences[index] not in damaged:
                     found.causes.append(sequences[index])
                     found.causes.append(hash(cause))
         commands = [event.command_id for event in events]
@@ -326,6 +331,9 @@ class Examiner:
         if claim is not None and claim.event_id:
             found.id_sequences.append(sequence)
             found.ids.append(hash(claim.event_id))
+        if claim is not None and claim.command_id:
+            # Of all events, in scope or not: it may be the cause of one that is.
+            found.commands.append(hash(claim.command_id))
         if not wanted or (claim is None and columns is None):
             return is_timed
         name = 0 if claim is None else hash(claim.actor_id)
@@ -343,8 +351,6 @@ class Examiner:
         if event is not None:
             if event.causation_id:
                 found.causes.extend((sequence, hash(event.causation_id)))
-            if event.command_id:
-                found.commands.append(hash(event.command_id))
             if moment is not None:
                 self._look_for_clocks(part.pick([index]), [moment], None, found)
         return is_timed

@@ -20,10 +20,11 @@ from aether_engine.store.sqlite_schema import SEQUENCE_BITS, SEQUENCE_MASK, WITH
 #: Entries of an index that are named; where more differ, the index as a whole is worthless.
 _NAMED: Final = 1000
 _MOST_PAGES: Final = 10_000
-_SPREAD: Final = 1_048_575
+# A sum over rows that differs if one of them does, whichever bit of it. Remainders of primes, so that no bit of a
+# number is without weight, and so small that the sum of any number of rows stays within 64 bits.
 _SUMS: Final = (
-    f"SELECT count(*), sum(actor & {_SPREAD}), sum(version & {_SPREAD}), sum(position & {_SPREAD}), "  # noqa: S608 (constants)
-    f"sum(((actor * 7919 + version * 104729) & {_SPREAD}) * (position & {_SPREAD})) FROM events "
+    "SELECT count(*), sum(((actor * 7919 + version * 104729) % 1048573 + 1) * (position % 1048573 + 1) "
+    "% 4294967291) FROM events "
 )
 _BY_INDEX: Final = "INDEXED BY events_by_actor"
 _TRIPLES: Final = "SELECT actor, version, position FROM events "
@@ -189,7 +190,7 @@ class FileChecks:
                 streams = fact.streams
                 is_there = 0 <= number < min(HIGHEST, len(streams.versions))
                 found = (
-                    (streams.counts[number], streams.versions[number], streams.sequences[number])
+                    (streams.count(number), streams.versions[number], streams.sequences[number])
                     if is_there
                     else (0, 0, 0)
                 )

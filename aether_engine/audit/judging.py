@@ -13,7 +13,7 @@ from aether_engine.audit.bit_repair import BitFlip, find_flip
 from aether_engine.audit.finding import Finding
 from aether_engine.batch_decoding import duplicate_key
 from aether_engine.errors import EventLostError, InvalidEventError, MisplacedEventError, excerpt
-from aether_engine.event import Event
+from aether_engine.event import MAX_VERSION, Event
 from aether_engine.store.sqlite_schema import ID_HASH_LENGTH
 
 _MICROSECOND: Final = 1_000_000
@@ -52,6 +52,7 @@ class Claim:
     event_id: str
     actor_id: str
     version: int
+    command_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,7 @@ def is_intact(place: Place) -> bool:
 def claim_of(raw: bytes, event: Event | None) -> Claim | None:
     """Who an event says it is."""
     if event is not None:
-        return Claim(event.id, event.actor_id, event.version)
+        return Claim(event.id, event.actor_id, event.version, event.command_id)
     if len(raw) > _CLAIMS:
         return None
     try:
@@ -119,8 +120,14 @@ def claim_of(raw: bytes, event: Event | None) -> Claim | None:
     if not isinstance(document, dict):
         return None
     event_id, actor_id, version = document.get("id"), document.get("actorId"), document.get("version")
-    if type(actor_id) is str and actor_id and type(version) is int and version > 0:
-        return Claim(event_id if type(event_id) is str else "", actor_id, version)
+    command_id = document.get("commandId")
+    if type(actor_id) is str and actor_id and type(version) is int and 0 < version <= MAX_VERSION:
+        return Claim(
+            event_id if type(event_id) is str else "",
+            actor_id,
+            version,
+            command_id if type(command_id) is str else "",
+        )
     return None
 
 

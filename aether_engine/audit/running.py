@@ -453,7 +453,7 @@ class Audit:
     async def _close(self) -> list[Finding]:
         findings = await self.target.closing_checks(self._facts)
         self.totals.actors = await asyncio.to_thread(
-            lambda: sum(sum(map(bool, facts.streams.counts)) for facts in self._facts.values())
+            lambda: sum(facts.streams.actors for facts in self._facts.values())
         )
         return self._limited([one for one in findings if one.check in self.settings.checks], ())
 

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
 from math import inf
+from operator import eq
 from typing import Final
 
 from aether_engine.audit.examining import Examined
@@ -77,10 +79,11 @@ class StreamStates:
         self.names = names
         self._numbers = HashNumbers() if names is None else None
         self._limit = max(expected_events + _SPARE, 0 if names is None else len(names))
-        self.versions = array("q")
+        self.versions: array[int] = array("q")
         self.moments = array("d")
         self.sequences = array("q")
-        self.counts = array("q")
+        # How far the last version is ahead of the number of events: nearly always nothing.
+        self._ahead: array[int] = array("q")
         #: Versions of events that are filed under another actor, by the hash of their own actor's id.
         self.displaced: dict[int, set[int]] = {}
         # Numbers that no honest file has are not worth an array of their size.
@@ -89,18 +92,62 @@ class StreamStates:
 
     def take(self, examined: Examined) -> list[Suspect]:
         """Take in the events of the part that follows; returns those that do not fit."""
-        actors: Sequence[int] = examined.actors
+        # Lists are read faster than arrays.
+        actors = examined.actors.tolist()
         if self._numbers is not None:
             actors = self._numbers.of(actors)
-        elif actors and (max(actors) >= self._limit or min(actors) < 0):
-            actors = [self._stray(actor) for actor in actors]
         if not actors:
             return []
-        self._grow(max(actors) + 1)
+        highest = max(actors)
+        if self._numbers is None and (highest >= self._limit or min(actors) < 0):
+            actors = [self._stray(actor) for actor in actors]
+            highest = max(actors)
+        self._grow(highest + 1)
+        names = examined.names.tolist()
+        rows = zip(
+            examined.sequences.tolist(),
+            actors,
+            names,
+            examined.versions.tolist(),
+            examined.moments.tolist(),
+            strict=True,
+        )
+        if not self._are_listed(actors, names):
+            return self._take_each(rows)
+        versions, moments, sequences = self.versions, self.moments, self.sequences
+        for sequence, actor, name, version, moment in rows:
+            # A moment that is none is not in order with any.
+            if version != versions[actor] + 1 or not moment >= moments[actor]:
+                return self._take_each(chain(((sequence, actor, name, version, moment),), rows))
+            versions[actor] = version
+            moments[actor] = moment
+            sequences[actor] = sequence
+        return []
+
+    def count(self, actor: int) -> int:
+        """How many events an actor has."""
+        return self.versions[actor] - self._ahead[actor]
+
+    @property
+    def actors(self) -> int:
+        """How many actors have events."""
+        without: int = sum(map(eq, self.versions, self._ahead))
+        return len(self.versions) - without
+
+    def _are_listed(self, actors: list[int], names: list[int]) -> bool:
+        """Whether each event is filed under its own actor, as far as a file tells."""
+        if self.names is None:
+            return True
+        try:
+            return list(map(self.names.__getitem__, actors)) == names
+        except IndexError:
+            return False
+
+    def _take_each(self, rows: Iterable[tuple[int, int, int, int, float]]) -> list[Suspect]:
+        """Take in events of which one at least is not just the next one of its actor."""
         suspects: list[Suspect] = []
-        versions, moments, sequences, counts = self.versions, self.moments, self.sequences, self.counts
-        names, known = examined.names, self.names
-        rows = zip(examined.sequences, actors, names, examined.versions, examined.moments, strict=True)
+        versions, moments, sequences, ahead = self.versions, self.moments, self.sequences, self._ahead
+        known = self.names
         for sequence, actor, name, version, moment in rows:
             if known is not None and name and (actor >= len(known) or known[actor] != name):
                 if actor < len(known) and known[actor]:
@@ -113,17 +160,17 @@ class StreamStates:
             last = versions[actor]
             if version <= last:
                 suspects.append(Suspect("version-order", sequence, last, sequences[actor]))
-                counts[actor] += 1
+                ahead[actor] -= 1
                 continue
             if version != last + 1:
                 suspects.append(Suspect("version-gap", sequence, last, sequences[actor]))
+                ahead[actor] += version - last - 1
             if moment == moment:
                 if moment < moments[actor]:
                     suspects.append(Suspect("time-backwards", sequence, moments[actor], sequences[actor]))
                 moments[actor] = moment
             versions[actor] = version
             sequences[actor] = sequence
-            counts[actor] += 1
         return suspects
 
     def displaced_of(self, actor: int) -> set[int]:
@@ -143,7 +190,7 @@ class StreamStates:
             # By a quarter at least: growing by a few each time would copy all of it each time.
             missing = max(missing, len(self.versions) // 4)
             zeros = bytes(8 * missing)
-            for column in (self.versions, self.sequences, self.counts):
+            for column in (self.versions, self.sequences, self._ahead):
                 column.frombytes(zeros)
             self.moments.extend([-inf] * missing)
 

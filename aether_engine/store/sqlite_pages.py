@@ -141,11 +141,11 @@ def children(content: bytes, header: int = 0) -> list[int]:
 
 
 def _problem(content: bytes, header: int, kind: int, kinds: tuple[int, int]) -> str:
-    if not content:
-        return "is behind the end of the file"
-    if not content.strip(b"\0"):
-        return "is all zeros"
     if kind not in kinds:
+        if not content:
+            return "is behind the end of the file"
+        if not content.strip(b"\0"):
+            return "is all zeros"
         return f"begins with 0x{max(kind, 0):02X}, which no page of this tree does"
     interior = kind in (INTERIOR_INDEX, INTERIOR_TABLE)
     first = header + (12 if interior else 8)
