@@ -48,6 +48,11 @@ def check_server_options(url: str | None, arguments: argparse.Namespace) -> str:
     given = [
         name for name in vars(arguments) if name.startswith("server_") and getattr(arguments, name) is not None
     ]
-    if given and (url is None or url.partition("://")[0].lower() not in ("nats", "tls", "aether")):
+    if given and not (is_server(url) or (url is not None and url.lower().startswith("aether://"))):
         return "the flags for logging in go with the URL of a server (nats:// or tls://)"
     return ""
+
+
+def is_server(url: str | None) -> bool:
+    """Whether there is somebody to log in to."""
+    return url is not None and url.partition("://")[0].lower() in ("nats", "tls")

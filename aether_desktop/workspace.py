@@ -370,13 +370,15 @@ class Workspace(QObject):
     def export_file(
         self, place: Place, path: Path, actor_id: str | None = None, event_filter: EventFilter | None = None
     ) -> Job:
-        """Export a namespace or one actor, or what of it passes a filter, as NDJSON, byte for byte."""
+        """Export a namespace or one actor, or what of it passes a filter: as CSV if so called, else as NDJSON."""
 
-        from aether_engine.transfer import export_ndjson
+        from aether_engine.transfer import export_csv, export_ndjson, is_csv
+
+        export = export_csv if is_csv(path.name) else export_ndjson
 
         async def work(job: Job) -> None:
             store = await self.store(place)
-            result = await export_ndjson(
+            result = await export(
                 store,
                 path,
                 actor_id=actor_id,
@@ -385,9 +387,33 @@ class Workspace(QObject):
                 progress=job.report_transfer,
             )
             left_out = f"; {len(result.skipped):,} damaged events were left out" if result.skipped else ""
-            self.told.emit(f"Exported {result.events:,} events to {path.name}{left_out}.")
+            damaged = f"; {len(result.damaged):,} of them are damaged" if result.damaged else ""
+            self.told.emit(f"Exported {result.events:,} events to {path.name}{left_out}{damaged}.")
 
         return self.jobs.start(f"Export {path.name}", work)
+
+    async def copy(self, place: Place, target: Place, actor_id: str | None = None, *, snapshots: bool) -> bool:
+        """Copy a namespace or one actor into another namespace, of this or another connection, byte for byte.
+
+        Returns whether it went well; how it went is told.
+        """
+
+        from aether_engine.transfer import copy_events
+
+        async def work(job: Job) -> None:
+            name, connection = target.namespace, target.connection
+            source, into = await self.store(place), await self.store(target)
+            async with self.write_guard.writing(connection, name, f"Copy into {name}"):
+                result = await copy_events(
+                    source, into, actor_id=actor_id, snapshots=snapshots, progress=job.report_transfer
+                )
+            lost = len(result.skipped) + len(result.skipped_snapshots)
+            left_out = f"; {lost:,} damaged ones were left out" if lost else ""
+            also = f" and {result.snapshots:,} snapshots" if result.snapshots else ""
+            self.told.emit(f"Copied {result.events:,} events{also} into {name}{left_out}.")
+            await connection.refresh()
+
+        return await self.jobs.run(f"Copy {actor_id or place.namespace} into {target.namespace}", work)
 
     async def _open_ndjson(self, path: Path, *, announce: bool) -> Connection | None:
         connection = await self.open("memory://", title=f"{path.name} (in memory)", announce=False)

@@ -1,4 +1,4 @@
-"""The commands that move events between stores and NDJSON files, byte for byte."""
+"""The commands that move events between stores and files, and from one store into another, byte for byte."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from aether_desktop.commands.output import Output, damage_sentence
 from aether_desktop.commands.pipes import standard_input, standard_output
 from aether_desktop.commands.running import existing_namespace, opened
 from aether_engine.errors import TransferError
-from aether_engine.transfer import TransferProgress, export_ndjson, import_ndjson
+from aether_engine.event import ReplayError
+from aether_engine.transfer import TransferProgress, copy_events, export_csv, export_ndjson, import_ndjson, is_csv
 
 _PIPE = "-"
 
@@ -37,7 +38,8 @@ async def export_events(args: argparse.Namespace, output: Output) -> int:
         store = await engine.store(namespace)
         if args.actor is not None and await store.get_latest_version(args.actor) == 0:
             raise FindingError(f"Actor {args.actor!r} has no events in namespace {namespace!r}.")
-        result = await export_ndjson(
+        export = export_csv if args.csv or is_csv(args.file) else export_ndjson
+        result = await export(
             store,
             target,
             actor_id=args.actor,
@@ -47,15 +49,47 @@ async def export_events(args: argparse.Namespace, output: Output) -> int:
             overwrite=args.overwrite,
             progress=lambda done: _show(output, "Exported", done),
         )
-    for skipped in result.skipped:
-        # A sound event with a line break in it is a matter of this format, and its error says all.
-        is_sound = isinstance(skipped.error, TransferError)
-        output.say(str(skipped.error) if is_sound else damage_sentence(skipped.sequence_number, skipped.error))
+    _tell(output, result.skipped + result.damaged)
     # A file's name need not be UTF-8, and the line must.
     name = os.fsencode(args.file).decode("utf-8", "replace")
     summary = {"exported": result.events, "leftOut": len(result.skipped), "file": name}
     output.json(summary, to_stderr=args.file == _PIPE)
-    return Exit.FINDINGS if result.skipped else Exit.DONE
+    return Exit.FINDINGS if result.skipped or result.damaged else Exit.DONE
+
+
+async def copy(args: argparse.Namespace, output: Output) -> int:
+    """Store the events of one store in another."""
+    event_filter = None if args.filter is None else understood(args.filter)
+    async with opened(args, output) as engine:
+        namespace = await existing_namespace(engine, args.namespace)
+        source = await engine.store(namespace)
+        if args.actor is not None and await source.get_latest_version(args.actor) == 0:
+            raise FindingError(f"Actor {args.actor!r} has no events in namespace {namespace!r}.")
+        async with opened(args, output, read_only=False, url=args.target) as other:
+            result = await copy_events(
+                source,
+                await other.store(args.into or namespace),
+                actor_id=args.actor,
+                event_filter=event_filter,
+                from_sequence=args.from_sequence or 1,
+                to_sequence=args.to_sequence,
+                snapshots=args.snapshots,
+                progress=lambda done: _show(output, "Copied", done),
+            )
+    _tell(output, result.skipped)
+    for lost in result.skipped_snapshots:
+        output.say(f"The snapshot of {lost.actor_id!r} at version {lost.version} was left out: {lost.error}")
+    left_out = len(result.skipped) + len(result.skipped_snapshots)
+    summary = {"copied": result.events, "snapshots": result.snapshots, "leftOut": left_out}
+    output.json({**summary, "namespace": args.into or namespace})
+    return Exit.FINDINGS if left_out else Exit.DONE
+
+
+def _tell(output: Output, damaged: list[ReplayError]) -> None:
+    for each in damaged:
+        # A sound event with a line break in it is a matter of NDJSON, and its error says all.
+        is_sound = isinstance(each.error, TransferError)
+        output.say(str(each.error) if is_sound else damage_sentence(each.sequence_number, each.error))
 
 
 def _check_target(args: argparse.Namespace) -> None:

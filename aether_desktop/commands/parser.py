@@ -22,7 +22,7 @@ Look into event-sourced systems, and append to them, from scripts and by hand.
 
 Results are one JSON object a line on stdout; messages and progress go to stderr.
 URL is a file (events.aether, sqlite:///relative.aether, sqlite:////absolute.aether) or a server
-(nats://host:4222, tls://host:4222). Only append and import write; every other command opens read-only.
+(nats://host:4222, tls://host:4222). Only append, import and copy write; every other command opens read-only.
 """
 
 _EPILOG = """\
@@ -107,6 +107,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_tail(commands)
     _add_import(commands)
     _add_export(commands)
+    _add_copy(commands)
     return parser
 
 
@@ -487,14 +488,16 @@ def _add_export(commands: Any) -> None:
         commands,
         "export",
         "moving:export_events",
-        "write events to an NDJSON file",
+        "write events to a file, as NDJSON or CSV",
         "Writes one event a line, byte for byte as stored; a name that ends with .gz is compressed. The "
         "file appears when it is complete. Damaged events, and those stored with line breaks, cannot be "
-        "in it: they are told on stderr and make the exit code 1. Prints "
-        '{"exported","leftOut","file"}, on stderr when the events go to stdout.',
+        "in it: they are told on stderr and make the exit code 1. A name that ends with .csv gets a row "
+        "for each event instead, damaged ones included; texts that a spreadsheet would take for formulas "
+        'get an apostrophe in front. Prints {"exported","leftOut","file"}, on stderr when the events go '
+        "to stdout.",
         "shop.aether events.ndjson.gz --namespace prod.tenant-a",
         "shop.aether - --namespace prod.tenant-a --actor order-1007 > order.ndjson",
-        "shop.aether paid.ndjson --namespace prod.tenant-a --filter 'type:OrderPaid since:7d'",
+        "shop.aether paid.csv --namespace prod.tenant-a --filter 'type:OrderPaid since:7d'",
     )
     command.add_argument("file", metavar="FILE", help="the file to write, or - for stdout")
     _namespace_option(command)
@@ -502,3 +505,27 @@ def _add_export(commands: Any) -> None:
     _sequence_range(command)
     _filter_option(command)
     command.add_argument("--overwrite", action="store_true", help="replace FILE if it exists")
+    command.add_argument("--csv", action="store_true", help="write CSV, whatever FILE is called")
+
+
+def _add_copy(commands: Any) -> None:
+    command = _command(
+        commands,
+        "copy",
+        "moving:copy",
+        "store the events of one store in another",
+        "Events keep their bytes and their order; their sequences are those of TARGET, which is made if it is a "
+        "file that does not exist. All or none are stored; of more than 1,000 events a server may have a part, "
+        "and the error says how many. An actor that is already as far in TARGET is a conflict. Damaged events "
+        "are left out, told on stderr, and make the exit code 1. Prints "
+        '{"copied","snapshots","leftOut","namespace"}.',
+        "shop.aether excerpt.aether --namespace prod.tenant-a --actor order-1007 --snapshots",
+        "nats://localhost:4222 today.aether --namespace prod.tenant-a --filter 'since:1d' --into today",
+    )
+    command.add_argument("target", metavar="TARGET", help="the file or server to copy to")
+    _namespace_option(command)
+    command.add_argument("--into", metavar="NS", help="the namespace in TARGET (default: the same name)")
+    command.add_argument("--actor", metavar="ID", help="only this actor's events")
+    _sequence_range(command)
+    _filter_option(command)
+    command.add_argument("--snapshots", action="store_true", help="copy the snapshots of these actors as well")

@@ -14,7 +14,7 @@ from types import FrameType
 
 from aether_desktop.commands.outcome import Exit, FindingError, UsageError
 from aether_desktop.commands.output import Interrupted, Output, ReaderGone
-from aether_desktop.server_options import check_server_options, server_options
+from aether_desktop.server_options import check_server_options, is_server, server_options
 from aether_engine.closing import closing as closing
 from aether_engine.engine import Engine, open_engine
 
@@ -112,11 +112,16 @@ def _set_up_logging(*, debug: bool) -> None:
 
 
 @contextlib.asynccontextmanager
-async def opened(args: argparse.Namespace, output: Output, *, read_only: bool = True) -> AsyncIterator[Engine]:
-    """The engine of the command's URL; what it warns of is said when it is closed."""
-    if problem := check_server_options(args.url, args):
+async def opened(
+    args: argparse.Namespace, output: Output, *, read_only: bool = True, url: str | None = None
+) -> AsyncIterator[Engine]:
+    """The engine of the command's URL, or of `url`; what it warns of is said when it is closed."""
+    # Of two stores one may be a file: the flags are for the other one.
+    servers = [each for each in (args.url, getattr(args, "target", None)) if is_server(each)]
+    if problem := check_server_options(servers[0] if servers else args.url, args):
         raise UsageError(f"{problem[0].upper()}{problem[1:]}.")
-    engine = await open_engine(args.url, read_only=read_only, **server_options(args))
+    url = args.url if url is None else url
+    engine = await open_engine(url, read_only=read_only, **(server_options(args) if is_server(url) else {}))
     try:
         yield engine
         for warning in engine.warnings:

@@ -57,11 +57,11 @@ COMMANDS = (
     Command("new_file", "New file…", "File", "file"),
     Command("open_demo", "Explore the demo", "File", "bag"),
     Command("import_events", "Import NDJSON…", "File", "import"),
-    Command("export_namespace", "Export namespace as NDJSON…", "File", "export"),
-    Command("export_actor", "Export actor as NDJSON…", "File", "export"),
-    Command(
-        "export_filtered", "Export filtered as NDJSON…", "File", "export", (), "Export what the filter passes"
-    ),
+    Command("export_namespace", "Export namespace…", "File", "export", (), "Write its events as NDJSON or CSV"),
+    Command("export_actor", "Export actor…", "File", "export", (), "Write its events as NDJSON or CSV"),
+    Command("export_filtered", "Export filtered…", "File", "export", (), "Export what the filter passes"),
+    Command("copy_namespace", "Copy namespace to…", "File", "copy", (), "Copy its events into another store"),
+    Command("copy_actor", "Copy actor to…", "File", "copy", (), "Copy its events into another store"),
     Command("audit_file", "Audit a file…", "File", "audit", (), "Audit a file as evidence: read-only and hashed"),
     Command("audit_folder", "Audit a folder…", "File", "", (), "Audit a folder of files, or a stream's backup"),
     Command("close_tab", "Close tab", "File", "close", ("Ctrl+W",)),

@@ -28,6 +28,7 @@ STORE_FILES = "Aether stores (*.aether)"
 EVENT_FILES = "Events as lines of JSON (*.ndjson *.jsonl *.json *.gz)"
 #: Files of events that can be audited, and are not imported when they are opened.
 EVIDENCE_SUFFIXES = (".csv", ".zst", ".zstd")
+ROW_FILES = "Rows of a spreadsheet (*.csv *.csv.gz)"
 OPENABLE_FILES = "Stores and events (*.aether *.ndjson *.jsonl *.json *.gz)"
 ANY_FILES = "All files (*)"
 
@@ -55,6 +56,8 @@ class Commands(QObject):
             "export_namespace": self.export_namespace,
             "export_actor": self.export_actor,
             "export_filtered": self.export_filtered,
+            "copy_namespace": lambda: self._copy(None),
+            "copy_actor": self.copy_actor,
             "close_tab": desk.close_current,
             "reopen_tab": self.reopen_tab,
             "quit": window.close,
@@ -154,9 +157,8 @@ class Commands(QObject):
             self._workspace.told.emit("Nothing is filtered: type a filter for a log or stream first (Ctrl+F).")
             return
         place, actor_id, event_filter = filtered
-        dialog = self._file_dialog(f"Export what passes {event_filter.text}", EVENT_FILES)
-        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        dialog.setDefaultSuffix("ndjson")
+        dialog = self._file_dialog(f"Export what passes {event_filter.text}", EVENT_FILES, ROW_FILES)
+        _ask_where_to_export(dialog)
         dialog.fileSelected.connect(
             lambda name: self._workspace.export_file(place, Path(name), actor_id, event_filter)
         )
@@ -166,11 +168,22 @@ class Commands(QObject):
         place = self._workspace.place
         if place is None:
             return
-        dialog = self._file_dialog(f"Export {actor_id or place.namespace}", EVENT_FILES)
-        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        dialog.setDefaultSuffix("ndjson")
+        dialog = self._file_dialog(f"Export {actor_id or place.namespace}", EVENT_FILES, ROW_FILES)
+        _ask_where_to_export(dialog)
         dialog.fileSelected.connect(lambda name: self._workspace.export_file(place, Path(name), actor_id))
         dialog.open()
+
+    def copy_actor(self) -> None:
+        """Copy the events of the selected event's actor into another store."""
+        event = self._selected_event()
+        if event is not None:
+            self._copy(event.actor_id)
+
+    def _copy(self, actor_id: str | None) -> None:
+        from aether_desktop.ui.copy_events import ask_where_to_copy
+
+        if self._workspace.place is not None:
+            ask_where_to_copy(self._window, self._workspace, self._desk, self._workspace.place, actor_id)
 
     def _file_dialog(self, title: str, *filters: str) -> QFileDialog:
         dialog = QFileDialog(self._window, title)
@@ -293,3 +306,12 @@ class Commands(QObject):
 def _is_evidence_only(path: Path) -> bool:
     name = path.name.lower()
     return path.is_dir() or name.endswith((*EVIDENCE_SUFFIXES, ".csv.gz"))
+
+
+def _ask_where_to_export(dialog: QFileDialog) -> None:
+    """Save, and let the ending follow the kind of file that is chosen."""
+    dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+    dialog.setDefaultSuffix("ndjson")
+    dialog.filterSelected.connect(
+        lambda chosen: dialog.setDefaultSuffix("csv" if chosen == ROW_FILES else "ndjson")
+    )

@@ -54,7 +54,8 @@ _AWAY = "It is tried again until the server answers."
 _REFUSED = "The login is tried again, with its files as they are then; or connect anew with another one."
 _NEED_PLACE = (
     "toggle_timeline",
-    *("audit", "new_tail", "go_to", "quick_open", "export_namespace", "next_event", "previous_event"),
+    *("audit", "new_tail", "go_to", "quick_open", "export_namespace", "copy_namespace", "next_event"),
+    "previous_event",
     *("filter", "clear_filter"),
     *("pause_tail", "follow_tail", "stop_tail", "notify_tail", "save_tail"),
 )
@@ -68,6 +69,7 @@ _NEED_SELECTION = (
     "copy_link",
     "open_stream",
     "export_actor",
+    "copy_actor",
     "next_related",
     "previous_related",
     "toggle_mark",

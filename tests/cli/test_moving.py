@@ -209,3 +209,37 @@ def test_progress_on_a_terminal(tmp_path: Path, permits_extract: Path) -> None:
     assert "%" in shown
     # What was shown is gone when the result is printed.
     assert shown.endswith("\r")
+
+
+# --- CSV, and copies between stores ---
+
+
+def test_a_spreadsheet(aether: Aether, shop: Path, tmp_path: Path) -> None:
+    ran = aether("export", shop, tmp_path / "out.csv", "--actor", "order-1")
+    assert (ran.code, ran.objects[0]["exported"]) == (0, 2)
+    rows = (tmp_path / "out.csv").read_text("utf-8-sig").splitlines()
+    assert rows[0].startswith("sequence,recordedAt,actorId,version,")
+    assert len(rows) == 3
+    ran = aether("export", shop, "-", "--csv", "--actor", "order-1")
+    assert ran.out == (tmp_path / "out.csv").read_bytes()
+
+
+def test_a_copy(aether: Aether, shop: Path, tmp_path: Path) -> None:
+    target = tmp_path / "copy.aether"
+    ran = aether("copy", shop, target, "--actor", "order-1", "--into", "trial")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.objects == [{"copied": 2, "snapshots": 0, "leftOut": 0, "namespace": "trial"}]
+    assert aether("events", target, "--raw").out == aether("events", shop, "--actor", "order-1", "--raw").out
+    before = target.read_bytes()
+    ran = aether("copy", shop, target, "--actor", "order-1", "--into", "trial")
+    assert ran.code == 1
+    assert "order-1" in ran.err
+    assert aether("events", target, "--raw").lines == aether("events", shop, "--actor", "order-1", "--raw").lines
+    assert target.read_bytes() == before
+
+
+def test_a_copy_of_what_is_not_there(aether: Aether, shop: Path, tmp_path: Path) -> None:
+    target = tmp_path / "copy.aether"
+    assert aether("copy", shop, target, "--actor", "nobody").code == 1
+    assert aether("copy", tmp_path / "none.aether", target, "--namespace", "a").code == 3
+    assert not target.exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import csv
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -13,8 +14,11 @@ from time import monotonic
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QLineEdit, QPushButton
 
 from aether_desktop.ui.append_dialog import AppendDialog
+from aether_desktop.ui.copy_dialog import CopyDialog
 from aether_engine.event import Event
 from tests.desktop.driven_window import NAMESPACE, DrivenWindow, driven, driven_file, import_into, save_elsewhere
 from tests.waiting import until
@@ -65,6 +69,48 @@ async def test_an_actor_is_exported_alone(file: Path, permits_extract: Path) -> 
         await until(lambda: "Exported 17 events" in seen.banner)
         lines = permits_extract.read_bytes().splitlines(keepends=True)
         assert target.read_bytes() == b"".join(line for line in lines if b'"actorId":"permit-891"' in line)
+
+
+async def test_a_namespace_goes_to_a_spreadsheet(file: Path) -> None:
+    async with driven_file(file) as seen:
+        target = file.parent / "rows.csv"
+        seen.run("export_namespace")
+        await seen.answer_file_dialog(target)
+        await until(lambda: "Exported 291 events to rows.csv" in seen.banner)
+        with target.open(encoding="utf-8-sig", newline="") as text:
+            assert len(list(csv.DictReader(text))) == 291
+
+
+async def test_an_actor_is_copied_into_a_new_file(file: Path) -> None:
+    async with driven_file(file) as seen:
+        await seen.click_row(0)
+        seen.run("copy_actor")
+        dialog = await seen.dialog(CopyDialog, "copyDialog")
+        namespace = seen.child(QLineEdit, "copyNamespace", dialog)
+        submit = seen.child(QPushButton, "copySubmit", dialog)
+        assert dialog.problem.text() == "That is where they are."
+        assert not submit.isEnabled()
+        namespace.setText("not a name")
+        assert "not a name" in dialog.problem.text()
+        namespace.setText("trial")
+        dialog.target.setCurrentIndex(dialog.target.count() - 1)
+        assert submit.isEnabled()
+        QTest.mouseClick(submit, Qt.MouseButton.LeftButton)
+        await seen.answer_file_dialog(file.parent / "trial.aether")
+        await until(lambda: "Copied 17 events into trial" in seen.banner)
+        assert [each.title for each in seen.workspace.connections] == [file.name, "trial.aether"]
+        copied = await seen.workspace.connections[1].engine.store("trial")
+        assert await copied.last_sequence() == 17
+        # Back to where they came from: nothing is stored twice, and that is said.
+        await seen.settle()
+        await seen.click_row(0)
+        seen.run("copy_actor")
+        dialog = await seen.dialog(CopyDialog, "copyDialog")
+        dialog.target.setCurrentIndex(0)
+        seen.child(QLineEdit, "copyNamespace", dialog).setText(NAMESPACE)
+        QTest.mouseClick(seen.child(QPushButton, "copySubmit", dialog), Qt.MouseButton.LeftButton)
+        await until(lambda: "is at version" in seen.banner, what="the conflict is told")
+        assert await (await seen.workspace.connections[0].engine.store(NAMESPACE)).last_sequence() == 291
 
 
 async def test_a_bad_line_is_named_and_nothing_imported(file: Path) -> None:

@@ -118,7 +118,7 @@ async def test_a_real_file_comes_out_as_it_went_in(
     assert imported.events == exported.events == content.count(b"\n")
     assert imported.actors == len(await store.actors())
     assert imported.bytes == len(content) - imported.events
-    assert exported == ExportResult(imported.events, len(content), [])
+    assert exported == ExportResult(imported.events, len(content), [], [])
 
 
 async def test_nasty_events_come_out_as_they_went_in(store: Store, tmp_path: Path) -> None:
@@ -233,7 +233,7 @@ async def test_a_line_twice_in_the_file_is_not_called_stored(store: Store, tmp_p
 
 
 async def test_a_line_beyond_the_limit(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("aether_engine.transfer.MAX_LINE_BYTES", 2**20)
+    monkeypatch.setattr("aether_engine.transfer.ndjson_import.MAX_LINE_BYTES", 2**20)
     content = lines(line(1), line(2, data={"x": "y" * 2**20}))
     await _refused(store, write(tmp_path, content), 2, "longer than 1 MiB")
 
