@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import NamedTuple, Protocol, Self
 
 from aether_desktop.models.tail_history import SLICE, Log, Stretch, by_time, latest_of
+from aether_desktop.models.tail_places import BusPlaces
 from aether_engine.event import Gap, NamespaceInfo, Published, SubscriptionFilter, Tailed
 from aether_engine.patterns import match_namespace_pattern
 from aether_engine.timeline import sequence_recorded_at
@@ -156,8 +157,9 @@ class TailFeed:
                         for items in _slices(logged):
                             yield FeedBatch(items, live=True)
             elif self._subscription is not None:
+                places = BusPlaces()
                 async for published in self._subscription:
-                    for items in _slices(self._fresh(published)):
+                    for items in _slices(places.placed(self._fresh(published))):
                         self._said_dropped += sum(item.missed or 0 for item in items if isinstance(item, Gap))
                         yield FeedBatch(items, live=True)
         finally:
