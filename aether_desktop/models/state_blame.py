@@ -125,9 +125,9 @@ class StateBlameModel(QAbstractTableModel):
         blamed = self._values[self._rows[index.row()]]
         match role:
             case Qt.ItemDataRole.DisplayRole:
-                return (path_text(blamed.path) or "(all)", preview_value(blamed.value), f"v{blamed.changed}")[
-                    index.column()
-                ]
+                # An empty state is nobody's.
+                set_by = f"v{blamed.changed}" if blamed.changed else ""
+                return (path_text(blamed.path) or "(all)", preview_value(blamed.value), set_by)[index.column()]
             case Qt.ItemDataRole.ToolTipRole:
                 return self._tooltip(blamed)
             case TreeRole.KIND:

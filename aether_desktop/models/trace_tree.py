@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from typing import Any, Final
 
 from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, QPersistentModelIndex, Qt
@@ -23,8 +23,8 @@ class TraceRole(IntEnum):
 
     EVENT = Qt.ItemDataRole.UserRole + 201
     """The `TracedEvent`."""
-    NOTE = Qt.ItemDataRole.UserRole + 202
-    """Words about its cause where that is not above it, "" otherwise."""
+    STRAY = Qt.ItemDataRole.UserRole + 202
+    """The `Stray` that it is because of its cause, None for events under their cause and for first ones."""
     DAMAGED = Qt.ItemDataRole.UserRole + 203
     CAUSE_TIME = Qt.ItemDataRole.UserRole + 204
     """When its cause happened, in seconds since 1970; None for topmost events."""
@@ -32,6 +32,13 @@ class TraceRole(IntEnum):
     """Whether its cause is the row above it, of which it is the only effect."""
     LEADS_ON = Qt.ItemDataRole.UserRole + 206
     """Whether the row below it is its only effect."""
+
+
+class Stray(StrEnum):
+    """Events that no cause leads to from the beginning, in words short enough to stand beside any of them."""
+
+    ORPHAN = "cause missing"
+    CIRCLE = "circle of causes"
 
 
 @dataclass(slots=True, eq=False)
@@ -118,8 +125,10 @@ class TraceTree(QAbstractItemModel):
                 return int((Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter).value)
             case TraceRole.EVENT:
                 return row.node.item
-            case TraceRole.NOTE:
-                return _note(row.node)
+            case TraceRole.STRAY:
+                return _stray(row.node)
+            case Qt.ItemDataRole.AccessibleTextRole if index.column() == self.EVENT:
+                return ", ".join(text for text in (self._text(row, self.EVENT), _stray(row.node)) if text)
             case TraceRole.DAMAGED:
                 return row.node.item.stored.event is None
             case TraceRole.CAUSE_TIME:
@@ -201,10 +210,16 @@ def _timestamp(traced: TracedEvent) -> str:
     return timestamp_text(traced.stored.raw, traced.event.timestamp)
 
 
+def _stray(node: CausationNode[TracedEvent]) -> Stray | None:
+    if node.link is CausationLink.ORPHAN:
+        return Stray.ORPHAN
+    return Stray.CIRCLE if node.link is CausationLink.CYCLE or node.in_cycle else None
+
+
 def _note(node: CausationNode[TracedEvent]) -> str:
     match node.link:
         case CausationLink.ORPHAN:
-            return f"its cause {node.cause} is not in this correlation"
+            return f"Its cause {node.cause} is not in this correlation."
         case CausationLink.CYCLE:
-            return "its causes lead back to it"
-    return "in a circle of causes" if node.in_cycle else ""
+            return "Its causes lead back to it."
+    return "It is in a circle of causes." if node.in_cycle else ""

@@ -20,12 +20,13 @@ from aether_desktop.ui.tinted import Surface, ToneLabel
 from aether_engine.replay.snapshot_check import SnapshotFinding
 
 _WIDTHS = (
-    (SnapshotFindings.ACTOR, 180),
-    (SnapshotFindings.VERSION, 64),
-    (SnapshotFindings.NAMESPACE, 110),
-    (SnapshotFindings.PATH, 160),
-    (SnapshotFindings.SNAPSHOT, 110),
-    (SnapshotFindings.REPLAY, 110),
+    (SnapshotFindings.ACTOR, 150),
+    (SnapshotFindings.VERSION, 62),
+    (SnapshotFindings.NAMESPACE, 100),
+    (SnapshotFindings.PATH, 140),
+    (SnapshotFindings.SNAPSHOT, 100),
+    (SnapshotFindings.REPLAY, 100),
+    (SnapshotFindings.SET_BY, 62),
 )
 
 

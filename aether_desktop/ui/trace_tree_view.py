@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 
 from aether_desktop.models.time_axis import ticks
 from aether_desktop.models.trace_events import TracedEvent
-from aether_desktop.models.trace_tree import TraceRole, TraceTree
+from aether_desktop.models.trace_tree import Stray, TraceRole, TraceTree
 from aether_desktop.ui.cell_text import CellFont
 from aether_desktop.ui.chips import CHIP_SIZE, chip_for, draw_chip, paint_chip
 from aether_desktop.ui.icons import pixmap
@@ -36,6 +36,11 @@ _CHEVRON: Final = 12
 _SIDE: Final = 10
 #: Pixels that the text of a tick needs.
 _TICK_ROOM: Final = 64
+#: Length of the line that leads to an event without a cause, and radius of the ring of one in a circle.
+_STUB: Final = 16
+_RING: Final = 7.5
+#: The column of events, from and to.
+_EVENT_WIDTHS: Final = (180, 360)
 
 
 class TraceAxis:
@@ -88,9 +93,15 @@ class TraceHeader(TableHeader):
         base = rect.y() + (rect.height() - metrics.height()) // 2 + metrics.ascent()
         painter.save()
         painter.setClipRect(rect)
+        written = 0.0
         for x, text in self._axis.ticks(rect.x(), rect.width()):
             painter.fillRect(round(x), rect.y() + rect.height() - 4, 1, 4, theme.lineStrong)
-            painter.drawText(QPointF(x + 3, base), text)
+            room = metrics.horizontalAdvance(text)
+            # Where there is none to the right of the last tick, perhaps to its left.
+            left = x + 3 if x + 3 + room <= rect.x() + rect.width() else x - 3 - room
+            if left >= written:
+                painter.drawText(QPointF(left, base), text)
+                written = left + room + 3
         painter.restore()
 
 
@@ -150,10 +161,10 @@ class TraceDelegate(QStyledItemDelegate):
         painter.setFont(self._body.font)
         painter.setPen(theme.corrupted.text if index.data(TraceRole.DAMAGED) else theme.text)
         painter.drawText(left, base, fitted.text)
-        note = index.data(TraceRole.NOTE)
-        if note:
+        stray = index.data(TraceRole.STRAY)
+        if stray is not None:
             left += fitted.width + _GAP
-            rest = self._body.fit(str(note), rect.x() + rect.width() - 4 - left, Qt.TextElideMode.ElideRight)
+            rest = self._body.fit(str(stray), rect.x() + rect.width() - 4 - left, Qt.TextElideMode.ElideRight)
             painter.setPen(theme.gap.text)
             painter.drawText(left, base, rest.text)
 
@@ -171,14 +182,23 @@ class TraceDelegate(QStyledItemDelegate):
         for x, _ in axis.ticks(rect.x(), rect.width()):
             painter.fillRect(round(x), rect.y(), 1, rect.height(), theme.lineSoft)
         x = axis.x_of(event.time, rect.x(), rect.width())
-        cause = index.data(TraceRole.CAUSE_TIME)
+        cause, stray = index.data(TraceRole.CAUSE_TIME), index.data(TraceRole.STRAY)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        if stray == Stray.ORPHAN:
+            # From somewhere that is not to be seen.
+            painter.setPen(QPen(theme.gap.text, 2, Qt.PenStyle.DotLine))
+            painter.drawLine(QPointF(max(x - _STUB, rect.x() + 1), middle), QPointF(x, middle))
         if cause is not None:
             begin = axis.x_of(cause, rect.x(), rect.width())
             # From the moment of its cause; one whose clock runs backwards is told by its colour.
-            painter.setPen(QPen(theme.barSel if x >= begin else theme.corrupted.text, 2))
+            usual = theme.gap.text if stray == Stray.CIRCLE else theme.barSel
+            painter.setPen(QPen(usual if x >= begin else theme.corrupted.text, 2))
             painter.drawLine(QPointF(begin, middle), QPointF(x, middle))
         draw_chip(painter, QPointF(x, middle), chip_for(event.event.event_type, theme), 9)
+        if stray == Stray.CIRCLE:
+            painter.setPen(QPen(theme.gap.text, 1.5))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.drawEllipse(QPointF(x, middle), _RING, _RING)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
 
     def helpEvent(
@@ -213,25 +233,31 @@ class TraceTreeView(QTreeView):
         header.setStretchLastSection(True)
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         header.setMinimumSectionSize(60)
-        for column, width in ((TraceTree.EVENT, 230), (TraceTree.ACTOR, 150)):
-            header.resizeSection(column, width)
+        header.resizeSection(TraceTree.ACTOR, 140)
         model.modelReset.connect(self._fit_columns)
         self._fit_columns()
         theme_notifier().changed.connect(self.viewport().update)
 
     def _fit_columns(self) -> None:
-        """Give places and durations, which are never shortened, the room they need."""
+        """Give places and durations, which are never shortened, the room they need, and most events."""
         metrics, model = self.fontMetrics(), self.model()
-        pending, texts = [QModelIndex()], {TraceTree.PLACE: "#0,000", TraceTree.AFTER: "After cause00"}
+        pending, texts = [(QModelIndex(), 1)], {TraceTree.PLACE: "#0,000", TraceTree.AFTER: "After cause00"}
+        events: dict[tuple[str, int], None] = {}
         while pending:
-            parent = pending.pop()
+            parent, depth = pending.pop()
             for row in range(model.rowCount(parent)):
-                pending.append(model.index(row, 0, parent))
+                index = model.index(row, 0, parent)
+                pending.append((index, depth + 1))
+                events[f"{index.data()}{index.data(TraceRole.STRAY) or ''}", depth] = None
                 for column, longest in texts.items():
                     text = str(model.index(row, column, parent).data() or "")
                     texts[column] = max(longest, text, key=len)
         for column, text in texts.items():
             self.header().resizeSection(column, metrics.horizontalAdvance(text) + 2 * _PADDING + 2)
+        widths = [metrics.horizontalAdvance(text) + depth * self.indentation() for text, depth in events]
+        least, most = _EVENT_WIDTHS
+        widest = max(widths, default=0) + CHIP_SIZE + 3 * _GAP + 6
+        self.header().resizeSection(TraceTree.EVENT, max(least, min(widest, most)))
 
     def show_times(self, by_time: bool) -> None:
         """Lay the axis out by time, or one event after the other."""

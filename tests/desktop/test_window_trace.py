@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QLabel, QTreeView
 from aether_desktop.models import trace_events
 from aether_desktop.models.trace_tree import TraceRole, TraceTree
 from aether_desktop.ui.event_view import EventView
+from aether_desktop.ui.theme import current_theme
 from aether_desktop.ui.trace_view import TraceView
 from aether_desktop.workspace import Place
 from aether_engine.event import Event
@@ -59,7 +60,7 @@ def shown(tree: QTreeView, parent: QModelIndex | None = None, depth: int = 0) ->
     for row in range(model.rowCount(parent)):
         index = model.index(row, 0, parent)
         texts = [str(index.siblingAtColumn(column).data() or "") for column in range(TraceTree.AXIS)]
-        note = str(index.data(TraceRole.NOTE) or "")
+        note = str(index.data(TraceRole.STRAY) or "")
         lines.append(" | ".join([f"{'  ' * depth}{texts[0]}", *texts[1:], note]).rstrip(" |"))
         lines += shown(tree, index, depth + 1)
     return lines
@@ -79,10 +80,27 @@ async def test_causes_orphans_and_circles(kind: str, tmp_path: Path) -> None:
             "  PaymentRequested | payment-2 v1 | 00:02.000",
             "  PaymentCaptured | payment-2 v2 | 00:03.000",
             "  StockReserved | order-2 v2 | 00:03.000",
-            "Reminded | order-2 v3 |  | its cause gone is not in this correlation",
-            "Looped | order-3 v1 |  | its causes lead back to it",
-            "LoopedBack | order-3 v2 | 00:01.000 | in a circle of causes",
+            "Reminded | order-2 v3 |  | cause missing",
+            "Looped | order-3 v1 |  | circle of causes",
+            "LoopedBack | order-3 v2 | 00:01.000 | circle of causes",
         ]
+        orphan, looped, back = (tree.model().index(row, 0) for row in (1, 2, 3))
+        for index, words in (
+            (orphan, "Its cause gone is not in this correlation."),
+            (looped, "Its causes lead back to it."),
+            (back, "It is in a circle of causes."),
+        ):
+            assert words in index.data(Qt.ItemDataRole.ToolTipRole)
+        assert orphan.data(Qt.ItemDataRole.AccessibleTextRole) == "Reminded, cause missing"
+        # On the axis, too: a line from nowhere, and a ring.
+        gap, seen_at = current_theme().gap.text, {}
+        for name, index in (("orphan", orphan), ("circle", back), ("first", tree.model().index(0, 0))):
+            cell = tree.visualRect(index.siblingAtColumn(TraceTree.AXIS))
+            image = tree.viewport().grab(cell).toImage()
+            colors = (image.pixelColor(x, y) for x in range(image.width()) for y in range(image.height()))
+            # Lines are smoothed: it is the tone that tells.
+            seen_at[name] = any(color.saturation() > 150 and abs(color.hue() - gap.hue()) < 8 for color in colors)
+        assert seen_at == {"orphan": True, "circle": True, "first": False}
         QAbstractItemModelTester(tree.model(), QAbstractItemModelTester.FailureReportingMode.Fatal)
         tree.grab()
         assert "7 events of checkout." in seen.child(QLabel, "traceWords").text()
