@@ -68,11 +68,25 @@ class ComparedField:
 
 
 @dataclass(frozen=True, slots=True)
+class BatchPlace:
+    """Which event of a batch was refused, counted from 1, and how many of its events are stored already.
+
+    `first` and `last` are the versions that the batch has for the refused event's actor.
+    """
+
+    position: int
+    total: int
+    stored: int
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
 class ConflictReport:
     """A refused event beside what is stored. `next_free` is None at the highest version there is.
 
     `stored_at` is the column of `landed.shown` whose event the verdict is about: the one with the same id, else
-    the one that holds the attempted version; None when there is none.
+    the one that holds the attempted version; None when there is none. `batch` is None for an event by itself.
     """
 
     actor_id: str
@@ -84,6 +98,7 @@ class ConflictReport:
     stored_at: int | None
     rows: tuple[ComparedField, ...]
     known_before: int | None
+    batch: BatchPlace | None = None
 
     @property
     def next_free(self) -> int | None:
@@ -111,16 +126,20 @@ class ConflictReport:
     @property
     def fact(self) -> str:
         """What happened, in a line."""
+        batch = self.batch
+        refused = "Not appended"
+        if batch is not None:
+            refused = f"None of {batch.total:,} appended, for event {batch.position:,}"
         if self.stored is not None and not self._stored_elsewhere:
-            return f"Not appended: version {self.attempted} of {self.actor_id} is already taken"
-        return f"Not appended: {self.actor_id} is already at version {self.current}"
+            return f"{refused}: version {self.attempted} of {self.actor_id} is already taken"
+        return f"{refused}: {self.actor_id} is already at version {self.current}"
 
     @property
     def explanation(self) -> str:
         """What landed meanwhile, and that nothing was lost or retried."""
         untouched = "Yours is unchanged above, and nothing was retried."
         if self.is_duplicate:
-            return "The same event was saved before. Nothing was stored a second time, and nothing was retried."
+            return f"{self._what_was_saved} before. Nothing was stored a second time, and nothing was retried."
         if self.landed.problem:
             return f"What is stored there cannot be read now: {self.landed.problem} {untouched}"
         total = self.landed.total
@@ -138,7 +157,11 @@ class ConflictReport:
     def verdict(self) -> str:
         """Whose event is stored there: the bold half of the verdict."""
         if self.is_duplicate:
-            return "Yours is already stored, it is a duplicate:"
+            if self.batch is None:
+                return "Yours is already stored, it is a duplicate:"
+            return (
+                "The whole batch is already stored:" if self._is_all_stored else "A part of it is already stored:"
+            )
         if self.stored is None:
             return f"No event holds version {self.attempted}:"
         if self.stored.event is None:
@@ -176,19 +199,66 @@ class ConflictReport:
         return "" if self.is_duplicate else f"Check that yours still holds after v{self.current}."
 
     @property
+    def rebase_words(self) -> str:
+        """What a rebase is called."""
+        if self.next_free is None:
+            return "Rebase and append"
+        if self.batch is None or self.rebased_last == self.next_free:
+            return f"Rebase to version {self.next_free} and append"
+        return f"Rebase to versions {self.next_free} to {self.rebased_last} and append"
+
+    @property
+    def rebase_explanation(self) -> tuple[str, str, str]:
+        """What a rebase changes, in three parts of which the middle one matters most."""
+        if self.batch is None:
+            change = f"version {self.attempted} to {self.next_free}"
+            return (
+                "Rebasing changes only ",
+                change,
+                " in your event. Id, data, metadata and timestamp stay as written.",
+            )
+        change = f"versions {self.batch.first}–{self.batch.last} to {self.next_free}–{self.rebased_last}"
+        rest = f" of {self.actor_id}. Ids, data, metadata and timestamps stay as written."
+        return "Rebasing changes only ", change, rest
+
+    @property
     def rebase_refusal(self) -> str:
         """Why a rebase is not offered, or nothing when it is."""
         if self.is_duplicate:
+            if self.batch is not None and not self._is_all_stored:
+                return f"Not offered: {self._stored_part}; take out what is stored"
             return "Not offered: yours is already stored"
         if self.next_free is None:
             return "Not offered: the stream is at the highest version there is"
+        if self.rebased_last > MAX_VERSION:
+            return "Not offered: there are not enough versions left"
         return ""
+
+    @property
+    def rebased_last(self) -> int:
+        """The version that the last event of a rebased batch gets; of an event by itself, its own."""
+        return self.current + 1 + (self.batch.last - self.batch.first if self.batch is not None else 0)
+
+    @property
+    def _is_all_stored(self) -> bool:
+        return self.batch is None or self.batch.stored == self.batch.total
+
+    @property
+    def _stored_part(self) -> str:
+        assert self.batch is not None
+        return f"{self.batch.stored:,} of {self.batch.total:,} are stored"
+
+    @property
+    def _what_was_saved(self) -> str:
+        if self.batch is None:
+            return "The same event was saved"
+        return "The same batch was saved" if self._is_all_stored else "A part of the batch was saved"
 
     @property
     def duplicate_refusal(self) -> str:
         """Why "It is a duplicate" is not offered, or nothing when it is."""
         if self.is_duplicate:
-            return ""
+            return "" if self._is_all_stored else f"Not offered: only {self._stored_part}"
         if self.stored is None:
             return f"Not offered: no event holds v{self.attempted}"
         return "Not offered: the ids differ" if self.stored.event else "Not offered: the stored id cannot be read"
@@ -216,7 +286,14 @@ class ConflictReport:
 
 
 def report_on(
-    yours: Event, attempted: int, current: int, landed: Landed, *, is_duplicate: bool, known_before: int | None
+    yours: Event,
+    attempted: int,
+    current: int,
+    landed: Landed,
+    *,
+    is_duplicate: bool,
+    known_before: int | None,
+    batch: BatchPlace | None = None,
 ) -> ConflictReport:
     """Compare a refused event with what landed. `known_before` is the version known when it was submitted."""
     columns = landed.shown
@@ -237,6 +314,7 @@ def report_on(
         stored_at,
         compare(yours, columns),
         known_before,
+        batch,
     )
 
 

@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
-from PySide6.QtCore import QStringListModel, Qt, Signal
+from PySide6.QtCore import QStringListModel, Qt
 from PySide6.QtWidgets import QComboBox, QCompleter, QGridLayout, QHBoxLayout, QLineEdit, QWidget
 
-from aether_desktop.models.append_controller import AppendController, AppendState
+from aether_desktop.models.append_controller import AppendController
+from aether_desktop.models.append_flow import AppendState
 from aether_desktop.models.typed_json import check_data, check_metadata
+from aether_desktop.ui.appending_dialog import AppendingForm
 from aether_desktop.ui.int64_spin import INT64_MAX, Int64SpinBox
 from aether_desktop.ui.json_editor import JsonEditor, JsonStatus
+from aether_desktop.ui.link_menu import LinkMenu
 from aether_desktop.ui.links import IconLabel, LinkButton
 from aether_desktop.ui.safe_text import plain_tooltip, visible
 from aether_desktop.ui.theme import current_theme, theme_notifier
 from aether_desktop.ui.tinted import ToneLabel
 
-#: Most event types offered for completion.
-COMPLETIONS: Final = 5000
+#: Most event types in the list, and most that are offered for what is typed.
+COMPLETIONS: Final = 1000
+OFFERED: Final = 50
+#: Most templates in the menu.
+LISTED: Final = 30
 
 
-class AppendForm(QWidget):
+class AppendForm(AppendingForm):
     """Shows a controller's draft and hands every change to it; knows nothing of saving."""
-
-    changed = Signal()
-    """Something was typed."""
 
     def __init__(self, controller: AppendController, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -39,7 +43,10 @@ class AppendForm(QWidget):
         else:
             self.actor = _fixed_field("appendActor", "Actor", draft.actor_id)
         self.event_type = QComboBox()
+        self._offered = QStringListModel(self)
         self._fill_types(draft.event_type)
+        self.templates = LinkMenu("Template", "appendTemplates", "Fill in an event like one that is stored")
+        self.links = LinkMenu("Cause", "appendLinks", "What the event is caused by")
         self.version = Int64SpinBox(1, INT64_MAX, draft.version)
         self.version.setObjectName("appendVersion")
         self.version.setAccessibleName("Version")
@@ -68,6 +75,10 @@ class AppendForm(QWidget):
         controller.version_prefilled.connect(self._prefill)
         controller.version_known.connect(self.show_hint)
         controller.draft_changed.connect(self._draft_changed)
+        controller.draft_replaced.connect(self._show_draft)
+        controller.suggestions.changed.connect(self._list_types)
+        self.templates.about_to_show.connect(self._fill_templates)
+        self.links.about_to_show.connect(self._fill_links)
         theme_notifier().changed.connect(self.show_hint)
         self.show_hint()
 
@@ -84,6 +95,8 @@ class AppendForm(QWidget):
         self.event_type.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents, locked)
         if self._controller.actor_is_new:
             self.actor.setReadOnly(locked)
+        for menu in (self.templates, self.links):
+            menu.setEnabled(not locked)
         self.show_hint()
 
     def focus_first(self) -> None:
@@ -151,20 +164,42 @@ class AppendForm(QWidget):
         box.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
         box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         box.setMinimumContentsLength(16)
-        # A type with characters that cannot be seen must not be chosen by mistake for the one it looks like.
-        known = sorted({each for each in self._controller.event_types if each and visible(each) == each})
-        box.addItems(known[:COMPLETIONS])
-        completer = QCompleter(QStringListModel(known[:COMPLETIONS], box), box)
+        # Not sorted or filtered by Qt: of a million types it is only given those that match.
+        completer = QCompleter(self._offered, box)
+        completer.setCompletionMode(QCompleter.CompletionMode.UnfilteredPopupCompletion)
         completer.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
-        completer.setFilterMode(Qt.MatchFlag.MatchContains)
-        completer.setCompletionMode(QCompleter.CompletionMode.PopupCompletion)
+        completer.setMaxVisibleItems(12)
         box.setCompleter(completer)
-        box.setCurrentIndex(-1)
-        box.setEditText(event_type)
         line = box.lineEdit()
         assert line is not None
+        # Before the completer hears of the same text.
+        line.textEdited.connect(self._offer_types)
+        self._list_types()
+        box.setEditText(event_type)
         line.setPlaceholderText("OrderPlaced")
         line.setAccessibleName("Event type")
+
+    def _list_types(self) -> None:
+        """Fill the list; what is typed stays."""
+        box = self.event_type
+        names = self._controller.suggestions.types.first(COMPLETIONS)
+        if names == [box.itemText(row) for row in range(box.count())]:
+            return
+        line = box.lineEdit()
+        assert line is not None
+        text, cursor = box.currentText(), line.cursorPosition()
+        box.blockSignals(True)
+        box.clear()
+        box.addItems(names)
+        box.setCurrentIndex(-1)
+        box.setEditText(text)
+        line.setCursorPosition(cursor)
+        box.blockSignals(False)
+        self._offer_types(text)
+
+    def _offer_types(self, text: str) -> None:
+        names = self._controller.suggestions.types.matching(text, OFFERED)
+        self._offered.setStringList([] if names == [text] else names)
 
     def _lay_out(self) -> None:
         grid = QGridLayout(self)
@@ -185,12 +220,13 @@ class AppendForm(QWidget):
         grid.addWidget(self.event_type, 1, 1)
         grid.addWidget(_caption("Version", self.version), 1, 3)
         grid.addLayout(version, 1, 4)
-        for column, (words, editor, status) in {
-            0: ("Data", self.data, self.data_status),
-            3: ("Metadata", self.metadata, self.metadata_status),
+        for column, (words, editor, menu, status) in {
+            0: ("Data", self.data, self.templates, self.data_status),
+            3: ("Metadata", self.metadata, self.links, self.metadata_status),
         }.items():
             head = QHBoxLayout()
             head.addWidget(_caption(words, editor))
+            head.addWidget(menu)
             head.addWidget(status, 1)
             grid.addLayout(head, 2, column, 1, 2)
             grid.addWidget(editor, 3, column, 1, 2)
@@ -205,6 +241,46 @@ class AppendForm(QWidget):
         if version != self.version.value():
             # A rebase has moved it.
             self._prefill(version)
+
+    def _show_draft(self) -> None:
+        """The draft is another one: show all of it. What the editors tell of it is what the controller knows."""
+        draft = self._controller.draft
+        if self._controller.actor_is_new and self.actor.text() != draft.actor_id:
+            self.actor.setText(draft.actor_id)
+        self.event_type.setEditText(draft.event_type)
+        self._prefill(draft.version)
+        for editor, text in ((self.data, draft.data_text), (self.metadata, draft.metadata_text)):
+            if editor.text() != text:
+                editor.replace_text(text)
+        self.show_hint()
+        self.changed.emit()
+
+    def _fill_templates(self) -> None:
+        suggestions = self._controller.suggestions
+        typed = self._controller.draft.event_type
+        found = suggestions.templates
+        # That of the type that is typed first.
+        for event in sorted(found, key=lambda event: event.event_type != typed)[:LISTED]:
+            words = f"{event.event_type}, as {event.actor_id} v{event.version}"
+            self.templates.add(words, partial(self._controller.use_template, event))
+        count, looked = len(found), suggestions.looked_through
+        shown = min(count, LISTED)
+        of = f"{shown:,} of {count:,} types" if shown < count else f"{count:,} type{'' if count == 1 else 's'}"
+        self.templates.add_note(
+            f"The latest of {of} in the last {looked:,} events" if found else "No event to take as a template"
+        )
+
+    def _fill_links(self) -> None:
+        controller = self._controller
+        if not controller.can_link:
+            self.links.add_note("The metadata cannot be read")
+            return
+        for name, event in controller.link_sources:
+            words = f"Caused by {name}, {event.actor_id} v{event.version}"
+            self.links.add(words, partial(controller.link_to, event))
+        if not controller.link_sources:
+            self.links.add_note("No event was selected")
+        self.links.add("Without cause and correlation", controller.unlink)
 
     def _prefill(self, version: int) -> None:
         self.version.blockSignals(True)

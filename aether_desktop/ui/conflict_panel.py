@@ -5,13 +5,14 @@ Enter presses none of them: whoever has just typed an event must not decide by a
 
 from __future__ import annotations
 
+from html import escape
 from typing import Final
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from aether_desktop.models.append_controller import AppendController
+from aether_desktop.models.append_flow import AppendFlow
 from aether_desktop.models.conflict_report import ConflictReport
 from aether_desktop.ui.banner import FactText
 from aether_desktop.ui.conflict_table import ConflictTable
@@ -77,7 +78,7 @@ class _Number(QWidget):
 class ConflictPanel(QWidget):
     """Shows a `ConflictReport` and hands the user's decision to the controller."""
 
-    def __init__(self, controller: AppendController, parent: QWidget | None = None) -> None:
+    def __init__(self, controller: AppendFlow, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("conflictPanel")
         self.setAccessibleName("Conflict")
@@ -132,11 +133,9 @@ class ConflictPanel(QWidget):
         self._amount.set_text(_amount(report))
         self._amount_surface.setVisible(bool(self._amount.text()))
         self._rebase_line.setVisible(not report.rebase_refusal)
-        # Markup, and safe: nothing but our own words and two integers is in it.
-        self._rebase_text.setText(
-            f"Rebasing changes only <b>version {report.attempted} to {report.next_free}</b> in your event. "
-            "Id, data, metadata and timestamp stay as written."
-        )
+        # Markup, and safe: of what is from outside, nothing is taken for it.
+        before, change, after = (escape(visible(part)) for part in report.rebase_explanation)
+        self._rebase_text.setText(f"{before}<b>{change}</b>{after}")
         self._caution.set_text(report.caution)
         self.setAccessibleDescription(f"{self.fact} {visible(report.verdict)} {visible(report.reason)}")
         self.set_waiting(False)
@@ -156,10 +155,7 @@ class ConflictPanel(QWidget):
         else:
             reasons = (report.duplicate_refusal, report.rebase_refusal)
             self._refusal.set_text("; ".join(reason for reason in reasons if reason))
-        free = report.next_free
-        self.rebase_button.set_words(
-            f"Rebase to version {free} and append" if free is not None else "Rebase and append"
-        )
+        self.rebase_button.set_words(report.rebase_words)
         for button, is_primary in ((self.duplicate_button, duplicate), (self.rebase_button, not duplicate)):
             button.setProperty("primary", is_primary)
             button.setAccessibleDescription(self._refusal.text() if not button.isEnabled() else "")

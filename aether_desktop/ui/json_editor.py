@@ -112,6 +112,13 @@ class JsonEditor(QPlainTextEdit):
         if text != self.text():
             self.setPlainText(text)
 
+    def replace_text(self, text: str) -> None:
+        """As `set_text`, and it can be undone."""
+        if text != self.text():
+            cursor = QTextCursor(self.document())
+            cursor.select(QTextCursor.SelectionType.Document)
+            cursor.insertText(text)
+
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Make every Enter a plain line feed (Shift+Enter would type U+2028) and keep the indentation."""
         is_enter = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)

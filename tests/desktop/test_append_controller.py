@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from aether_desktop.models.append_controller import AppendController, AppendState
+from aether_desktop.models.append_controller import AppendController
 from aether_desktop.models.append_draft import AppendDraft
+from aether_desktop.models.append_flow import AppendState
+from aether_desktop.models.append_outcome import Look
 from aether_desktop.models.conflict_report import SHOWN_LIMIT, ConflictReport
 from aether_desktop.models.event_fields import FieldKind
+from aether_desktop.models.type_names import SEARCHED_WITHIN, TypeNames
 from aether_desktop.models.typed_json import check_data, check_metadata, escape_hidden, one_line, pretty
 from aether_engine.errors import (
     DuplicateEventError,
@@ -62,13 +65,15 @@ class Heard:
         self.conflicts: list[ConflictReport] = []
         self.failures: list[Exception] = []
         self.drafts: list[AppendDraft | None] = []
-        self.duplicates: list[Event] = []
+        self.duplicates: list[Sequence[Event]] = []
+        self.looks: list[Look] = []
         self.discarded = 0
         controller.appended.connect(lambda sequence, event: self.appended.append((sequence, event)))
         controller.conflicted.connect(self.conflicts.append)
         controller.failed.connect(self.failures.append)
         controller.draft_changed.connect(self.drafts.append)
         controller.duplicate_confirmed.connect(self.duplicates.append)
+        controller.looked.connect(self.looks.append)
         controller.discarded.connect(self._discard)
 
     def _discard(self) -> None:
@@ -251,7 +256,7 @@ async def test_a_lost_acknowledgement_ends_as_a_duplicate(make: Make, store: Fla
     assert report.rebase_refusal
     assert not controller.rebase()
     assert controller.mark_duplicate_done()
-    assert [each.id for each in heard.duplicates] == [kept.id]
+    assert [each.id for each in heard.duplicates[0]] == [kept.id]
     assert await store.last_sequence() == 6
 
 
@@ -264,10 +269,117 @@ async def test_a_draft_that_comes_back_is_the_same_event(make: Make, store: Flak
     second = make(draft=first.draft)
     heard = Heard(second)
     second.start()
+    # It may have been stored before the restart: it is looked for by itself, and saved only when asked.
+    assert second.state is AppendState.LOOKING
+    await until(lambda: bool(heard.looks))
+    assert heard.looks[0].fact == "It is not stored, as of now."
+    assert (second.state, await store.last_sequence()) == (AppendState.UNKNOWN, 5)
     assert second.submit()
     await settled(second)
     assert heard.appended[0][1].id == first.draft.id
     assert heard.appended[0][1].timestamp == first.draft.timestamp
+
+
+async def unknown(controller: AppendController, store: FlakyStore, *, stored: bool) -> None:
+    """Submit, and lose the answer: whether it was stored is for the controller to find out."""
+    await ready(controller)
+    store.raises = lambda event: OutcomeUnknownError(event, "no answer")
+    store.stores_all_the_same = stored
+    assert controller.submit()
+    await settled(controller)
+    assert controller.state is AppendState.UNKNOWN
+
+
+async def test_an_unknown_outcome_is_found_to_be_stored(make: Make, store: FlakyStore) -> None:
+    controller = make()
+    heard = Heard(controller)
+    await unknown(controller, store, stored=True)
+    assert controller.look_again()
+    await until(lambda: controller.state is AppendState.DONE)
+    ((sequence, event),) = heard.appended
+    assert (sequence, event.id, controller.was_found) == (6, controller.draft.id, True)
+    assert heard.drafts[-1] is None
+    assert await store.last_sequence() == 6, "looking stores nothing"
+
+
+async def test_an_unknown_outcome_that_is_not_stored_stays_open(make: Make, store: FlakyStore) -> None:
+    controller = make()
+    heard = Heard(controller)
+    await unknown(controller, store, stored=False)
+    controller.look_again()
+    await until(lambda: len(heard.looks) == 1)
+    assert controller.state is AppendState.UNKNOWN
+    assert "permit-891 is at version 5, and nothing with this id is stored" in heard.looks[0].explanation
+    store.unreadable = "no link"
+    controller.look_again()
+    await until(lambda: len(heard.looks) == 2)
+    assert heard.looks[1].fact == "It could not be looked for."
+    assert "no link" in heard.looks[1].explanation
+    store.unreadable = ""
+    assert controller.save_again()
+    await settled(controller)
+    assert heard.appended[0][1].id == controller.draft.id
+    assert await store.last_sequence() == 6
+
+
+async def test_an_unknown_outcome_whose_version_somebody_else_has_is_a_conflict(
+    make: Make, store: FlakyStore
+) -> None:
+    controller = make()
+    heard = Heard(controller)
+    await unknown(controller, store, stored=False)
+    await store.save_event(event(6))
+    controller.look_again()
+    await until(lambda: controller.state is AppendState.CONFLICT)
+    (report,) = heard.conflicts
+    assert (report.attempted, report.current, report.is_duplicate) == (6, 6, False)
+    assert controller.rebase()
+    await settled(controller)
+    assert heard.appended[0][1].version == 7
+
+
+async def test_what_was_submitted_before_a_restart_is_found_and_the_next_begins(
+    make: Make, store: FlakyStore
+) -> None:
+    first = make()
+    await unknown(first, store, stored=True)
+    cause = event(5)
+    second = make(draft=first.draft, cause=cause)
+    heard = Heard(second)
+    second.start()
+    await until(lambda: bool(heard.appended))
+    assert second.was_found
+    assert second.state is AppendState.EDITING, "the dialog was opened for something new"
+    assert (second.draft.version, second.draft.event_type, second.draft.id) == (7, "", "")
+    assert '"CausationID": "stored-5"' in second.draft.metadata_text
+    assert heard.drafts == [None]
+
+
+async def test_several_in_a_row(make: Make, store: FlakyStore) -> None:
+    controller = make()
+    controller.stay_open = True
+    heard = Heard(controller)
+    await ready(controller)
+    ids = []
+    for version in (6, 7, 8):
+        assert controller.draft.version == version
+        assert controller.submit()
+        await settled(controller)
+        ids.append(heard.appended[-1][1].id)
+        assert controller.state is AppendState.EDITING
+        assert not controller.dirty, "what is left in the dialog is stored"
+        assert heard.drafts[-1] is None
+    assert len(set(ids)) == 3
+    assert controller.stored_count == 3
+    assert [name for name, _ in controller.link_sources] == ["the one just appended"]
+    # Somebody else is faster, and the row goes on behind the conflict.
+    await store.save_event(event(9))
+    controller.submit()
+    await settled(controller)
+    assert controller.rebase()
+    await settled(controller)
+    assert controller.draft.version == 11
+    assert [each.version for each in await store.get_events(ACTOR, 6)] == [6, 7, 8, 9, 10]
 
 
 async def test_the_same_id_with_other_content_is_told(make: Make, store: FlakyStore) -> None:
@@ -417,6 +529,58 @@ async def test_a_new_actor_is_looked_up_while_its_id_is_typed(make: Make) -> Non
     assert controller.draft.version == 6
     controller.set_version(9)
     assert controller.hint == "Leaves a gap: 6 is next"
+
+
+async def test_cause_and_correlation_come_from_the_selected_event(make: Make) -> None:
+    cause = event(5, metadata={"CorrelationID": "case-891", "UserID": "Resource21", "CausationID": "earlier"})
+    controller = make(cause=cause)
+    assert controller.draft.metadata_text == (
+        '{\n  "CorrelationID": "case-891",\n  "CausationID": "stored-5"\n}'
+    ), "not who did it, and not the cause of the cause"
+    assert not controller.dirty
+    controller.set_metadata_text('{"UserID": "me",  "CausationID": "x", "CausationID": "y", "n": "\\u00e9"}')
+    controller.link_to(cause)
+    assert controller.draft.metadata_text == (
+        '{"UserID": "me",  "CausationID": "x", "CausationID": "stored-5", "n": "\\u00e9", '
+        '"CorrelationID": "case-891"}'
+    )
+    controller.unlink()
+    assert controller.draft.metadata_text == '{"UserID": "me", "n": "\\u00e9"}'
+    controller.set_metadata_text('{"UserID": ')
+    assert not controller.can_link
+    controller.link_to(cause)
+    assert controller.draft.metadata_text == '{"UserID": '
+    assert make(cause=event(4, metadata={})).draft.metadata_text == '{\n  "CausationID": "stored-4"\n}'
+
+
+async def test_types_and_templates_of_the_namespace_are_offered(make: Make, store: FlakyStore) -> None:
+    await store.save_event(event(1, id="o-1", actor_id="order-1", event_type="Order\u200bPlaced"))
+    await store.save_event(event(2, id="o-2", actor_id="order-1", event_type="OrderPaid", data={"n": 1}))
+    like = event(
+        3, id="o-3", actor_id="order-1", event_type="OrderPaid", metadata={"UserID": "u", "CausationID": "c"}
+    )
+    await store.save_event(like)
+    controller = make(event_types=["Known"], cause=event(5))
+    controller.start()
+    suggestions = controller.suggestions
+    await until(lambda: len(suggestions.types) == 3)
+    assert suggestions.types.first(9) == ["Known", "OrderPaid", "T02Check"], "no type that looks like another"
+    assert suggestions.types.matching("orderp", 9) == ["OrderPaid"]
+    assert suggestions.types.matching("check", 9) == ["T02Check"], "also in the middle"
+    assert [each.id for each in suggestions.templates] == ["o-3", "o-1", "stored-5"], "the latest of each type"
+    controller.use_template(like)
+    draft = controller.draft
+    assert (draft.event_type, draft.actor_id) == ("OrderPaid", ACTOR)
+    assert one_line(draft.metadata_text) == '{"UserID":"u","CausationID":"stored-5"}', (
+        "caused by what it was caused by"
+    )
+
+
+def test_a_million_types_are_completed_by_their_beginnings() -> None:
+    names = TypeNames(f"Type{number:07}" for number in range(SEARCHED_WITHIN + 1))
+    assert names.matching("type00000", 3) == ["Type0000000", "Type0000001", "Type0000002"]
+    assert names.matching("0000001", 3) == []
+    assert len(names.matching("", 50)) == 50
 
 
 async def test_a_template_keeps_the_numbers_as_stored(make: Make) -> None:

@@ -22,7 +22,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from aether_desktop.models.append_controller import AppendController, AppendState
+from aether_desktop.models.append_controller import AppendController
+from aether_desktop.models.append_flow import AppendState
 from aether_desktop.models.conflict_table import ConflictTableModel
 from aether_desktop.ui.append_dialog import AppendDialog
 from aether_desktop.ui.banner import Banner
@@ -70,11 +71,9 @@ Open = Callable[..., AppendDialog]
 async def open_dialog(store: InMemoryEventStore) -> AsyncIterator[Open]:
     opened: list[AppendDialog] = []
 
-    def open_it(
-        actor_id: str | None = ACTOR, *, production: bool = False, keeps_drafts: bool = False, **options: Any
-    ) -> AppendDialog:
+    def open_it(actor_id: str | None = ACTOR, *, keeps_drafts: bool = False, **options: Any) -> AppendDialog:
         controller = AppendController(store, actor_id, **options)
-        dialog = AppendDialog(controller, production=production, keeps_drafts=keeps_drafts)
+        dialog = AppendDialog(controller, keeps_drafts=keeps_drafts)
         opened.append(dialog)
         dialog.open()
         return dialog
@@ -378,23 +377,6 @@ async def test_an_error_is_shown_in_place_and_append_works_again(
     assert await closed(dialog) == QDialog.DialogCode.Accepted
 
 
-async def test_on_production_the_namespace_must_be_typed(open_dialog: Open, store: InMemoryEventStore) -> None:
-    dialog = open_dialog(production=True)
-    await fill(dialog)
-    submit = child(dialog, QAbstractButton, "appendSubmit")
-    name = child(dialog, QLineEdit, "appendProductionName")
-    QTest.keyClicks(name, "city.permit")
-    assert not submit.isEnabled()
-    QTest.keyClick(dialog, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
-    assert dialog.controller.state is AppendState.EDITING
-    QTest.keyClicks(name, "s")
-    assert submit.isEnabled()
-    QTest.keyClick(name, Qt.Key.Key_Return)
-    assert dialog.controller.state is AppendState.EDITING, "Enter alone appends nothing"
-    press(dialog, "appendSubmit")
-    assert await closed(dialog) == QDialog.DialogCode.Accepted
-
-
 async def test_text_from_a_store_is_shown_as_what_it_is(open_dialog: Open, store: InMemoryEventStore) -> None:
     hostile_data = {HOSTILE: HOSTILE, "resource": HOSTILE}
     await store.save_event(event(1, id="x", actor_id=HOSTILE, data=hostile_data))
@@ -437,8 +419,7 @@ async def test_a_new_actor_is_typed(open_dialog: Open, store: InMemoryEventStore
 
 
 async def test_everything_that_takes_keys_has_a_name(open_dialog: Open, store: InMemoryEventStore) -> None:
-    dialog = open_dialog(production=True)
-    QTest.keyClicks(child(dialog, QLineEdit, "appendProductionName"), "city.permits")
+    dialog = open_dialog()
     await conflict(dialog, store)
     dialog.reject()
     kinds = (QAbstractButton, QLineEdit, QComboBox, QAbstractSpinBox, QPlainTextEdit, QAbstractItemView)

@@ -12,7 +12,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QAbstractSpinBox, QComboBox, QLineEdit, QPlainTextEdit
 
-from aether_desktop.models.append_controller import AppendState
+from aether_desktop.models.append_flow import AppendState
 from aether_desktop.ui.append_dialog import AppendDialog
 from aether_desktop.ui.conflict_panel import ConflictPanel
 from aether_engine.engine import open_engine, sqlite_url

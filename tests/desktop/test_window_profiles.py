@@ -11,7 +11,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QComboBox, QMessageBox, QPlainTextEdit, QPushButton
 
 from aether_desktop.app import open_asked, parse_arguments
-from aether_desktop.models.append_controller import AppendState
+from aether_desktop.models.append_flow import AppendState
 from aether_desktop.profiles import LoginKind, Profile, Profiles
 from aether_desktop.ui.append_dialog import AppendDialog
 from aether_desktop.ui.badge import BadgeKind, HazardStripe

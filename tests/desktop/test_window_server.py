@@ -14,7 +14,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QComboBox, QLineEdit, QPlainTextEdit, QTableView
 
 from aether_desktop.links import parse_link
-from aether_desktop.models.append_controller import AppendState
+from aether_desktop.models.append_flow import AppendState
 from aether_desktop.ui.append_dialog import AppendDialog
 from aether_desktop.ui.badge import BadgeKind
 from aether_desktop.ui.conflict_panel import ConflictPanel
