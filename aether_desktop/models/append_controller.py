@@ -39,8 +39,7 @@ class AppendController(AppendFlow):
         draft: AppendDraft | None = None,
         parent: QObject | None = None,
     ) -> None:
-        super().__init__(store, parent)
-        self.actor_is_new = actor_id is None
+        super().__init__(store, actor_is_new=actor_id is None, restored=draft is not None, parent=parent)
         self.suggestions = AppendSuggestions(store, event_types, self)
         self._cause = cause
         self._last: Event | None = None
@@ -49,9 +48,7 @@ class AppendController(AppendFlow):
             self._afresh = draft_like(template, store.namespace, actor_id or "", 1)
         elif cause is not None:
             self._afresh = replace(self._afresh, metadata_text=linked_to(cause, self._afresh.metadata_text))
-        self.restored = draft is not None
         self._draft = draft if draft is not None else self._afresh
-        self._version_typed = draft is not None
         self._first = self._draft
         self.stored.connect(lambda sequences, events: self.appended.emit(sequences[0], events[0]))
 
@@ -111,13 +108,10 @@ class AppendController(AppendFlow):
         return ""
 
     def start(self) -> None:
-        """As before; look for types and templates to offer, and for a restored draft that was submitted."""
-        first = not self._started
-        super().start()
-        if first:
+        """As before; and look for types and templates to offer."""
+        if not self._started:
             self._tasks.start(self.suggestions.load(), "append: types and templates")
-            if self.restored and self.submitted and not self.missing():
-                self._take_up()
+        super().start()
 
     # -- typing --------------------------------------------------------------------------------------------------
 
@@ -174,18 +168,6 @@ class AppendController(AppendFlow):
         """Whether the metadata can be read, so that something can be put into it."""
         return self._state in EDITABLE and self._draft.checked_metadata().problem is None
 
-    def start_afresh(self) -> None:
-        """Forget the draft that was brought back, and begin as if there had been none."""
-        if self._state in EDITABLE:
-            self.restored = False
-            self._draft = self._first = self._afresh
-            self._version_typed = False
-            self.error = None
-            self._enter(AppendState.EDITING)
-            self.draft_changed.emit(None)
-            self.draft_replaced.emit()
-            self.refresh_version()
-
     # -- saving --------------------------------------------------------------------------------------------------
 
     def submit(self) -> bool:
@@ -207,25 +189,16 @@ class AppendController(AppendFlow):
 
     # -- inside --------------------------------------------------------------------------------------------------
 
-    def _take_up(self) -> None:
-        """What was submitted before the restart may be stored: look for it."""
-        try:
-            self._submitted = (self._draft.event(),)
-        except AetherError:
-            # It cannot be stored as it is; saving it will say why.
-            return
-        self._enter(AppendState.UNKNOWN)
-        self._stay_once = True
-        self.look_again()
+    def _left_events(self) -> tuple[Event, ...]:
+        return (self._draft.event(),)
 
-    def _prefill(self, current: int) -> None:
-        if not self._version_typed and current < MAX_VERSION:
-            # Not told as a change of the draft: nobody has typed anything that would be worth keeping.
-            self._draft = replace(self._draft, version=current + 1)
-            self.version_prefilled.emit(current + 1)
+    def _forget(self) -> None:
+        self._draft = self._first = self._afresh
+
+    def _take_version(self, version: int) -> None:
+        self._draft = replace(self._draft, version=version)
 
     def _rebase_to(self, events: Sequence[Event]) -> None:
-        self._version_typed = True
         self._keep(replace(self._draft, version=events[0].version))
 
     def _begin_next(self, events: Sequence[Event]) -> None:
@@ -233,8 +206,6 @@ class AppendController(AppendFlow):
         if self._stay_once:
             # What was left from before is done; the next one begins as if there had been none.
             self._draft = self._afresh
-        self.restored = False
-        self._version_typed = False
         self._last = event
         self._draft = replace(self._draft.unstamped(), version=min(event.version + 1, MAX_VERSION))
         self._first = self._draft

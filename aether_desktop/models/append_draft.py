@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 from uuid import uuid4
 
 from aether_desktop.models.typed_json import CheckedJson, check_data, check_metadata, escape_hidden, pretty
 from aether_engine import codec, lossless
 from aether_engine.errors import InvalidEventError
-from aether_engine.event import Event
+from aether_engine.event import MAX_VERSION, Event
 
 EMPTY_OBJECT = "{}"
 
@@ -45,6 +47,18 @@ class AppendDraft:
         """This draft as a new event that was never submitted."""
         return replace(self, id="", timestamp=None)
 
+    def to_json(self) -> dict[str, Any]:
+        """What brings this draft back, with `draft_from_json`."""
+        return {
+            "actorId": self.actor_id,
+            "eventType": self.event_type,
+            "version": self.version,
+            "data": self.data_text,
+            "metadata": self.metadata_text,
+            "id": self.id,
+            "timestamp": self.timestamp.isoformat() if self.timestamp is not None else "",
+        }
+
     def event(self) -> Event:
         """The event of a stamped draft: its JSON texts are the bytes, every number exactly as typed.
 
@@ -77,6 +91,24 @@ class AppendDraft:
     def checked_metadata(self) -> CheckedJson:
         """The check of the metadata's text."""
         return check_metadata(self.metadata_text)
+
+
+def draft_from_json(values: Mapping[str, Any], namespace: str) -> AppendDraft | None:
+    """A draft that was kept; None for values that are none."""
+    texts = [values.get(name) for name in ("actorId", "eventType", "data", "metadata", "id", "timestamp")]
+    version = values.get("version")
+    if not all(isinstance(text, str) for text in texts) or type(version) is not int:
+        return None
+    if not 1 <= version <= MAX_VERSION:
+        return None
+    actor_id, event_type, data, metadata, event_id, timestamp = map(str, texts)
+    try:
+        moment = datetime.fromisoformat(timestamp) if timestamp else None
+    except ValueError:
+        return None
+    if bool(event_id) != (moment is not None and moment.tzinfo is not None):
+        return None
+    return AppendDraft(namespace, actor_id, event_type, version, data, metadata, event_id, moment)
 
 
 def draft_like(event: Event, namespace: str, actor_id: str, version: int) -> AppendDraft:

@@ -26,7 +26,7 @@ from aether_desktop.models.conflict_report import (
 )
 from aether_desktop.tasks import TaskOwner
 from aether_engine.errors import AetherError, OutcomeUnknownError, VersionConflictError
-from aether_engine.event import Event, StoredEvent
+from aether_engine.event import MAX_VERSION, Event, StoredEvent
 from aether_engine.store.protocols import Store
 
 log = logging.getLogger(__name__)
@@ -85,9 +85,15 @@ class AppendFlow(QObject):
     state_changed = Signal(object)
     """The `AppendState`."""
 
-    def __init__(self, store: Store, parent: QObject | None = None) -> None:
+    def __init__(self, store: Store, *, actor_is_new: bool, restored: bool, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._store = store
+        #: Whether the actor's id is typed too.
+        self.actor_is_new = actor_is_new
+        #: Whether what is typed was left from before.
+        self.restored = restored
+        # A version that was typed, or comes from before, is not prefilled any more.
+        self._version_typed = restored
         self._tasks = TaskOwner(self._unexpected)
         self._look_up: asyncio.Task[Any] | None = None
         self._saving: asyncio.Task[Any] | None = None
@@ -140,8 +146,34 @@ class AppendFlow(QObject):
         """Which of several events an error is about, as the beginning of a sentence; nothing for one by itself."""
         return ""
 
-    def _prefill(self, current: int) -> None:
-        """The current version is known: take the next, unless the user has typed one."""
+    @property
+    def hint(self) -> str:
+        """What the actor's current version says about the one typed, or nothing when it is simply the next."""
+        raise NotImplementedError
+
+    @property
+    def version_too_low(self) -> bool:
+        """Whether the store is known to refuse the version."""
+        raise NotImplementedError
+
+    def set_actor_id(self, actor_id: str) -> None:
+        """Another actor, while its id may be typed."""
+        raise NotImplementedError
+
+    def set_version(self, version: int) -> None:
+        """The version as typed; from then on it is not prefilled any more."""
+        raise NotImplementedError
+
+    def _left_events(self) -> tuple[Event, ...]:
+        """The events of a draft that was submitted before. Raises `InvalidEventError`."""
+        raise NotImplementedError
+
+    def _forget(self) -> None:
+        """What is typed is as if there had been no draft from before."""
+        raise NotImplementedError
+
+    def _take_version(self, version: int) -> None:
+        """The next version; it is not told as a change of the draft, since nobody has typed it."""
         raise NotImplementedError
 
     def _rebase_to(self, events: Sequence[Event]) -> None:
@@ -169,9 +201,34 @@ class AppendFlow(QObject):
         return self._submitted
 
     def start(self) -> None:
-        """Look up the actor's version, the first time this is called; needs a running event loop."""
-        if not self._started:
-            self._started = True
+        """Look up the actor's version, the first time this is called; needs a running event loop.
+
+        What was submitted before a restart may be stored: that is looked for.
+        """
+        if self._started:
+            return
+        self._started = True
+        self.refresh_version()
+        if self.restored and self.submitted and not self.missing():
+            try:
+                self._submitted = self._left_events()
+            except AetherError:
+                # They cannot be stored as they are; saving them will say why.
+                return
+            self._enter(AppendState.UNKNOWN)
+            self._stay_once = True
+            self.look_again()
+
+    def start_afresh(self) -> None:
+        """Forget the draft that was brought back, and begin as if there had been none."""
+        if self._state in EDITABLE:
+            self.restored = False
+            self._version_typed = False
+            self._forget()
+            self.error = None
+            self._enter(AppendState.EDITING)
+            self.draft_changed.emit(None)
+            self.draft_replaced.emit()
             self.refresh_version()
 
     def refresh_version(self) -> None:
@@ -206,6 +263,7 @@ class AppendFlow(QObject):
         if self._state is not AppendState.CONFLICT or report is None or report.rebase_refusal:
             return False
         events = rebased(self._submitted, report)
+        self._version_typed = True
         self._rebase_to(events)
         self._save(events)
         return True
@@ -290,8 +348,9 @@ class AppendFlow(QObject):
             return
         if actor_id != self.actor_id:
             return
-        if self._state is AppendState.EDITING:
-            self._prefill(current)
+        if self._state is AppendState.EDITING and not self._version_typed and current < MAX_VERSION:
+            self._take_version(current + 1)
+            self.version_prefilled.emit(current + 1)
         self._know(current)
 
     async def _saved(self, events: tuple[Event, ...], known: int | None) -> None:
@@ -317,6 +376,8 @@ class AppendFlow(QObject):
         if self.stay_open or self._stay_once:
             # The next one is prepared and shown before anybody hears of this one, which may open its stream.
             self.draft_changed.emit(None)
+            self.restored = False
+            self._version_typed = False
             self._begin_next(events)
             self._enter(AppendState.EDITING)
             self._stay_once = False

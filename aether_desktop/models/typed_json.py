@@ -157,7 +157,7 @@ def _check(text: str, *, texts_only: bool) -> CheckedJson:
             parse_constant=_refuse_constant,
         )
     except json.JSONDecodeError as error:
-        return _refused(text, error.pos, _in_words(error.msg))
+        return _refused(text, error.pos, in_words(error.msg))
     except _BadConstantError as error:
         found = next((match for match in _NOT_JSON_NUMBER.finditer(text) if match.group(1)), None)
         return _refused(text, found.start() if found else 0, f"{error} is not a JSON number")
@@ -194,15 +194,21 @@ def _refuse_constant(text: str) -> None:
     raise _BadConstantError(text)
 
 
-def _in_words(message: str) -> str:
+def in_words(message: str) -> str:
+    """What Python's decoder says, in the words of somebody who is typing."""
     return next((words for start, words in _WORDS if message.startswith(start)), message)
 
 
-def _refused(text: str, offset: int, message: str) -> CheckedJson:
+def problem_at(text: str, offset: int, message: str) -> JsonProblem:
+    """A problem with its line and column."""
     offset = max(0, min(offset, len(text)))
     line = text.count("\n", 0, offset) + 1
     column = offset - (text.rfind("\n", 0, offset) + 1) + 1
-    return CheckedJson(JsonProblem(message, offset, line, column))
+    return JsonProblem(message, offset, line, column)
+
+
+def _refused(text: str, offset: int, message: str) -> CheckedJson:
+    return CheckedJson(problem_at(text, offset, message))
 
 
 def _offset_in_typed(text: str, offset: int) -> int:

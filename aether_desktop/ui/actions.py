@@ -104,6 +104,7 @@ COMMANDS = (
     Command("next_pane", "Next pane", "Go", "", ("F6",), "Take the keyboard to the next pane"),
     Command("append", "Append event…", "Stream", "plus", ("Ctrl+N",), "Append a test event"),
     Command("append_like", "Append one like this…", "Stream", "plus"),
+    Command("append_batch", "Append several…", "Stream", "plus", (), "Append a batch of events, all or none"),
     Command("open_stream", "Open stream of the actor", "Stream", "stream", ("Ctrl+Return",)),
     Command("new_tail", "New tail", "Tail", "tail", ("Ctrl+T",), "Watch events as they are stored"),
     Command("pause_tail", "Pause or resume", "Tail", "pause", (), "Freeze the tail, or go on (Space)"),

@@ -6,19 +6,14 @@ from functools import partial
 from typing import Final
 
 from PySide6.QtCore import QStringListModel, Qt
-from PySide6.QtWidgets import QComboBox, QCompleter, QGridLayout, QHBoxLayout, QLineEdit, QWidget
+from PySide6.QtWidgets import QComboBox, QCompleter, QGridLayout, QHBoxLayout, QWidget
 
 from aether_desktop.models.append_controller import AppendController
-from aether_desktop.models.append_flow import AppendState
 from aether_desktop.models.typed_json import check_data, check_metadata
+from aether_desktop.ui.append_place import AppendPlace, caption, unseen
 from aether_desktop.ui.appending_dialog import AppendingForm
-from aether_desktop.ui.int64_spin import INT64_MAX, Int64SpinBox
 from aether_desktop.ui.json_editor import JsonEditor, JsonStatus
 from aether_desktop.ui.link_menu import LinkMenu
-from aether_desktop.ui.links import IconLabel, LinkButton
-from aether_desktop.ui.safe_text import plain_tooltip, visible
-from aether_desktop.ui.theme import current_theme, theme_notifier
-from aether_desktop.ui.tinted import ToneLabel
 
 #: Most event types in the list, and most that are offered for what is typed.
 COMPLETIONS: Final = 1000
@@ -34,27 +29,14 @@ class AppendForm(AppendingForm):
         super().__init__(parent)
         self._controller = controller
         draft = controller.draft
-        self.namespace = _fixed_field("appendNamespace", "Namespace", draft.namespace)
-        if controller.actor_is_new:
-            self.actor = QLineEdit(draft.actor_id)
-            self.actor.setObjectName("appendActor")
-            self.actor.setAccessibleName("Actor")
-            self.actor.setPlaceholderText("order-1042")
-        else:
-            self.actor = _fixed_field("appendActor", "Actor", draft.actor_id)
+        self.place = AppendPlace(controller, draft.namespace, draft.version, self)
+        self.namespace, self.actor, self.version = self.place.namespace, self.place.actor, self.place.version
+        self.use_next = self.place.use_next
         self.event_type = QComboBox()
         self._offered = QStringListModel(self)
         self._fill_types(draft.event_type)
         self.templates = LinkMenu("Template", "appendTemplates", "Fill in an event like one that is stored")
         self.links = LinkMenu("Cause", "appendLinks", "What the event is caused by")
-        self.version = Int64SpinBox(1, INT64_MAX, draft.version)
-        self.version.setObjectName("appendVersion")
-        self.version.setAccessibleName("Version")
-        self._hint_icon = IconLabel("conflict", "conflict", 16)
-        self._hint = ToneLabel("", "conflict", elide=Qt.TextElideMode.ElideRight)
-        self._hint.setObjectName("appendVersionHint")
-        self.use_next = LinkButton("")
-        self.use_next.setObjectName("appendUseNext")
         self.data = JsonEditor("appendData", "Data, a JSON object", check_data)
         self.data_status = JsonStatus("appendDataStatus", "Valid JSON")
         self.metadata = JsonEditor("appendMetadata", "Metadata, a JSON object of texts", check_metadata)
@@ -65,36 +47,27 @@ class AppendForm(AppendingForm):
             editor.checked.connect(status.show_check)
         self.data.set_text(draft.data_text)
         self.metadata.set_text(draft.metadata_text)
-        if controller.actor_is_new:
-            self.actor.textChanged.connect(controller.set_actor_id)
         self.event_type.editTextChanged.connect(controller.set_event_type)
-        self.version.valueChanged.connect(controller.set_version)
         self.data.textEdited.connect(controller.set_data_text)
         self.metadata.textEdited.connect(controller.set_metadata_text)
-        self.use_next.clicked.connect(self._use_next)
-        controller.version_prefilled.connect(self._prefill)
-        controller.version_known.connect(self.show_hint)
         controller.draft_changed.connect(self._draft_changed)
         controller.draft_replaced.connect(self._show_draft)
         controller.suggestions.changed.connect(self._list_types)
         self.templates.about_to_show.connect(self._fill_templates)
         self.links.about_to_show.connect(self._fill_links)
-        theme_notifier().changed.connect(self.show_hint)
         self.show_hint()
 
     def set_locked(self, locked: bool) -> None:
         """Leave everything to be read and copied, and nothing to be changed."""
         for editor in (self.data, self.metadata):
             editor.setReadOnly(locked)
-        self.version.setReadOnly(locked)
+        self.place.set_locked(locked)
         line = self.event_type.lineEdit()
         assert line is not None
         line.setReadOnly(locked)
         # The list would still change a combo box whose line is read-only.
         self.event_type.setFocusPolicy(Qt.FocusPolicy.NoFocus if locked else Qt.FocusPolicy.StrongFocus)
         self.event_type.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents, locked)
-        if self._controller.actor_is_new:
-            self.actor.setReadOnly(locked)
         for menu in (self.templates, self.links):
             menu.setEnabled(not locked)
         self.show_hint()
@@ -110,51 +83,15 @@ class AppendForm(AppendingForm):
 
     def note(self) -> str:
         """What cannot be seen in the event type or the actor's id, or nothing."""
-        for name, text in (("event type", self.event_type.currentText()), ("actor’s id", self.actor.text())):
-            if self._controller.actor_is_new or name == "event type":
-                shown = visible(text)
-                if shown != text:
-                    return f"The {name} holds characters that cannot be seen: {shown}"
-                if text != text.strip():
-                    return f"The {name} begins or ends with a space"
-        return ""
+        return unseen("event type", self.event_type.currentText()) or self.place.actor_note()
 
     def hint(self) -> str:
         """Return what is said beside the version."""
-        return self._hint.text()
+        return self.place.hint()
 
     def show_hint(self) -> None:
         """Say beside the version whether it is taken, or what else is to be known."""
-        controller = self._controller
-        hint = controller.hint
-        low = controller.version_too_low
-        self._hint.set_semibold(low)
-        if low:
-            look = ("conflict", "conflict")
-        elif controller.version_problem:
-            look = ("warning", "gap")
-        elif controller.current_version == 0 and controller.draft.version == 1:
-            look = ("info", "text2")
-        else:
-            look = ("gap", "gap")
-        self._hint_icon.set_icon(*look)
-        self._hint_icon.setVisible(bool(hint))
-        self._hint.set_text(hint, look[1])
-        self.version.setAccessibleDescription(self._hint.text())
-        theme = current_theme()
-        self.version.setStyleSheet(
-            f"QAbstractSpinBox {{ border-color: {theme.conflict.text.name()}; "
-            f"background: {theme.conflict.tint.name()}; }}"
-            if low
-            else ""
-        )
-        current = controller.current_version
-        offered = (
-            low and current is not None and current < INT64_MAX and controller.state is not AppendState.CONFLICT
-        )
-        self.use_next.setVisible(offered)
-        if offered and current is not None:
-            self.use_next.set_text(f"Use {current + 1}")
+        self.place.show_hint()
 
     def _fill_types(self, event_type: str) -> None:
         box = self.event_type
@@ -206,26 +143,20 @@ class AppendForm(AppendingForm):
         grid.setContentsMargins(16, 12, 16, 12)
         grid.setHorizontalSpacing(8)
         grid.setVerticalSpacing(6)
-        version = QHBoxLayout()
-        version.setSpacing(8)
-        version.addWidget(self.version)
-        version.addWidget(self._hint_icon)
-        version.addWidget(self._hint, 1)
-        version.addWidget(self.use_next)
-        grid.addWidget(_caption("Namespace", self.namespace), 0, 0)
+        grid.addWidget(caption("Namespace", self.namespace), 0, 0)
         grid.addWidget(self.namespace, 0, 1)
-        grid.addWidget(_caption("Actor", self.actor), 0, 3)
+        grid.addWidget(caption("Actor", self.actor), 0, 3)
         grid.addWidget(self.actor, 0, 4)
-        grid.addWidget(_caption("Event type", self.event_type), 1, 0)
+        grid.addWidget(caption("Event type", self.event_type), 1, 0)
         grid.addWidget(self.event_type, 1, 1)
-        grid.addWidget(_caption("Version", self.version), 1, 3)
-        grid.addLayout(version, 1, 4)
+        grid.addWidget(caption("Version", self.version), 1, 3)
+        grid.addLayout(self.place.version_row(), 1, 4)
         for column, (words, editor, menu, status) in {
             0: ("Data", self.data, self.templates, self.data_status),
             3: ("Metadata", self.metadata, self.links, self.metadata_status),
         }.items():
             head = QHBoxLayout()
-            head.addWidget(_caption(words, editor))
+            head.addWidget(caption(words, editor))
             head.addWidget(menu)
             head.addWidget(status, 1)
             grid.addLayout(head, 2, column, 1, 2)
@@ -240,15 +171,14 @@ class AppendForm(AppendingForm):
         version = self._controller.draft.version
         if version != self.version.value():
             # A rebase has moved it.
-            self._prefill(version)
+            self.place.show_version(version)
 
     def _show_draft(self) -> None:
         """The draft is another one: show all of it. What the editors tell of it is what the controller knows."""
         draft = self._controller.draft
-        if self._controller.actor_is_new and self.actor.text() != draft.actor_id:
-            self.actor.setText(draft.actor_id)
+        self.place.show_actor()
         self.event_type.setEditText(draft.event_type)
-        self._prefill(draft.version)
+        self.place.show_version(draft.version)
         for editor, text in ((self.data, draft.data_text), (self.metadata, draft.metadata_text)):
             if editor.text() != text:
                 editor.replace_text(text)
@@ -281,30 +211,3 @@ class AppendForm(AppendingForm):
         if not controller.link_sources:
             self.links.add_note("No event was selected")
         self.links.add("Without cause and correlation", controller.unlink)
-
-    def _prefill(self, version: int) -> None:
-        self.version.blockSignals(True)
-        self.version.setValue(version)
-        self.version.blockSignals(False)
-
-    def _use_next(self) -> None:
-        current = self._controller.current_version
-        if current is not None:
-            self.version.setValue(current + 1)
-
-
-def _fixed_field(name: str, accessible_name: str, text: str) -> QLineEdit:
-    shown = visible(text)
-    field = QLineEdit(shown)
-    field.setObjectName(name)
-    field.setAccessibleName(accessible_name)
-    field.setReadOnly(True)
-    field.setCursorPosition(0)
-    field.setToolTip(plain_tooltip(text))
-    return field
-
-
-def _caption(text: str, buddy: QWidget) -> ToneLabel:
-    label = ToneLabel(text, "text2")
-    label.setBuddy(buddy)
-    return label

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Qt
-from PySide6.QtWidgets import QApplication, QFileDialog, QMainWindow
+from PySide6.QtWidgets import QApplication, QFileDialog
 
 from aether_desktop.demo_session import DemoSession
-from aether_desktop.numbers import number_text
+from aether_desktop.ui.appending import Appending
 from aether_desktop.ui.clipboard import put_text
 from aether_desktop.ui.connecting import Connecting
 from aether_desktop.ui.link_opening import LinkOpening
@@ -22,6 +22,7 @@ from aether_engine.event import Event
 # Dialogs are loaded where they are opened, or before by `preparation`: a first table does not wait for them.
 if TYPE_CHECKING:
     from aether_desktop.connection import Connection
+    from aether_desktop.ui.main_window import MainWindow
     from aether_desktop.ui.panels import Panels
 
 STORE_FILES = "Aether stores (*.aether)"
@@ -36,7 +37,7 @@ ANY_FILES = "All files (*)"
 class Commands(QObject):
     """Runs what the actions of a window ask for, by their names."""
 
-    def __init__(self, window: QMainWindow, workspace: Workspace, panels: Panels) -> None:
+    def __init__(self, window: MainWindow, workspace: Workspace, panels: Panels) -> None:
         super().__init__(panels)
         self._window = window
         self._workspace = workspace
@@ -46,6 +47,9 @@ class Commands(QObject):
         self.links = LinkOpening(window, workspace, panels)
         self.connecting = Connecting(window, workspace, panels)
         self.tailing = Tailing(window, workspace, panels.desk)
+        self.appending = Appending(
+            window, workspace, panels.desk, self._known_types, lambda: not window.banner.isVisible(), self
+        )
         desk = self._desk
         self._commands: dict[str, Callable[[], object]] = {
             "open_file": self.open_file,
@@ -77,8 +81,6 @@ class Commands(QObject):
             "back": workspace.go_back,
             "forward": workspace.go_forward,
             "next_pane": panels.next_pane,
-            "append": self.append_event,
-            "append_like": lambda: self.append_event(like_selected=True),
             "open_stream": self.open_selected_stream,
             "new_tail": self.new_tail,
             "reset_layout": panels.reset_layout,
@@ -89,6 +91,7 @@ class Commands(QObject):
             **panels.inspection.commands(),
             **panels.travel.commands(),
             **panels.auditing.commands(),
+            **self.appending.commands(),
             **self.links.commands(),
             **self.connecting.commands(),
             **self.tailing.commands(),
@@ -214,38 +217,6 @@ class Commands(QObject):
 
     # -- events
 
-    def append_event(self, *, like_selected: bool = False) -> None:
-        """Open the append dialog, for the actor of the selected event if there is one."""
-        place = self._workspace.place
-        if place is not None and not place.connection.engine.read_only:
-            self._workspace.start(self._append(place, like_selected=like_selected), "append")
-
-    async def _append(self, place: Place, *, like_selected: bool) -> None:
-        from aether_desktop.models.append_controller import AppendController
-        from aether_desktop.ui.append_dialog import AppendDialog
-
-        selection = self._workspace.selection
-        event = selection.event if selection is not None and selection.place == place else None
-        types = {info.last_event_type for info in self._panels.actors.loaded()} | self._panels.state.event_types
-        controller = AppendController(
-            await self._workspace.store(place),
-            event.actor_id if event is not None else None,
-            event_types=sorted(types),
-            template=event if like_selected else None,
-        )
-        dialog = AppendDialog(controller, parent=self._window)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        controller.appended.connect(lambda sequence, appended: self._appended(place, sequence, appended))
-        dialog.finished.connect(lambda _result: self._workspace.start(controller.close(), "close append"))
-        dialog.open()
-
-    def _appended(self, place: Place, sequence: int, event: Event) -> None:
-        self._workspace.told.emit(
-            f"Appended version {number_text(event.version)} of {event.actor_id} "
-            f"at sequence {number_text(sequence)}."
-        )
-        self._workspace.start(self._desk.open_stream(place, event.actor_id, event.version), "show appended")
-
     def new_tail(self, pattern: str = "") -> None:
         """Open a live tail of the namespace shown, or of `pattern`."""
         place = self._workspace.place
@@ -295,8 +266,12 @@ class Commands(QObject):
     async def close(self) -> None:
         """End what commands have started."""
         self.tailing.close()
+        await self.appending.close()
         await self._demo.close()
         await self.connecting.close()
+
+    def _known_types(self) -> set[str]:
+        return {info.last_event_type for info in self._panels.actors.loaded()} | self._panels.state.event_types
 
     def _selected_event(self) -> Event | None:
         selection = self._workspace.selection

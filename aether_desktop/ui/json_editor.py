@@ -112,6 +112,10 @@ class JsonEditor(QPlainTextEdit):
         if text != self.text():
             self.setPlainText(text)
 
+    def check_again(self) -> None:
+        """Judge the same text anew, now."""
+        self._check_now()
+
     def replace_text(self, text: str) -> None:
         """As `set_text`, and it can be undone."""
         if text != self.text():
@@ -197,6 +201,10 @@ class JsonStatus(QWidget):
         row.addStretch(1)
         row.addWidget(self._icon)
         row.addWidget(self._words)
+
+    def set_valid_words(self, words: str) -> None:
+        """Say something else of what is valid, from the next check on."""
+        self._valid_words = words
 
     def show_check(self, result: CheckedJson) -> None:
         """Say what the check has found."""

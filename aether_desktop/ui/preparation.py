@@ -50,8 +50,10 @@ _FOR_COMMANDS = (
     "aether_desktop.ui.int64_spin",
     "aether_desktop.ui.json_editor",
     "aether_desktop.models.append_controller",
+    "aether_desktop.models.append_drafts",
     "aether_desktop.ui.conflict_panel",
     "aether_desktop.ui.append_dialog",
+    "aether_desktop.ui.batch_dialog",
     "aether_desktop.demo",
 )
 
