@@ -12,7 +12,7 @@ from aether_desktop.numbers import number_text
 
 Index = QModelIndex | QPersistentModelIndex
 _NOWHERE: Final = QModelIndex()
-_HEADERS: Final = ("Event", "Version", "Event type", "Actor")
+_HEADERS: Final = ("#", "Version", "Event type", "Actor")
 KINDS: Final = (ColumnKind.NUMBER, ColumnKind.NUMBER, ColumnKind.CHIP, ColumnKind.ID)
 
 

@@ -105,6 +105,7 @@ COMMANDS = (
     Command("append", "Append event…", "Stream", "plus", ("Ctrl+N",), "Append a test event"),
     Command("append_like", "Append one like this…", "Stream", "plus"),
     Command("append_batch", "Append several…", "Stream", "plus", (), "Append a batch of events, all or none"),
+    Command("race", "Race it…", "Stream", "conflict", (), "Let writers race for versions, to see conflicts"),
     Command("open_stream", "Open stream of the actor", "Stream", "stream", ("Ctrl+Return",)),
     Command("new_tail", "New tail", "Tail", "tail", ("Ctrl+T",), "Watch events as they are stored"),
     Command("pause_tail", "Pause or resume", "Tail", "pause", (), "Freeze the tail, or go on (Space)"),

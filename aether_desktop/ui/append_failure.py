@@ -54,10 +54,12 @@ class FailureBanner(Banner):
     def _show_failure(self, error: Exception) -> None:
         self.clear_actions()
         if self._flow.state is AppendState.UNKNOWN:
-            text = str(error)
-            if not isinstance(error, OutcomeUnknownError):
+            if isinstance(error, OutcomeUnknownError):
+                reason = error.reason[:1].upper() + error.reason[1:].rstrip(".")
+            else:
                 # A bug: nobody has made a sentence of it.
-                text = f"{type(error).__name__}: {text}. Save the same again: it is stored at most once."
+                reason = f"{type(error).__name__}: {error}"
+            text = f"{reason}. Look for it, or save the same again: it is stored at most once, whatever happened."
             count = len(self._flow.submitted_events)
             what = "the event was" if count == 1 else f"the {count:,} events were"
             self.set_message(BannerKind.DISCONNECTED, f"It is not known whether {what} stored.", text)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, Qt
 from PySide6.QtWidgets import QWidget
 
 from aether_desktop.connection import Connection
@@ -57,6 +57,7 @@ class Appending(QObject):
             "append": self.append_event,
             "append_like": lambda: self.append_event(like_selected=True),
             "append_batch": self.append_batch,
+            "race": self.race,
         }
 
     async def close(self) -> None:
@@ -78,6 +79,34 @@ class Appending(QObject):
         place = self._workspace.place
         if place is not None and not place.connection.engine.read_only:
             self._workspace.start(self._append_batch(place, self._selected_actor(place)), "append a batch")
+
+    def race(self) -> None:
+        """Open the dialog in which writers race for versions, for an actor that nobody uses."""
+        from aether_desktop.models.race import Race, race_actor
+        from aether_desktop.ui.race_dialog import RaceDialog
+
+        place = self._workspace.place
+        if place is None or place.connection.engine.read_only:
+            return
+        race = Race(self._workspace, self)
+        dialog = RaceDialog(race, place.namespace, race_actor(), self._window)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.started.connect(
+            lambda actor, writers, versions: race.start(place, actor, writers=writers, versions=versions)
+        )
+        dialog.stream_asked.connect(
+            lambda actor: self._workspace.start(self._desk.open_stream(place, actor), "stream of the race")
+        )
+
+        def done() -> None:
+            # Its job tells it of the end, also when that comes after the dialog's.
+            if race.running:
+                race.ended.connect(race.deleteLater)
+            else:
+                race.deleteLater()
+
+        dialog.finished.connect(done)
+        dialog.open()
 
     # -- dialogs
 
@@ -132,8 +161,6 @@ class Appending(QObject):
     def _show(
         self, dialog: AppendingDialog, flow: AppendFlow, slot: DraftSlot, place: Place, kept: KeptDraft | None
     ) -> None:
-        from PySide6.QtCore import Qt
-
         entry = (flow, slot)
         self._open.append(entry)
         flow.keep_safe = slot.flush

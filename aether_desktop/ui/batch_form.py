@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QTableView, QWidget
 
 from aether_desktop.models.batch_controller import BatchController
@@ -11,6 +13,9 @@ from aether_desktop.ui.append_place import AppendPlace, caption
 from aether_desktop.ui.appending_dialog import AppendingForm
 from aether_desktop.ui.json_editor import JsonEditor, JsonStatus
 from aether_desktop.ui.table_setup import setup_table
+
+#: Widths of the columns at first, in pixels; the last one takes the rest.
+_WIDTHS: Final = (44, 60, 140)
 
 
 class BatchForm(AppendingForm):
@@ -22,6 +27,9 @@ class BatchForm(AppendingForm):
         draft = controller.draft
         self.place = AppendPlace(controller, draft.namespace, draft.version, self, version_name="First version")
         self.events = JsonEditor("appendBatch", "Events: a JSON array, or one object after the other", self._check)
+        self.events.setPlaceholderText(
+            'A JSON array, or one object after the other: {"eventType": "OrderPlaced", "data": {}}'
+        )
         self.status = JsonStatus("appendBatchStatus", "")
         self.preview = BatchPreview(controller, self)
         self.table = QTableView()
@@ -29,6 +37,8 @@ class BatchForm(AppendingForm):
         self.table.setAccessibleName("The events with their versions")
         setup_table(self.table, KINDS, "compact")
         self.table.setModel(self.preview)
+        for column, width in enumerate(_WIDTHS):
+            self.table.setColumnWidth(column, width)
         self._lay_out()
         self.events.set_text(draft.text)
         self.events.textEdited.connect(controller.set_text)
@@ -100,14 +110,14 @@ class BatchForm(AppendingForm):
         grid.addWidget(caption("Actor", place.actor), 0, 3)
         grid.addWidget(place.actor, 0, 4)
         head = QHBoxLayout()
-        head.addWidget(caption("Events: a JSON array, or one object after the other", self.events))
+        head.addWidget(caption("Events", self.events))
         head.addWidget(self.status, 1)
         grid.addLayout(head, 2, 0, 1, 2)
         grid.addWidget(self.events, 3, 0, 1, 2)
-        grid.addWidget(caption("First version", place.version), 1, 3)
-        grid.addLayout(place.version_row(), 1, 4)
-        grid.addWidget(caption("All of them are stored, or none", self.table), 2, 3, 1, 2)
-        grid.addWidget(self.table, 3, 3, 1, 2)
+        grid.addWidget(caption("First version", place.version), 1, 0)
+        grid.addLayout(place.version_row(), 1, 1)
+        grid.addWidget(caption("All of them are stored, or none", self.table), 1, 3, 1, 2)
+        grid.addWidget(self.table, 2, 3, 2, 2)
         grid.setColumnStretch(1, 3)
         grid.setColumnStretch(4, 2)
         grid.setColumnMinimumWidth(2, 4)

@@ -59,7 +59,7 @@ _NEED_PLACE = (
     *("filter", "clear_filter"),
     *("pause_tail", "follow_tail", "stop_tail", "notify_tail", "save_tail"),
 )
-_NEED_WRITABLE = ("append", "append_batch", "import_events")
+_NEED_WRITABLE = ("append", "append_batch", "race", "import_events")
 _NEED_SELECTION = (
     "next_of_type",
     "previous_of_type",
