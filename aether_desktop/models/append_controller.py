@@ -90,6 +90,11 @@ class AppendController(AppendFlow):
         return "First event of this actor" if current == 0 else ""
 
     @property
+    def version_is_fixed(self) -> bool:
+        """Whether the version was typed or submitted, and stays as it is."""
+        return self._draft.version_typed or self._draft.submitted
+
+    @property
     def version_too_low(self) -> bool:
         """Whether the store is known to refuse the draft's version."""
         return self.current_version is not None and self._draft.version <= self.current_version
@@ -127,8 +132,8 @@ class AppendController(AppendFlow):
 
     def set_version(self, version: int) -> None:
         """The version as typed; from then on it is not prefilled any more."""
-        if self._change(version=version):
-            self._version_typed = True
+        if version != self._draft.version:
+            self._change(version=version, version_typed=True)
 
     def set_data_text(self, text: str) -> None:
         """The data as typed, valid or not."""
@@ -199,7 +204,7 @@ class AppendController(AppendFlow):
         self._draft = replace(self._draft, version=version)
 
     def _rebase_to(self, events: Sequence[Event]) -> None:
-        self._keep(replace(self._draft, version=events[0].version))
+        self._keep(replace(self._draft, version=events[0].version, version_typed=True))
 
     def _begin_next(self, events: Sequence[Event]) -> None:
         (event,) = events
@@ -207,7 +212,9 @@ class AppendController(AppendFlow):
             # What was left from before is done; the next one begins as if there had been none.
             self._draft = self._afresh
         self._last = event
-        self._draft = replace(self._draft.unstamped(), version=min(event.version + 1, MAX_VERSION))
+        self._draft = replace(
+            self._draft.unstamped(), version=min(event.version + 1, MAX_VERSION), version_typed=False
+        )
         self._first = self._draft
 
     def _renew(self) -> None:

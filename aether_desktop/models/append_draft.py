@@ -31,6 +31,7 @@ class AppendDraft:
     metadata_text: str = EMPTY_OBJECT
     id: str = ""
     timestamp: datetime | None = None
+    version_typed: bool = False
 
     @property
     def submitted(self) -> bool:
@@ -53,6 +54,7 @@ class AppendDraft:
             "actorId": self.actor_id,
             "eventType": self.event_type,
             "version": self.version,
+            "versionTyped": self.version_typed,
             "data": self.data_text,
             "metadata": self.metadata_text,
             "id": self.id,
@@ -108,7 +110,17 @@ def draft_from_json(values: Mapping[str, Any], namespace: str) -> AppendDraft | 
         return None
     if bool(event_id) != (moment is not None and moment.tzinfo is not None):
         return None
-    return AppendDraft(namespace, actor_id, event_type, version, data, metadata, event_id, moment)
+    return AppendDraft(
+        namespace,
+        actor_id,
+        event_type,
+        version,
+        data,
+        metadata,
+        event_id,
+        moment,
+        values.get("versionTyped") is True,
+    )
 
 
 def draft_like(event: Event, namespace: str, actor_id: str, version: int) -> AppendDraft:

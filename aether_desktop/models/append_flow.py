@@ -92,8 +92,6 @@ class AppendFlow(QObject):
         self.actor_is_new = actor_is_new
         #: Whether what is typed was left from before.
         self.restored = restored
-        # A version that was typed, or comes from before, is not prefilled any more.
-        self._version_typed = restored
         self._tasks = TaskOwner(self._unexpected)
         self._look_up: asyncio.Task[Any] | None = None
         self._saving: asyncio.Task[Any] | None = None
@@ -154,6 +152,11 @@ class AppendFlow(QObject):
     @property
     def version_too_low(self) -> bool:
         """Whether the store is known to refuse the version."""
+        raise NotImplementedError
+
+    @property
+    def version_is_fixed(self) -> bool:
+        """Whether the version is not to be prefilled any more: it was typed, or submitted."""
         raise NotImplementedError
 
     def set_actor_id(self, actor_id: str) -> None:
@@ -223,7 +226,6 @@ class AppendFlow(QObject):
         """Forget the draft that was brought back, and begin as if there had been none."""
         if self._state in EDITABLE:
             self.restored = False
-            self._version_typed = False
             self._forget()
             self.error = None
             self._enter(AppendState.EDITING)
@@ -263,7 +265,6 @@ class AppendFlow(QObject):
         if self._state is not AppendState.CONFLICT or report is None or report.rebase_refusal:
             return False
         events = rebased(self._submitted, report)
-        self._version_typed = True
         self._rebase_to(events)
         self._save(events)
         return True
@@ -348,7 +349,7 @@ class AppendFlow(QObject):
             return
         if actor_id != self.actor_id:
             return
-        if self._state is AppendState.EDITING and not self._version_typed and current < MAX_VERSION:
+        if self._state is AppendState.EDITING and not self.version_is_fixed and current < MAX_VERSION:
             self._take_version(current + 1)
             self.version_prefilled.emit(current + 1)
         self._know(current)
@@ -377,7 +378,6 @@ class AppendFlow(QObject):
             # The next one is prepared and shown before anybody hears of this one, which may open its stream.
             self.draft_changed.emit(None)
             self.restored = False
-            self._version_typed = False
             self._begin_next(events)
             self._enter(AppendState.EDITING)
             self._stay_once = False

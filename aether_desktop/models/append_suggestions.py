@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from contextlib import aclosing, suppress
+from contextlib import suppress
 from typing import Final
 
 from PySide6.QtCore import QObject, Signal
@@ -55,15 +55,14 @@ class AppendSuggestions(QObject):
         first = max(1, last - LOOKED_THROUGH + 1)
         latest: dict[str, Event] = {}
         self.looked_through = 0
-        async with aclosing(self._store.read(from_sequence=first, to_sequence=last)) as batches:  # type: ignore[type-var]
-            async for batch in batches:
-                self.looked_through += len(batch)
-                for stored in batch:
-                    event = stored.event
-                    if event is not None and len(stored.raw) <= _LARGEST:
-                        # Taken out first, so that the order is that of the latest ones.
-                        latest.pop(event.event_type, None)
-                        latest[event.event_type] = event
+        async for batch in self._store.read(from_sequence=first, to_sequence=last):
+            self.looked_through += len(batch)
+            for stored in batch:
+                event = stored.event
+                if event is not None and len(stored.raw) <= _LARGEST:
+                    # Taken out first, so that the order is that of the latest ones.
+                    latest.pop(event.event_type, None)
+                    latest[event.event_type] = event
         self.templates = list(reversed(latest.values()))[:TEMPLATES]
         await self._learn(latest)
 

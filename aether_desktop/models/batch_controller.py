@@ -80,6 +80,11 @@ class BatchController(AppendFlow):
         return next(own, draft.version)
 
     @property
+    def version_is_fixed(self) -> bool:
+        """Whether the version was typed or submitted, and stays as it is."""
+        return self._draft.version_typed or self._draft.submitted
+
+    @property
     def version_too_low(self) -> bool:
         """Whether the store is known to refuse the first version."""
         return self.current_version is not None and self.first_version <= self.current_version
@@ -123,8 +128,8 @@ class BatchController(AppendFlow):
 
     def set_version(self, version: int) -> None:
         """The first version as typed; from then on it is not prefilled any more."""
-        if self._change(version=version):
-            self._version_typed = True
+        if version != self._draft.version:
+            self._change(version=version, version_typed=True)
 
     def set_text(self, text: str) -> None:
         """The events as typed, valid or not."""
@@ -167,14 +172,14 @@ class BatchController(AppendFlow):
             for entry, version in zip(draft.read.entries, after, strict=True)
             if entry.version is None and (entry.actor_id or draft.actor_id) == draft.actor_id
         )
-        self._keep(replace(draft, text=text, version=next(own, after[0])))
+        self._keep(replace(draft, text=text, version=next(own, after[0]), version_typed=True))
         self.draft_replaced.emit()
 
     def _begin_next(self, events: Sequence[Event]) -> None:
         own = [event.version for event in events if event.actor_id == self.actor_id]
         draft = self._afresh if self._stay_once else self._draft.unstamped()
         next_version = min((own[-1] if own else draft.version - 1) + 1, MAX_VERSION)
-        self._draft = self._first = replace(draft, version=next_version)
+        self._draft = self._first = replace(draft, version=next_version, version_typed=False)
 
     def _renew(self) -> None:
         self._keep(self._draft.unstamped())

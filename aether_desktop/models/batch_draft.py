@@ -32,6 +32,7 @@ class BatchDraft:
     text: str = ""
     ids: tuple[str, ...] = ()
     timestamp: datetime | None = None
+    version_typed: bool = False
 
     @property
     def submitted(self) -> bool:
@@ -76,6 +77,7 @@ class BatchDraft:
         return {
             "actorId": self.actor_id,
             "version": self.version,
+            "versionTyped": self.version_typed,
             "text": self.text,
             "ids": list(self.ids),
             "timestamp": self.timestamp.isoformat() if self.timestamp is not None else "",
@@ -97,7 +99,9 @@ def batch_from_json(values: Mapping[str, Any], namespace: str) -> BatchDraft | N
         return None
     if bool(ids) != (moment is not None and moment.tzinfo is not None):
         return None
-    return BatchDraft(namespace, actor_id, version, text, tuple(map(str, ids)), moment)
+    return BatchDraft(
+        namespace, actor_id, version, text, tuple(map(str, ids)), moment, values.get("versionTyped") is True
+    )
 
 
 def batch_of(draft: AppendDraft) -> str:

@@ -213,6 +213,8 @@ def _elements(text: str) -> Iterator[tuple[int, int]]:
             if following == "]":
                 _expect_end(text, at + 1)
                 return
+            if not following:
+                break
             if following != ",":
                 raise _ProblemError(at, f"',' or the closing ] is expected behind event {number}")
             at = _skip(text, at + 1)

@@ -79,6 +79,11 @@ class FactText(QWidget):
         self.updateGeometry()
         self.update()
 
+    @property
+    def fact(self) -> str:
+        """The bold part, as shown."""
+        return self._fact
+
     def plain_text(self) -> str:
         """Return what is shown."""
         return self.accessibleName()
@@ -189,6 +194,11 @@ class Banner(QWidget):
         self._words.set_text(fact, text)
         self.setAccessibleName(self._words.plain_text())
         self.update()
+
+    @property
+    def fact(self) -> str:
+        """What happened, as shown."""
+        return self._words.fact
 
     def plain_text(self) -> str:
         """Return what the banner says."""
