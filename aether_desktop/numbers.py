@@ -9,3 +9,8 @@ def number_text(number: int) -> str:
     """`number` with the locale's separators: for sequences, versions and counts, never for payload values."""
     # QLocale.toString leaves the separators out in the C locale, and takes 64 bits only.
     return f"{number:,}".replace(",", QLocale().groupSeparator())
+
+
+def counted(number: int, what: str) -> str:
+    """`number` of `what`, which gets an s where there are more or fewer than one."""
+    return f"{number_text(number)} {what}{'' if number == 1 else 's'}"

@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 import secrets
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from zlib import crc32
 
 from aether_engine import codec
@@ -21,7 +21,7 @@ from aether_engine.errors import ChecksumMismatchError, EventLostError, InvalidE
 from aether_engine.event import StoredEvent
 from aether_engine.lossless import ScanError
 from aether_engine.redaction import RedactionRule, Redactor
-from aether_engine.store.protocols import FindsIds, SequenceReader, Store
+from aether_engine.store.protocols import FindsIds, SequenceReader
 from aether_engine.store.sqlite_file import translate
 from aether_engine.store.sqlite_rebuild import RowWriter, new_file, publish
 from aether_engine.store.sqlite_schema import EventIdHash, checksum_seed, first_position
@@ -32,6 +32,19 @@ _MOST_STEPS: Final = 1000
 _UNKNOWN: Final = "unknown"
 
 Place = tuple[str, int]
+
+
+class BundleSource(Protocol):
+    """A log that events are taken from: any store, or something that reads like one.
+
+    One that is a `SequenceReader` or `FindsIds` too is not read as a whole.
+    """
+
+    def read(
+        self, *, from_sequence: int = 1, to_sequence: int | None = None, batch_size: int = 1000
+    ) -> AsyncIterator[list[StoredEvent]]:
+        """The log in sequence order up to `to_sequence` (inclusive; None = its end)."""
+        ...
 
 
 @dataclass(slots=True)
@@ -58,7 +71,7 @@ class BundleReport:
 
 
 async def write_bundle(
-    stores: Mapping[str, Store],
+    stores: Mapping[str, BundleSource],
     chosen: Iterable[Place],
     target: Path,
     *,
@@ -98,7 +111,7 @@ async def _in_thread(
 
 
 async def _gather(
-    stores: Mapping[str, Store], chosen: Sequence[Place], report: BundleReport, with_causes: bool
+    stores: Mapping[str, BundleSource], chosen: Sequence[Place], report: BundleReport, with_causes: bool
 ) -> dict[Place, StoredEvent]:
     found: dict[Place, StoredEvent] = {}
     await _read(stores, chosen, found)
@@ -126,7 +139,9 @@ def _causes(events: Iterable[StoredEvent]) -> set[str]:
     return {stored.event.causation_id for stored in events if stored.event is not None} - {""}
 
 
-async def _read(stores: Mapping[str, Store], places: Sequence[Place], into: dict[Place, StoredEvent]) -> None:
+async def _read(
+    stores: Mapping[str, BundleSource], places: Sequence[Place], into: dict[Place, StoredEvent]
+) -> None:
     for namespace in sorted({name for name, _ in places}):
         store = stores.get(namespace)
         if store is None:
@@ -141,7 +156,7 @@ async def _read(stores: Mapping[str, Store], places: Sequence[Place], into: dict
                 into |= {(namespace, stored.sequence): stored for stored in batch}
 
 
-async def _places_of(stores: Mapping[str, Store], ids: set[str]) -> dict[str, Place]:
+async def _places_of(stores: Mapping[str, BundleSource], ids: set[str]) -> dict[str, Place]:
     """Where events with these ids are; logs without an index over ids are read."""
     found: dict[str, Place] = {}
     for namespace, store in stores.items():

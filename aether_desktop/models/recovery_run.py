@@ -12,7 +12,7 @@ from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersisten
 
 from aether_desktop.jobs import Job
 from aether_desktop.models.roles import ColumnKind
-from aether_desktop.numbers import number_text
+from aether_desktop.numbers import counted, number_text
 from aether_desktop.workspace import Workspace
 from aether_engine.codec import dumps
 from aether_engine.errors import AetherError
@@ -180,13 +180,9 @@ class RecoveryRun(QObject):
             return f"{number_text(progress.events)} events recovered so far{share}."
         if result is None:
             return "Cancelled; nothing was written." if self.target is not None else ""
-        written = f"{_counted(result.events, 'event')} of {_counted(result.actors, 'actor')} were written"
+        written = f"{counted(result.events, 'event')} of {counted(result.actors, 'actor')} were written"
         if result.is_whole:
             return f"All of it: {written}."
         lost, damaged = number_text(result.lost), number_text(result.damaged)
-        pages = _counted(result.pages, "page")
+        pages = counted(result.pages, "page")
         return f"{written}. {lost} are lost, {damaged} are damaged and were left out, {pages} cannot be read."
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{number_text(count)} {what}{'' if count == 1 else 's'}"

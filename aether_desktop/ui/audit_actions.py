@@ -20,6 +20,7 @@ AUDIT_COMMANDS: Final = (
     Command("audit_export", "Export report…", icon="export", shortcuts=("Ctrl+Shift+E",), tip="HTML, CSV or JSON"),
     Command("audit_compare", "Compare with an earlier report…", icon="compare", tip="What is new, gone, the same"),
     Command("audit_end_comparison", "End the comparison"),
+    Command("bundle", "Repro bundle…", icon="box", tip="Chosen events in a small file, redacted if need be"),
     Command("recover", "Recover a damaged file…", tip="Write what can be read into a new file"),
     Command("audit_to_event", "Go to the event of the finding", tip="In its log and the Inspector (Enter)"),
 )
@@ -40,6 +41,7 @@ AUDIT_MENU: Final[tuple[str | tuple[str, tuple[str, ...]], ...]] = (
     "audit_compare",
     "audit_end_comparison",
     "",
+    "bundle",
     "recover",
     "",
     "audit_to_event",

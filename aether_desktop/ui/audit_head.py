@@ -9,7 +9,7 @@ from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from aether_desktop.models.audit_run import AuditRun, AuditState
-from aether_desktop.numbers import number_text
+from aether_desktop.numbers import counted, number_text
 from aether_desktop.ui.flow_layout import FlowLayout
 from aether_desktop.ui.icons import icon
 from aether_desktop.ui.links import icon_button
@@ -258,16 +258,16 @@ class AuditHead(Surface):
         if run.kind is not None:
             parts.append(f"{run.kind.words}, {number_text(run.kind.size)} bytes, read-only")
         if run.has_run:
-            parts.append(_counted(len(totals.namespaces), "namespace"))
-            parts.append(_counted(totals.events, "event"))
+            parts.append(counted(len(totals.namespaces), "namespace"))
+            parts.append(counted(totals.events, "event"))
             if run.state is AuditState.DONE:
-                parts.append(_counted(totals.actors, "actor"))
+                parts.append(counted(totals.actors, "actor"))
             if totals.snapshots:
-                parts.append(_counted(totals.snapshots, "snapshot"))
+                parts.append(counted(totals.snapshots, "snapshot"))
         if not parts and run.subject.connection is not None:
             events = sum(info.event_count for info in run.subject.connection.namespaces)
-            parts.append(_counted(len(run.subject.connection.namespaces), "namespace"))
-            parts.append(_counted(events, "event"))
+            parts.append(counted(len(run.subject.connection.namespaces), "namespace"))
+            parts.append(counted(events, "event"))
         return ", ".join(parts)
 
     def _digest(self) -> str:
@@ -306,7 +306,7 @@ def progress_text(run: AuditRun) -> str:
     if progress.seconds_left is not None and run.is_running:
         words += f", {time_left(progress.seconds_left)} left"
     found = run.totals.findings
-    words += f", {number_text(found)} {'finding' if found == 1 else 'findings'} so far"
+    words += f", {counted(found, 'finding')} so far"
     return f"Paused. {words}" if run.state is AuditState.PAUSED else words
 
 
@@ -317,10 +317,6 @@ def time_left(seconds: float) -> str:
         return f"{whole} s"
     minutes = round(whole / 60)
     return f"{minutes} min" if minutes < 90 else f"{round(minutes / 60)} h"
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{number_text(count)} {what}{'' if count == 1 else 's'}"
 
 
 def _button(icon_name: str, text: str, name: str, parent: QWidget) -> QPushButton:

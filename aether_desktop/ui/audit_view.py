@@ -24,7 +24,7 @@ from PySide6.QtWidgets import (
 from aether_desktop.models.audit_run import AuditRun, AuditState
 from aether_desktop.models.finding_filter import FindingFilter
 from aether_desktop.models.finding_table import KINDS, LOOKS, FindingTable, GroupBy
-from aether_desktop.numbers import number_text
+from aether_desktop.numbers import counted, number_text
 from aether_desktop.ui.audit_head import AuditHead
 from aether_desktop.ui.banner import Banner, BannerKind
 from aether_desktop.ui.chosen_rows import selected_ranges
@@ -431,7 +431,7 @@ class AuditView(DocumentView):
     def _show(self) -> None:
         run, totals = self.run, self.run.totals
         found = totals.findings
-        self.words.set_text(f"{number_text(found)} {'finding' if found == 1 else 'findings'}")
+        self.words.set_text(counted(found, "finding"))
         for severity, count in totals.by_severity().items():
             button = self.severities[severity]
             button.setText(f"{number_text(count)} {severity.value}{'' if count == 1 else 's'}")
@@ -532,7 +532,7 @@ class AuditView(DocumentView):
         first = min(timed, key=_moment) if timed else min(firsts, key=lambda one: one.sequence or 0)
         sequence = first.sequence or 0
         when = f" on {first.timestamp or format_timestamp(first.recorded_at)}" if first.recorded_at else ""
-        errors = f"{number_text(count)} {'error' if count == 1 else 'errors'} in the log, the first{when}"
+        errors = f"{counted(count, 'error')} in the log, the first{when}"
         one_log = len({one.namespace for one in firsts}) == 1 and sequence == min(
             one.sequence or 0 for one in firsts
         )

@@ -18,6 +18,7 @@ from aether_desktop.ui.audit_actions import AUDIT_COMMANDS, AUDIT_MENU
 from aether_desktop.ui.audit_handover import AuditHandover
 from aether_desktop.ui.audit_settings_dialog import AuditSettingsDialog
 from aether_desktop.ui.audit_view import AuditView
+from aether_desktop.ui.chosen_rows import ChosenRows
 from aether_desktop.ui.clipboard import put_text
 from aether_desktop.ui.csv_columns_dialog import CsvColumnsDialog
 from aether_desktop.ui.documents import Document
@@ -82,6 +83,7 @@ class Auditing(QObject):
             "audit_export": lambda: self._on_view(self.handover.export),
             "audit_compare": lambda: self._on_view(self.handover.compare),
             "audit_end_comparison": lambda: self._on_view(self.handover.end_comparison),
+            "bundle": self.bundle_shown,
             "recover": self.recover_shown,
             **{name: partial(self._group, group_by) for name, group_by in _GROUPS.items()},
         }
@@ -112,6 +114,7 @@ class Auditing(QObject):
             (("audit_pause", "audit_cancel"), running or paused),
             (tuple(_GROUPS), run is not None),
             (("audit_export", "audit_compare"), run is not None and run.has_run and not running),
+            (("bundle",), selection is not None if run is None else run.has_run and not running),
             (("audit_end_comparison",), run is not None and run.comparison is not None),
             (("audit_to_event",), view is not None and view.current is not None),
         ):
@@ -196,6 +199,7 @@ class Auditing(QObject):
         view.head.settings_asked.connect(lambda: self._ask_for_settings(view))
         view.head.copy_requested.connect(put_text)
         view.head.export_asked.connect(lambda: self.handover.export(view))
+        view.head.bundle_asked.connect(lambda: self.handover.bundle(view))
         view.head.compare_asked.connect(lambda: self.handover.compare(view))
         view.head.columns_asked.connect(lambda: self._ask_for_columns(view))
         view.recover_asked.connect(lambda: self.handover.recover(run.subject.file))
@@ -229,6 +233,14 @@ class Auditing(QObject):
         dialog = CsvColumnsDialog(subject.title, kind.columns, known, self._window)
         dialog.chosen.connect(view.run.use_columns)
         dialog.open()
+
+    def bundle_shown(self) -> None:
+        """A bundle of the chosen findings' events, or of the events selected in a table."""
+        view = self.in_front
+        if view is not None:
+            self.handover.bundle(view)
+        else:
+            self.handover.bundle_selected(ChosenRows(self._workspace, self._documents))
 
     def recover_shown(self) -> None:
         """Recover the file that is shown or audited, or another one."""

@@ -87,7 +87,7 @@ async def test_a_store_without_an_index_is_read(tmp_path: Path) -> None:
             namespace = "n"
             read = staticmethod(store.read)
 
-        report = await write_bundle({"n": Log()}, [("n", 2)], tmp_path / "b.aether")  # type: ignore[dict-item]
+        report = await write_bundle({"n": Log()}, [("n", 2)], tmp_path / "b.aether")
     assert (report.events, report.causes) == (1, 1)
 
 
