@@ -94,7 +94,8 @@ class AuditSettingsDialog(QDialog):
         self._buttons.accepted.connect(self._choose)
         self._buttons.rejected.connect(self.reject)
         self._lay_out(every, none)
-        self.setMinimumSize(560, 560)
+        self.setMinimumSize(560, 520)
+        self.resize(580, 700)
         self._count()
         self.list.setCurrentRow(0)
 

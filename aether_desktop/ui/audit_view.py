@@ -40,7 +40,7 @@ from aether_engine.codec import format_timestamp
 from aether_engine.errors import AetherError, CorruptStoreError, UnsupportedFormatError
 
 _WIDTHS: Final = (
-    (FindingTable.SEVERITY, 84),
+    (FindingTable.SEVERITY, 94),
     (FindingTable.CHECK, 164),
     (FindingTable.NAMESPACE, 92),
     (FindingTable.SEQUENCE, 78),

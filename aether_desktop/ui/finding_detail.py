@@ -115,7 +115,7 @@ class FindingDetail(QWidget):
         self._facts = QFormLayout()
         self._facts.setHorizontalSpacing(16)
         self._facts.setVerticalSpacing(4)
-        self._facts.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        self._facts.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         self._facts.setLabelAlignment(Qt.AlignmentFlag.AlignLeft)
         self._hint = plain_label(parent=page)
         self._hint.setObjectName("findingHint")

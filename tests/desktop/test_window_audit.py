@@ -19,7 +19,7 @@ from aether_desktop.ui.audit_settings_dialog import AuditSettingsDialog
 from aether_desktop.ui.audit_view import AuditView, FindingsView
 from aether_desktop.ui.event_view import EventView
 from aether_desktop.ui.filter_edit import FilterEdit
-from aether_engine.audit import AuditScope, AuditSettings, Finding, LogTarget, Target
+from aether_engine.audit import CHECKS, AuditScope, AuditSettings, Finding, LogTarget, Target
 from aether_engine.audit.examining import Examined
 from aether_engine.audit.target import AuditLog
 from tests.desktop.driven_window import DrivenWindow, driven_file
@@ -215,7 +215,7 @@ async def test_scopes_and_checks(damaged: DrivenWindow) -> None:
             checks.item(row).setCheckState(Qt.CheckState.Unchecked)
     QTest.keyClick(dialog, Qt.Key.Key_Return)
     assert "version-gap" not in view.run.settings.checks
-    assert "of 29" in seen.child(QPushButton, "auditSettings").text()
+    assert f"of {len(CHECKS)}" in seen.child(QPushButton, "auditSettings").text()
     seen.run("audit_run")
     await over(view.run)
     assert view.run.scope == AuditScope("shop.*", "bit-flip*")
