@@ -114,6 +114,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     app = _make_application()
     marker = _start_marker(is_usual and not arguments.new_window)
     window = _make_window(app, arguments, marker.last_run)
+    if arguments.screenshot is None and app.platformName() != "offscreen":
+        window.fit_to_screen()
     window.show()
     _paint_first(app, window)
     _tame_garbage_collector()

@@ -47,6 +47,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _DEFAULT_SIZE = (1440, 900)
+#: What a screen must have beside the window: its frame, in logical pixels.
+_FRAME = QSize(16, 48)
 #: Idle time after the first paint in which the panels are prepared, in milliseconds.
 _PREPARE_AFTER = 150
 # What becomes of a link that is lost, and what can be done.
@@ -509,6 +511,10 @@ class MainWindow(QMainWindow):
             self.tell("info", f"{progress.name} was cancelled after {done}.")
 
     # -- layout and events
+
+    def fit_to_screen(self) -> None:
+        """Be no larger than the screen; the usual size is too large for a small one, or with large type."""
+        self.resize(self.size().boundedTo(self.screen().availableGeometry().size() - _FRAME))
 
     def saved_bytes(self, name: str) -> QByteArray | None:
         """A geometry or layout from the settings."""
