@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from json.encoder import encode_basestring
 from typing import Annotated, Any, Final, NoReturn, Self
@@ -75,7 +75,16 @@ class _TextualWireEvent(_WireEvent):
     timestamp: Any
 
 
+class _WholeWireEvent(_WireEvent):
+    """The same of which nothing is null, so that a decoded one lacks nothing."""
+
+    data: dict[str, Any] = {}  # copied for each
+    metadata: dict[str, str] = {}
+    command_id: str = ""
+
+
 _decode_wire: Final = Decoder(_WireEvent).decode
+_decode_whole: Final = Decoder(_WholeWireEvent).decode
 _decode_textual: Final = Decoder(_TextualWireEvent).decode
 
 
@@ -174,6 +183,38 @@ def decode_event(raw: bytes) -> Event:
         wire.command_id = ""
     wire.__class__ = Event  # type: ignore[assignment]  # same layout, see _WireEvent
     return wire  # type: ignore[return-value]  # it is an Event by now
+
+
+def decode_events(raws: Sequence[bytes]) -> list[Event]:
+    """`decode_event` of each; quicker for many that are written alike, as those of one program are."""
+    try:
+        wires = list(map(_decode_whole, raws)) if _are_alike(raws) else None
+    except (ValueError, TypeError, AttributeError, IndexError, RecursionError):
+        wires = None
+    if wires is None:
+        return list(map(decode_event, raws))
+    for wire, raw in zip(wires, raws, strict=True):
+        wire._raw = raw
+        wire.__class__ = Event  # type: ignore[assignment]  # same layout, see _WireEvent
+    return wires  # type: ignore[return-value]  # they are Events by now
+
+
+def _are_alike(raws: Sequence[bytes]) -> bool:
+    """Whether none is large, and all end in times of one length that the decoder reads as they are."""
+    length = len(raws[0]) - raws[0].rfind(b'p":"', -36)
+    if not 24 <= length <= 33 or max(map(len, raws)) > LARGE:
+        return False
+    count = len(raws)
+    ends = b"".join([raw[-length:] for raw in raws])
+    return (
+        len(ends) == length * count
+        and ends[::length] == b"p" * count
+        and ends[1::length] == b'"' * count
+        and ends[2::length] == b":" * count
+        and ends[3::length] == b'"' * count
+        and ends[14::length] == b"T" * count
+        and ends[length - 3 :: length] == b"Z" * count
+    )
 
 
 def _load(raw: bytes) -> Any:
