@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from pathlib import Path
-from typing import TYPE_CHECKING
+import asyncio
+from typing import TYPE_CHECKING, Final
 
+from aether_desktop.owned_folder import OwnedFolder, remove_orphans
 from aether_desktop.workspace import Workspace
 
 # The shop is loaded when it is opened.
@@ -16,13 +15,15 @@ if TYPE_CHECKING:
     from aether_desktop.jobs import Job
 
 TITLE = "Demo shop"
+_PREFIX: Final = "aether-demo-"
+_FILE: Final = "demo-shop.aether"
 
 
 class DemoSession:
     """Builds the demo once; opening it again shows what is there."""
 
     def __init__(self) -> None:
-        self._folder: Path | None = None
+        self._folder: OwnedFolder | None = None
         self._simulator: DemoSimulator | None = None
 
     async def open(self, workspace: Workspace, *, simulate: bool) -> Connection | None:
@@ -30,16 +31,16 @@ class DemoSession:
         from aether_desktop.demo import DemoSimulator, build_demo
 
         if self._folder is None:
-            folder = Path(tempfile.mkdtemp(prefix="aether-demo-"))
-            self._folder = folder
+            folder = self._folder = OwnedFolder(_PREFIX)
 
             async def work(job: Job) -> None:
-                await build_demo(folder / "demo-shop.aether")
+                await asyncio.to_thread(remove_orphans, _PREFIX)
+                await build_demo(folder.path / _FILE)
 
             if not await workspace.jobs.run("Build the demo", work):
                 self.remove_files()
                 return None
-        connection = await workspace.open_path(self._folder / "demo-shop.aether", title=TITLE, remember=False)
+        connection = await workspace.open_path(self._folder.path / _FILE, title=TITLE, remember=False)
         if connection is not None and simulate and self._simulator is None:
             self._simulator = DemoSimulator(connection.engine)
             self._simulator.start()
@@ -54,5 +55,5 @@ class DemoSession:
     def remove_files(self) -> None:
         """Remove the demo's file, once its connection is closed."""
         if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder.remove()
             self._folder = None

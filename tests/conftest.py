@@ -21,7 +21,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
+from tests import qt_messages
 from tests.leaks import Census
 
 # Before anything can import it: a failing assertion of the shipped contracts reads as well as one of the tests.
@@ -32,6 +34,10 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.fail.Keyring"
 
 TESTS = Path(__file__).resolve().parent
+
+# How long an example takes says how busy the machine is, and nothing about what is tested.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 _census = pytest.StashKey[Census]()
 
@@ -141,12 +147,19 @@ async def _task_census() -> AsyncIterator[None]:
         pytest.fail(f"Errors nobody heard: {'; '.join(unheard)}", pytrace=False)
 
 
+@pytest.fixture
+def _few_qt_messages() -> Iterator[None]:
+    with qt_messages.bounded():
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _leave_no_tasks(request: pytest.FixtureRequest, home: Path) -> None:
     """Set up first of the test's fixtures, and so taken down after those that end tasks of theirs."""
     item = request.node
     if uses_qt(item):
         request.getfixturevalue("qapp")
+        request.getfixturevalue("_few_qt_messages")
     if inspect.iscoroutinefunction(getattr(item, "obj", None)):
         request.getfixturevalue("_task_census")
 

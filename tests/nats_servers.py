@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import shutil
 import signal
 import socket
@@ -13,13 +14,15 @@ import sysconfig
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, Self
 
 import nats
 
-_PATIENCE: Final = 15.0  # seconds that a server may take to start
+_PATIENCE: Final = 30.0  # seconds that a server may take to start
+#: Below those that systems give to outgoing connections (Linux from 32768 on, others from 49152 on).
+_PORTS: Final = (15_000, 32_000)
 
 
 def server_program() -> str | None:
@@ -29,14 +32,20 @@ def server_program() -> str | None:
 
 
 def _free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [int(each.getsockname()[1]) for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
+    """Ports that nothing listens on, and that no system gives to whoever asks for any port.
+
+    A server is started, ended and started again on its port, and may not meet it taken by some connection then.
+    """
+    found: list[int] = []
+    while len(found) < count:
+        # Hypothesis seeds the usual generator, alike in all processes.
+        port = random.SystemRandom().randrange(*_PORTS)
+        if port in found:
+            continue
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            found.append(port)
+    return found
 
 
 class NatsServer:

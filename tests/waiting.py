@@ -6,6 +6,8 @@ import asyncio
 import time
 from collections.abc import Callable
 
+from tests import qt_messages
+
 _PAUSE = 0.002  # seconds between two looks
 
 
@@ -23,6 +25,7 @@ async def until(condition: Callable[[], object], timeout: float = 20.0, what: st
     while not condition():
         if time.monotonic() > end:
             raise _overdue(condition, timeout, what)
+        qt_messages.fail_if_flooded()
         await asyncio.sleep(_PAUSE)
 
 

@@ -190,7 +190,6 @@ class TraceEvents(QObject):
     async def _read(self, logs: Mapping[str, EventLog], wanted: Sequence[RelatedEvent]) -> None:
         by_log: dict[str, list[int]] = {}
         for each in wanted:
-            self._known[_place(each)] = None
             by_log.setdefault(each.namespace, []).append(each.sequence)
         for name, sequences in by_log.items():
             log = logs[name]
@@ -201,6 +200,9 @@ class TraceEvents(QObject):
                 for sequence in sequences:
                     async for batch in log.read(from_sequence=sequence, to_sequence=sequence):
                         self._learn(name, batch)
+        # Not before: who was cancelled, or lost the link, reads the rest the next time.
+        for each in wanted:
+            self._known.setdefault(_place(each), None)
 
     def _learn(self, name: str, batch: Sequence[StoredEvent]) -> None:
         for stored in batch:

@@ -5,13 +5,17 @@ Should a later driver not call what is replaced here, messages arrive all the sa
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+from typing import Any, Final
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from aether_engine.store.jetstream_frames import FrameParser, Handle
+
+#: Seconds between two attempts to end what the driver goes on doing.
+_NEXT_TRY_SECONDS: Final = 0.05
 
 
 class QuickClient(Client):
@@ -45,6 +49,16 @@ class QuickClient(Client):
     def _remove_sub(self, sid: int, max_msgs: int = 0) -> None:
         self._frames.handles.pop(b"%d" % sid, None)
         super()._remove_sub(sid, max_msgs)
+
+    async def stop_trying(self) -> None:
+        """Have a closed client really stop connecting again: the driver can miss that it was cancelled.
+
+        It does where a connection was made or refused in the same moment.
+        """
+        trying = self._reconnection_task
+        while trying is not None and not trying.done():
+            trying.cancel()
+            await asyncio.wait([trying], timeout=_NEXT_TRY_SECONDS)
 
     async def _connect_to_server(self, s: Any) -> None:
         # After a refused login the driver opens the next connection over the last one.

@@ -255,6 +255,9 @@ class Link:
         with contextlib.suppress(Exception):
             async with asyncio.timeout(2.0):
                 await client.close()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(2.0):
+                await client.stop_trying()
 
     async def _redial(self) -> None:
         while not self._closing:

@@ -157,7 +157,7 @@ def test_a_signal_while_stdin_is_silent(tmp_path: Path, command: tuple[str, ...]
         # It has read what there is once the pipe is empty.
         until_sync(lambda: waiting(process.stdin) == 0, what="aether to read its stdin")
         process.send_signal(number)
-        assert process.wait(timeout=10) == (130 if number == signal.SIGINT else 143)
+        assert process.wait(timeout=30) == (130 if number == signal.SIGINT else 143)
         assert process.stderr is not None
         assert process.stderr.read() == b"aether: Stopped before it was done.\n"
     assert not store.exists()
@@ -171,7 +171,7 @@ def test_a_signal_while_nobody_reads(tmp_path: Path, command: tuple[str, ...]) -
     with start(command[0], store, *command[1:]) as process:
         until_sync(lambda: is_full(process.stdout), what="aether to fill the pipe")
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=10) == 130
+        assert process.wait(timeout=30) == 130
         assert process.stderr is not None
         assert process.stderr.read() == b"aether: Stopped before it was done.\n"
 
@@ -184,7 +184,7 @@ def test_export_into_a_pipe_whose_reader_goes_away(tmp_path: Path) -> None:
         assert process.stdout is not None
         assert json.loads(process.stdout.readline())["version"] == 1
         process.stdout.close()
-        assert process.wait(timeout=10) == 0
+        assert process.wait(timeout=30) == 0
         assert process.stderr is not None
         assert process.stderr.read() == b""
 

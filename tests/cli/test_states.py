@@ -280,7 +280,7 @@ def test_ctrl_c_ends_it_too(history: Path, tmp_path: Path, options: tuple[str, .
     with start("state", history, *arguments) as process:
         until_sync(lambda: sign.exists() and sign.read_text(), timeout=20)
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=30)
     assert (process.returncode, out) == (130, b"")
     assert b"Stopped before it was done." in err
     with pytest.raises(ProcessLookupError):

@@ -85,7 +85,7 @@ def test_what_another_process_writes_until_a_signal(aether: Aether, shop: Path, 
         )
         assert line(process)["sequence"] == 4
         process.send_signal(number)
-        out, err = process.communicate(timeout=10)
+        out, err = process.communicate(timeout=30)
         assert (process.returncode, out, err) == (0, b"", b"")
 
 
@@ -99,7 +99,7 @@ def test_a_signal_while_nobody_reads(tmp_path: Path) -> None:
     with following(path, "--after-sequence", 0) as process:
         until_sync(lambda: is_full(process.stdout), what="tail to fill the pipe")
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=10) == 0
+        assert process.wait(timeout=30) == 0
         assert process.stderr is not None
         assert process.stderr.read() == b""
 
@@ -110,7 +110,7 @@ def test_a_reader_that_goes_away_ends_it(shop: Path) -> None:
         assert line(process)["sequence"] == 1
         assert process.stdout is not None
         process.stdout.close()
-        assert process.wait(timeout=10) == 0
+        assert process.wait(timeout=30) == 0
         assert process.stderr is not None
         assert process.stderr.read() == b""
 

@@ -83,6 +83,7 @@ def test_each_test_has_an_empty_home(home: Path, qtbot: QtBot) -> None:
 GUILTY = """
 import asyncio, subprocess, sys, threading, time
 import pytest
+from tests.waiting import until
 
 def test_innocent(qtbot): pass
 
@@ -121,6 +122,13 @@ def wide():
         yield process
         process.kill()
 
+async def test_floods(qapp):
+    from PySide6.QtCore import QTimer, qWarning
+    timer = QTimer()
+    timer.timeout.connect(lambda: [qWarning("flood") for _ in range(600)])
+    timer.start(0)
+    await until(lambda: False, timeout=60)
+
 def test_uses_wider_child(wide): assert wide.poll() is None
 
 def test_uses_it_again(wide): assert wide.poll() is None
@@ -138,7 +146,7 @@ def test_leaks_fail_the_test_that_left_them(tmp_path: Path) -> None:
     )
 
     ran = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "tests.conftest", "-p", "no:cacheprovider", "-rE", "--tb=short"],
+        [sys.executable, "-m", "pytest", "-p", "tests.conftest", "-p", "no:cacheprovider", "-rfE", "--tb=short"],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
@@ -157,4 +165,8 @@ def test_leaks_fail_the_test_that_left_them(tmp_path: Path) -> None:
     }.items():
         assert f"ERROR test_guilty.py::{test} - " in summary, ran.stdout
         assert left in ran.stdout, ran.stdout
-    assert "12 passed, 6 errors" in summary, ran.stdout
+    # Told at once, while it is being waited for, and once more when the test has ended.
+    assert "FAILED test_guilty.py::test_floods - AssertionError: Qt wrote " in summary, ran.stdout
+    assert "ERROR test_guilty.py::test_floods - AssertionError: Qt wrote " in summary, ran.stdout
+    assert ran.stdout.count("QtWarningMsg: flood") == 1_000, ran.stdout
+    assert "1 failed, 12 passed, 7 errors" in summary, ran.stdout

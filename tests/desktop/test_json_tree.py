@@ -233,10 +233,10 @@ def test_nine_hundred_levels_open_one_by_one(qtbot: QtBot) -> None:
 def test_thirty_megabytes_do_not_hold_the_loop_up(qtbot: QtBot, value: bytes) -> None:
     raw = b'{"id":"e","data":{"a":' + value + b"}}"
     model = JsonTreeModel()
-    began = time.perf_counter()
+    began = time.process_time()
     model.set_document(raw)
-    # A slice is 6 ms; the rest of the allowance is for a busy machine.
-    assert time.perf_counter() - began < 0.25
+    # Of the processor. A slice is 6 ms; the rest of the allowance is for a slow machine.
+    assert time.process_time() - began < 0.25
     qtbot.waitUntil(lambda: not model.is_reading, timeout=30_000)
     assert rows(model) == [("id", '"e"'), ("data", f"{{ {len(value) + 6:,} bytes }}")]
 

@@ -55,7 +55,7 @@ def titles(tail: TailController) -> list[str]:
 
 
 async def shown(tail: TailController, count: int) -> None:
-    await until(lambda: tail.counters.shown == count, timeout=20, what=f"{count} shown, {tail.counters}")
+    await until(lambda: tail.counters.shown == count, what=f"{count} shown, {tail.counters}")
 
 
 async def test_a_wildcard_crosses_namespaces_and_an_exact_name_does_not(engine: Engine) -> None:
@@ -308,7 +308,7 @@ async def test_bursts_of_fifty_thousand_without_loss(engine: Engine, source: Tai
     for burst in range(10):
         for first in range(burst * 5000 + 1, burst * 5000 + 5001, BURST):
             await store.save_events([event(number) for number in range(first, first + BURST)])
-        await until(lambda done=burst * 5000 + 5000: tail.counters.received == done, timeout=20)  # type: ignore[misc]
+        await until(lambda done=burst * 5000 + 5000: tail.counters.received == done)  # type: ignore[misc]
     await shown(tail, 50_000)
     assert column(tail, TailColumn.SEQUENCE) == list(range(1, 50_001))
     assert tail.counters.received == 50_000
@@ -326,7 +326,7 @@ async def test_a_slow_bus_loses_and_says_so(engine: Engine, tail: TailController
     await store.save_events([made for _, made in bus_batch[:1000]])
     for first in range(1000, 12_000, 1000):
         await store.save_events([made for _, made in bus_batch[first : first + 1000]])
-    await until(lambda: tail.counters.received == 12_001, timeout=20, what=str(tail.counters))
+    await until(lambda: tail.counters.received == 12_001, what=str(tail.counters))
     await until(lambda: tail.counters.waiting == 0)
     counters = tail.counters
     assert counters.dropped == 2000

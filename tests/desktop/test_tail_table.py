@@ -189,10 +189,10 @@ def test_header_and_marks(qtbot: QtBot) -> None:
     kinds = [model.headerData(column, Qt.Orientation.Horizontal, Role.COLUMN_KIND) for column in TailColumn]
     assert kinds[0] is ColumnKind.GUTTER
     assert kinds[-1] is ColumnKind.MONO
-    with qtbot.waitSignal(model.headerDataChanged, timeout=1000):
+    with qtbot.waitSignal(model.headerDataChanged, timeout=20_000):
         model.set_recorded_title("Recorded or arrived")
     model.append([logged(1), logged(2)])
-    with qtbot.waitSignal(model.dataChanged, timeout=1000):
+    with qtbot.waitSignal(model.dataChanged, timeout=20_000):
         model.set_marks(lambda namespace, sequence: (namespace, sequence) == ("prod.a", 2))
     assert [text(model, row, TailColumn.GUTTER, Role.MARKED) for row in range(2)] == [False, True]
     assert text(model, 1, TailColumn.GUTTER, Qt.ItemDataRole.AccessibleTextRole) == "marked"

@@ -64,7 +64,7 @@ async def stored(engine: Engine, first: int, last: int, namespace: str = "prod.a
 
 
 async def rows(view: TailView, count: int) -> None:
-    await until(lambda: view.controller.table.rowCount() == count, timeout=10, what=f"{count} rows")
+    await until(lambda: view.controller.table.rowCount() == count, what=f"{count} rows")
 
 
 def follows(view: TailView) -> bool:

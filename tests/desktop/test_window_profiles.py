@@ -80,7 +80,7 @@ def listed(dialog: ConnectDialog) -> list[str]:
 
 
 async def connected(window: DrivenWindow, count: int = 1) -> None:
-    await until(lambda: len(window.workspace.connections) == count, timeout=20, what="the connection")
+    await until(lambda: len(window.workspace.connections) == count, what="the connection")
     await until(lambda: bool(window.tabs), what="the log")
     await window.settle()
 
@@ -192,13 +192,13 @@ async def test_a_connection_is_tried_out_in_steps(
     dialog.choose("p1")
     dialog.test_button.click()
     assert dialog.test_button.text() == "Cancel test"
-    await until(lambda: dialog.test_button.text() == "Test", timeout=20, what="the end of the test")
+    await until(lambda: dialog.test_button.text() == "Test", what="the end of the test")
     assert "The server refused this user and password." in dialog.steps.text
     assert dialog.outcome.text() == "This does not work yet."
     assert "wrong-secret" not in dialog.steps.text
     dialog.password.setText(PASSWORD)
     dialog.test_button.click()
-    await until(lambda: dialog.test_button.text() == "Test", timeout=20, what="the end of the second test")
+    await until(lambda: dialog.test_button.text() == "Test", what="the end of the second test")
     assert dialog.outcome.text() == "All is well."
     assert f"Login: {Outcome.OK}" in dialog.steps.text
     assert seen.workspace.connections == []
@@ -236,7 +236,7 @@ async def test_production_asks_for_the_name_before_an_append(
     # Read-only by the engine, and writable only when that is asked for.
     assert not seen.can("append")
     seen.run("reconnect_writable")
-    await until(lambda: window.status.mode.kind is BadgeKind.WRITABLE, timeout=20, what="the writable connection")
+    await until(lambda: window.status.mode.kind is BadgeKind.WRITABLE, what="the writable connection")
     await seen.settle()
     assert len(seen.workspace.connections) == 1
     assert window.status.facts.production.isVisible()
@@ -260,7 +260,7 @@ async def test_production_asks_for_the_name_before_an_append(
     await until(lambda: "Appended version 2 of order-1" in seen.banner, what="the event")
     await seen.settle()
     seen.run("reconnect_read_only")
-    await until(lambda: window.status.mode.kind is BadgeKind.READ_ONLY, timeout=20, what="read-only again")
+    await until(lambda: window.status.mode.kind is BadgeKind.READ_ONLY, what="read-only again")
     await seen.settle()
     assert not seen.can("append")
 
@@ -318,7 +318,7 @@ async def test_a_wrong_secret_is_entered_again(
     keep(seen, shop(server))
     keyring.set_password("aether-desktop", "p1", "wrong-secret")
     seen.panels.commands.connecting.connect_by_id("p1")
-    await until(lambda: "Shop could not be opened" in seen.banner, timeout=15, what="the refusal")
+    await until(lambda: "Shop could not be opened" in seen.banner, what="the refusal")
     assert "refused the login" in seen.banner
     actions = {each.accessibleName(): each for each in seen.window.banner.findChildren(QPushButton)}
     actions["Enter again…"].click()
@@ -358,7 +358,7 @@ async def test_a_password_that_changes_meanwhile_is_entered_again(tmp_path: Path
             dialog.secret.setText("second-secret")
             dialog.connect_button.click()
             badge = window.window.status.link
-            await until(lambda: badge.kind is BadgeKind.LINK_UP, timeout=20, what="the link")
+            await until(lambda: badge.kind is BadgeKind.LINK_UP, what="the link")
             await window.settle()
             assert len(window.workspace.connections) == 1
             assert "No link" not in window.banner

@@ -119,13 +119,13 @@ async def test_a_tail_goes_on_through_a_restart(seen: DrivenWindow, server: Nats
     await save_elsewhere(server, event_of(LATEST + 1))
     await until(lambda: view.controller.counters.shown == 1, what="the first event")
     server.kill()
-    await until(lambda: seen.window.status.link.kind is BadgeKind.NO_LINK, timeout=20, what="the lost link")
+    await until(lambda: seen.window.status.link.kind is BadgeKind.NO_LINK, what="the lost link")
     assert "No link to" in seen.banner
     server.restart()
-    await until(lambda: seen.window.status.link.kind is BadgeKind.LINK_UP, timeout=20, what="the link")
+    await until(lambda: seen.window.status.link.kind is BadgeKind.LINK_UP, what="the link")
     assert "No link" not in seen.banner
     await save_elsewhere(server, event_of(LATEST + 2))
-    await until(lambda: view.controller.counters.shown == 2, timeout=20, what="the event after the restart")
+    await until(lambda: view.controller.counters.shown == 2, what="the event after the restart")
     table = seen.child(QTableView, "tailTable")
     assert table.model().rowCount() >= 2
     await seen.settle()
@@ -159,7 +159,7 @@ async def test_another_programs_stream_is_shown_as_such(seen: DrivenWindow, serv
     await connection.jetstream().add_stream(name="TELEMETRY", subjects=["telemetry.>"])
     await connection.close()
     shown = seen.workspace.connections[0]
-    await until(lambda: shown.foreign_streams == ["TELEMETRY"], timeout=10, what="the other stream")
+    await until(lambda: shown.foreign_streams == ["TELEMETRY"], what="the other stream")
     tree = seen.panels.navigator.tree
     model = tree.model()
     parent = model.index(0, 0)
@@ -195,7 +195,7 @@ async def refused(tmp_path: Path, url: str, **typed: str) -> AsyncIterator[Drive
     """A window whose connection came to nothing, and that says so."""
     async with driven(tmp_path / "settings.json") as window:
         await connect(window, url, **typed)
-        await until(lambda: "could not be opened" in window.banner, timeout=15, what="the refusal")
+        await until(lambda: "could not be opened" in window.banner, what="the refusal")
         assert window.tabs == []
         assert window.workspace.connections == []
         yield window
@@ -239,7 +239,7 @@ async def test_another_login_is_another_connection(tmp_path: Path) -> None:
                     assert secret not in repr(vars(connection))
             # A wrong password is not let in by the connection that is there.
             await connect(window, server.url, login="User and password", user="mara", password="wrong")
-            await until(lambda: "could not be opened" in window.banner, timeout=15, what="the refusal")
+            await until(lambda: "could not be opened" in window.banner, what="the refusal")
             assert len(connections) == 2
 
 
@@ -291,7 +291,7 @@ async def test_mutual_tls(tmp_path: Path) -> None:
             assert "the server ended the connection" in window.banner or "refused" in window.banner
             await connect(window, url, tls_ca=ca, tls_cert=cert, tls_key=str(tmp_path / "server.key"))
             said = f"the client certificate {cert} cannot be used"
-            await until(lambda: said in window.banner, timeout=15, what="what is wrong with the files")
+            await until(lambda: said in window.banner, what="what is wrong with the files")
             await connect(window, url, tls_ca=ca, tls_cert=cert, tls_key=str(tmp_path / "client.key"))
             await until(lambda: bool(window.tabs), what="the log")
             await window.settle()
@@ -309,7 +309,7 @@ async def test_credentials_files(tmp_path: Path) -> None:
             assert f"the credentials file {missing} cannot be read" in window.banner
             old = accounts.credentials(tmp_path / "old.creds", int(time.time()) - 60)
             await connect(window, server.url, **login, credentials=str(old))
-            await until(lambda: "refused the login" in window.banner, timeout=15, what="the refusal")
+            await until(lambda: "refused the login" in window.banner, what="the refusal")
             good = accounts.credentials(tmp_path / "good.creds")
             await connect(window, server.url, **login, credentials=str(good))
             await until(lambda: bool(window.tabs), what="the log")
@@ -332,12 +332,12 @@ async def test_credentials_that_expire_while_they_are_used(tmp_path: Path, permi
             badge = window.window.status.link
             told: list[object] = []
             window.workspace.failed.connect(told.append)
-            await until(lambda: badge.kind is BadgeKind.NO_LINK, timeout=20, what="the refusal")
-            await until(lambda: "The login is tried again" in window.banner, timeout=20, what="the banner")
+            await until(lambda: badge.kind is BadgeKind.NO_LINK, what="the refusal")
+            await until(lambda: "The login is tried again" in window.banner, what="the banner")
             assert "the server refused the login" in window.banner
             assert window.view.model.rowCount() == len(permits_extract.read_bytes().splitlines())
             brief.write_text(good.read_text())
-            await until(lambda: badge.kind is BadgeKind.LINK_UP, timeout=20, what="the link")
+            await until(lambda: badge.kind is BadgeKind.LINK_UP, what="the link")
             await until(lambda: "No link to" not in window.banner, what="the banner to go")
             await window.settle()
             # What was read in vain meanwhile said nothing more.
@@ -415,7 +415,7 @@ async def test_drifted_settings_are_warned_of(server: NatsServer, tmp_path: Path
             window.window.banner.hide()
             changed = (await context.stream_info("tidy_events")).config.evolve(max_msgs=1000)
             await context.update_stream(changed)
-            await until(lambda: "max_msgs" in window.banner, timeout=10, what="the warning of the change")
+            await until(lambda: "max_msgs" in window.banner, what="the warning of the change")
             assert "max_age" not in window.banner
             await window.settle()
     finally:

@@ -83,9 +83,9 @@ async def test_a_wildcard_tail_sees_other_engines_and_processes(seen: DrivenWind
     assert "Crosses namespaces on purpose." in said
     await save_elsewhere(file, placed("order-1", 2), placed("order-2", 1), namespace="prod.a")
     await save_elsewhere(file, placed("order-9", 1), namespace="staging")
-    await until(lambda: len(rows(view)) == 2, timeout=10)
+    await until(lambda: len(rows(view)) == 2)
     await append_by_command(file, "prod.b", "cart-1")
-    await until(lambda: len(rows(view)) == 3, timeout=10)
+    await until(lambda: len(rows(view)) == 3)
     assert rows(view) == ["prod.a order-1", "prod.a order-2", "prod.b cart-1"]
     assert view.controller.counters.dropped == 0
     names = [info.name for info in seen.workspace.connections[0].namespaces]
@@ -98,7 +98,7 @@ async def test_pausing_counts_and_resuming_shows(seen: DrivenWindow, file: Path)
     seen.key(Qt.Key.Key_Space)
     await until(lambda: view.controller.state is TailState.PAUSED)
     await save_elsewhere(file, *(placed("order-1", version) for version in (2, 3, 4)), namespace="prod.a")
-    await until(lambda: view.controller.new_count == 3, timeout=10)
+    await until(lambda: view.controller.new_count == 3)
     assert rows(view) == []
     button = seen.child(QPushButton, "tailShowNew", view)
     assert button.isVisible()
@@ -112,7 +112,7 @@ async def test_pausing_counts_and_resuming_shows(seen: DrivenWindow, file: Path)
 async def test_a_row_of_the_tail_leads_to_the_state_at_its_version(seen: DrivenWindow, file: Path) -> None:
     view = await tail(seen, "prod.a")
     await save_elsewhere(file, *(placed("order-1", n, total=n) for n in (2, 3)), namespace="prod.a")
-    await until(lambda: len(rows(view)) == 2, timeout=10)
+    await until(lambda: len(rows(view)) == 2)
     table = seen.child(QTableView, "tailTable", view)
     QTest.mouseClick(
         table.viewport(), Qt.MouseButton.LeftButton, pos=table.visualRect(table.model().index(0, 1)).center()
@@ -187,7 +187,7 @@ async def test_commands_act_on_the_tail_in_front(seen: DrivenWindow, file: Path)
 async def test_f7_and_f8_step_in_the_tail_in_front(seen: DrivenWindow, file: Path) -> None:
     view = await tail(seen, "prod.a")
     await save_elsewhere(file, *(placed("order-1", n, total=n) for n in (2, 3, 4)), namespace="prod.a")
-    await until(lambda: len(rows(view)) == 3, timeout=10)
+    await until(lambda: len(rows(view)) == 3)
     for key, sequence in (
         (Qt.Key.Key_F8, 4),  # Nothing is selected yet: the newest.
         (Qt.Key.Key_F7, 3),
@@ -210,7 +210,7 @@ async def test_f7_and_f8_step_in_the_tail_in_front(seen: DrivenWindow, file: Pat
 async def test_another_version_in_the_state_leaves_the_tail_in_front(seen: DrivenWindow, file: Path) -> None:
     view = await tail(seen, "prod.a")
     await save_elsewhere(file, *(placed("order-1", n, total=n) for n in (2, 3)), namespace="prod.a")
-    await until(lambda: len(rows(view)) == 2, timeout=10)
+    await until(lambda: len(rows(view)) == 2)
     seen.key(Qt.Key.Key_F8)
     await until(lambda: seen.shown_version == 3 == seen.selected_sequence)
     await seen.settle()
@@ -254,7 +254,7 @@ async def test_closing_the_tab_ends_the_tail(seen: DrivenWindow, file: Path) -> 
     await seen.settle()
     assert controller.state is TailState.STOPPED
     await save_elsewhere(file, placed("order-1", 2), namespace="prod.a")
-    await until(lambda: seen.view.model.rowCount() == 2, timeout=10, what="the log goes on being fresh")
+    await until(lambda: seen.view.model.rowCount() == 2, what="the log goes on being fresh")
 
 
 async def test_closing_the_connection_closes_its_tails_and_tables(seen: DrivenWindow) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PySide6.QtCore import QModelIndex, Qt
 from PySide6.QtTest import QAbstractItemModelTester, QTest
-from PySide6.QtWidgets import QLabel, QTreeView
+from PySide6.QtWidgets import QLabel, QPushButton, QTreeView
 
 from aether_desktop.models import trace_events
 from aether_desktop.models.trace_tree import TraceRole, TraceTree
@@ -18,7 +18,9 @@ from aether_desktop.ui.event_view import EventView
 from aether_desktop.ui.theme import current_theme
 from aether_desktop.ui.trace_view import TraceView
 from aether_desktop.workspace import Place
-from aether_engine.event import Event
+from aether_engine.errors import StoreUnavailableError
+from aether_engine.event import Event, StoredEvent
+from aether_engine.store.sqlite import SQLiteEventStore
 from aether_engine.trace import Related, find_related
 from tests.desktop.driven_window import DrivenWindow
 from tests.desktop.state_stories import ORDERS, PAYMENTS, START, checkout, story_on
@@ -33,7 +35,7 @@ async def seen(tmp_path: Path) -> AsyncIterator[DrivenWindow]:
         yield window
 
 
-async def traced(seen: DrivenWindow, event_id: str = "p3") -> QTreeView:
+async def traced(seen: DrivenWindow, event_id: str = "p3", *, to_its_end: bool = True) -> QTreeView:
     """Open the trace of an event of the checkout, all of it found."""
     namespace, event = next((name, one) for name, one in checkout() if one.id == event_id)
     place = Place(seen.workspace.connections[0], namespace)
@@ -44,7 +46,8 @@ async def traced(seen: DrivenWindow, event_id: str = "p3") -> QTreeView:
     tree = seen.child(QTreeView, "traceTree")
     view = seen.window.documents.currentWidget()
     assert isinstance(view, TraceView)
-    await until(lambda: view.events.trace.is_complete, what="all is found")
+    if to_its_end:
+        await until(lambda: view.events.trace.is_complete, what="all is found")
     return tree
 
 
@@ -169,6 +172,30 @@ async def test_what_is_stored_later_joins(seen: DrivenWindow) -> None:
     metadata = {"CorrelationID": "checkout", "CausationID": "p3"}
     await orders.save_event(Event("p8", "OrderPaid", "order-2", 4, {}, metadata, START))
     await until(lambda: any("OrderPaid" in line for line in shown(tree)), what="the new effect")
+
+
+async def test_what_could_not_be_read_is_read_by_the_next_search(
+    seen: DrivenWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads = SQLiteEventStore.read_sequences
+    lost: list[str] = []
+
+    def read(
+        store: SQLiteEventStore, sequences: Sequence[int], **options: int
+    ) -> AsyncIterator[list[StoredEvent]]:
+        if store.namespace == PAYMENTS and not lost:
+            lost.append(store.namespace)
+            raise StoreUnavailableError("the payments", "the link was lost")
+        return reads(store, sequences, **options)
+
+    monkeypatch.setattr(SQLiteEventStore, "read_sequences", read)
+    tree = await traced(seen, to_its_end=False)
+    words, again = seen.child(QLabel, "traceWords"), seen.child(QPushButton, "traceAction")
+    await until(lambda: "the link was lost" in words.text())
+    await until(lambda: again.text() == "Search on")
+    QTest.mouseClick(again, Qt.MouseButton.LeftButton)
+    await until(lambda: words.text() == "7 events of checkout.", what="the rest is read")
+    assert len(shown(tree)) == 7
 
 
 async def test_an_event_without_a_correlation_has_no_trace(seen: DrivenWindow) -> None:

@@ -184,10 +184,10 @@ async def test_subscribers_of_other_namespaces_cost_nothing() -> None:
     events = stored(1)
 
     def publish(bus: EventBus) -> float:
-        started = time.perf_counter()
+        started = time.process_time()
         for _ in range(2000):
             bus.publish_stored("a", events)
-        return time.perf_counter() - started
+        return time.process_time() - started
 
     alone, crowded = EventBus(), EventBus()
     crowd = [crowded.subscribe(f"other-{number}") for number in range(5000)]
@@ -210,14 +210,14 @@ async def test_rate() -> None:
 
     reader = asyncio.create_task(read())
     gc.collect()
-    started = time.perf_counter()
+    started = time.process_time()
     for _ in range(100):
         for start in range(0, 1000, 100):
             bus.publish_stored("a", events[start : start + 100])
         await asyncio.sleep(0)
     while received < 100_000:
         await asyncio.sleep(0)
-    seconds = time.perf_counter() - started
+    seconds = time.process_time() - started
     subscription.unsubscribe()
     await soon(reader)
     assert subscription.dropped == 0

@@ -267,7 +267,7 @@ async def test_lists_that_are_left_let_go(
 
 
 async def _none_left(server: NatsServer) -> bool:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while await consumers(server, "shop_events"):
             await asyncio.sleep(0.01)
     return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import Iterator
 
@@ -12,6 +13,7 @@ from nats.protocol.parser import Parser
 
 from aether_engine.store.jetstream_client import QuickClient
 from aether_engine.store.jetstream_frames import Frame, FrameParser, frame, header, status
+from aether_engine.testing import soon
 from tests.nats_servers import NatsServer, nats_server
 from tests.waiting import until
 
@@ -27,7 +29,7 @@ def test_the_driver_has_what_is_used_of_it() -> None:
         assert inspect.iscoroutinefunction(getattr(Client, name)), name
     assert not inspect.iscoroutinefunction(Client._remove_sub)
     client = Client()
-    for name in ("_flush_queue", "_transport", "_server_info"):
+    for name in ("_flush_queue", "_transport", "_server_info", "_reconnection_task"):
         assert hasattr(client, name), name
     assert type(client._ps) is Parser
     assert inspect.iscoroutinefunction(client._ps.parse)
@@ -146,6 +148,29 @@ async def test_nothing_is_left_of_a_connection_that_was_given_up() -> None:
     parser.reset()
     await parser.parse(b"MSG a.b 7 2\r\nab\r\n")
     assert [data for _, _, _, data in got] == [b"ab"]
+
+
+async def test_a_driver_that_misses_being_cancelled_stops_trying_all_the_same() -> None:
+    """As it does when a connection is made or refused in the same moment."""
+    missed = 0
+
+    async def go_on() -> None:
+        nonlocal missed
+        while missed < 2:
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                missed += 1
+        await asyncio.sleep(60)
+
+    client = QuickClient()
+    await client.stop_trying()
+    trying = asyncio.create_task(go_on())
+    client._reconnection_task = trying  # as the driver keeps it
+    await asyncio.sleep(0)
+    await soon(client.stop_trying())
+    assert trying.cancelled()
+    assert missed == 2
 
 
 async def test_a_driver_that_parses_by_itself_delivers_too(server: NatsServer) -> None:

@@ -317,8 +317,8 @@ async def _step_down(url: str, stream: str) -> str:
     """Have the stream's leader step down; returns who it was."""
     connection = await nats.connect(url.replace(",", ",nats://").split(",")[0])
     try:
-        info = json.loads((await connection.request(f"$JS.API.STREAM.INFO.{stream}", b"", timeout=5)).data)
-        answer = await connection.request(f"$JS.API.STREAM.LEADER.STEPDOWN.{stream}", b"", timeout=5)
+        info = json.loads((await connection.request(f"$JS.API.STREAM.INFO.{stream}", b"", timeout=20)).data)
+        answer = await connection.request(f"$JS.API.STREAM.LEADER.STEPDOWN.{stream}", b"", timeout=20)
         assert json.loads(answer.data)["success"]
         return str(info["cluster"]["leader"])
     finally:

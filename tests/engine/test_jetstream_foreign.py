@@ -64,7 +64,7 @@ class Stranger:
         body = json.dumps(config | settings).encode()
         answer = b""
         for _ in range(100):
-            answer = (await self._connection.request(f"$JS.API.STREAM.CREATE.{name}", body, timeout=5)).data
+            answer = (await self._connection.request(f"$JS.API.STREAM.CREATE.{name}", body, timeout=20)).data
             if json.loads(answer).get("error", {}).get("err_code") != 10049:
                 break
             # "error creating store": the server is still removing the folder of the last test's stream.
@@ -76,7 +76,7 @@ class Stranger:
         return int(answer.seq)
 
     async def state(self, stream: str) -> dict[str, Any]:
-        answer = await self._connection.request(f"$JS.API.STREAM.INFO.{stream}", b"", timeout=5)
+        answer = await self._connection.request(f"$JS.API.STREAM.INFO.{stream}", b"", timeout=20)
         found: dict[str, Any] = json.loads(answer.data)
         return found
 

@@ -50,7 +50,7 @@ async def api(server: NatsServer, question: str, body: object = None) -> dict[st
     try:
         payload = b"" if body is None else json.dumps(body).encode()
         answer: dict[str, Any] = json.loads(
-            (await connection.request(f"$JS.API.{question}", payload, timeout=5)).data
+            (await connection.request(f"$JS.API.{question}", payload, timeout=20)).data
         )
         assert "error" not in answer, answer
         return answer
@@ -98,7 +98,7 @@ async def test_a_closed_tail_leaves_no_consumer(server: NatsServer, engine: Engi
 
 
 async def until_no_consumer(server: NatsServer) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while await consumers(server, "a_events"):
             await asyncio.sleep(0.01)
 
@@ -206,7 +206,7 @@ async def test_snapshots_are_no_gap(engine: Engine) -> None:
 
 async def test_namespaces_of_other_processes_join_within_a_second(engine: Engine, other: Engine) -> None:
     tail = engine.tail("prod.>")
-    await asyncio.wait_for(engine.namespaces(), 5)
+    await asyncio.wait_for(engine.namespaces(), 20)
     loop = asyncio.get_running_loop()
     for number in range(3):
         store = await other.store(f"prod.tenant-{number}")

@@ -121,12 +121,12 @@ def test_several_stars_in_a_token(pattern: str, actor_id: str, matches: bool) ->
 
 
 def test_hostile_patterns_do_not_take_long() -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     assert not match_actor_pattern("*a" * 8 + "*b", "a" * 60)
     assert not match_actor_pattern("*a" * 500 + "*b", "a" * 10_000)
     assert not match_actor_pattern(".".join(["*a*a*b"] * 20), ".".join(["a" * 500] * 20))
     assert not match_actor_pattern("*" * 500 + "b", "a" * 10_000)
-    assert time.perf_counter() - started < 0.5
+    assert time.process_time() - started < 0.5
 
 
 @given(st.text("ab*.", max_size=8), st.text("ab.", max_size=12))
