@@ -412,8 +412,14 @@ class InMemoryEventStore:
     async def _batch(self, sequences: Sequence[int]) -> list[StoredEvent]:
         """The events at `sequences`, decoded a few at a time so that others get their turns."""
         batch: list[StoredEvent] = []
+        decode = decode_event
         for start in range(0, len(sequences), _DECODED_PER_TURN):
-            batch += map(self._stored, sequences[start : start + _DECODED_PER_TURN])
+            part = sequences[start : start + _DECODED_PER_TURN]
+            records = [self._records[sequence - 1] for sequence in part]
+            batch += [
+                StoredEvent(sequence, recorded_at, raw, decode(raw), None)
+                for sequence, (recorded_at, raw) in zip(part, records, strict=True)
+            ]
             await asyncio.sleep(0)
             self._check_open()
         return batch

@@ -76,13 +76,21 @@ def _stored(raws: list[bytes]) -> list[StoredEvent]:
 
 def _fold(raws: list[bytes], repeats: int) -> list[Row]:
     count = len(raws)
-    events = _stored(raws)
     store = asyncio.run(_filled(raws))
 
     def plain() -> None:
         state: Any = {}
         for raw in raws:
             state = merge_patch(state, orjson.loads(raw)["data"])
+
+    def whole() -> None:
+        asyncio.run(replay(store, "order-1", from_snapshot=False))
+
+    # First, while the garbage collector has no events to look at that have nothing to do with it.
+    floor_of_whole, replayed = (
+        taken * 1000 for taken in interleaved(repeats, partial(seconds, plain), partial(seconds, whole))
+    )
+    events = _stored(raws)
 
     def fold() -> None:
         history = StateHistory(events)
@@ -91,11 +99,8 @@ def _fold(raws: list[bytes], repeats: int) -> list[Row]:
     def blame() -> None:
         StateHistory(events, blame=True).blame_at(count)
 
-    def whole() -> None:
-        asyncio.run(replay(store, "order-1", from_snapshot=False))
-
-    works = [partial(seconds, work) for work in (plain, fold, blame, whole)]
-    bare, folded, blamed, replayed = (taken * 1000 for taken in interleaved(repeats, *works))
+    works = [partial(seconds, work) for work in (plain, fold, blame)]
+    bare, folded, blamed = (taken * 1000 for taken in interleaved(repeats, *works))
     floor = "orjson.loads and merge in one loop"
     return [
         Row(f"fold of {count:,} events, checkpoints kept", folded, "ms", floor, bare, bare / folded, "≥ 0.5"),
@@ -104,8 +109,8 @@ def _fold(raws: list[bytes], repeats: int) -> list[Row]:
             replayed,
             "ms",
             floor,
-            bare,
-            bare / replayed,
+            floor_of_whole,
+            floor_of_whole / replayed,
             "≥ 0.5",
         ),
         Row(f"blame of {count:,} events", blamed, "ms", "the fold", folded, blamed / folded, "≤ 2"),
