@@ -26,10 +26,10 @@ WORTH_MAKING: Final = 16_384
 #: Events that are worth following up where there is an index.
 WORTH_MOVING: Final = 1024
 #: Events that are read before what they name is sorted and moved, and how many of them at a time.
-ROUND: Final = 32_768
-GATHERED_AT_ONCE: Final = 4096
-#: Links that are moved in one transaction: some ten milliseconds.
-SLICE: Final = 8192
+ROUND: Final = 65_536
+GATHERED_AT_ONCE: Final = 1024
+#: Links that are moved in one transaction: some twenty milliseconds.
+SLICE: Final = 16_384
 #: Bytes of events after which a read ends early.
 _READ_BYTES: Final = 8 << 20
 #: Seconds after which moving is tried again when it failed.

@@ -31,6 +31,7 @@ _GROUP_BYTES: Final = 16 << 20
 #: Nobody saves for so many seconds: time for what can wait. And the breaks within it.
 _PAUSE: Final = 0.25
 _BREAK: Final = 0.05
+_SHORT_BREAK: Final = 0.04
 #: Seconds for which saves can put off the pause of the index over causes and correlations.
 _PUT_OFF: Final = 1.0
 #: Failures that one save of a group can cause for all of it.
@@ -200,7 +201,8 @@ class Writer:
 
     def _caught_up(self, moved: asyncio.Future[bool]) -> None:
         if not moved.cancelled() and moved.exception() is None and moved.result():
-            self._await_pause(_BREAK)
+            # Reading a little of the log keeps nobody waiting.
+            self._await_pause(_BREAK if self.appender.is_behind_with_ids else _SHORT_BREAK)
 
     def _end_pause(self) -> None:
         if self._pause is not None:

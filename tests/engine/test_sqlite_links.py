@@ -32,7 +32,7 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sqlite_links, "GATHERED_AT_ONCE", 20)
     monkeypatch.setattr(sqlite_links, "SLICE", 16)
     monkeypatch.setattr(sqlite_writer, "_PAUSE", 0.02)
-    monkeypatch.setattr(sqlite_writer, "_BREAK", 0.001)
+    monkeypatch.setattr(sqlite_writer, "_SHORT_BREAK", 0.001)
 
 
 def chain(first: int, last: int, *, namespace: str = "") -> list[Event]:
