@@ -124,7 +124,6 @@ class AuditHead(Surface):
         self.actors.setObjectName("auditActors")
         self.actors.setMinimumWidth(110)
         self.run_button = _button("audit", "Run audit", "auditRun", self)
-        self.run_button.setProperty("primary", True)
         self.run_button.clicked.connect(self.run_asked)
         self.pause_button = _button("pause", "Pause", "auditPause", self)
         self.pause_button.clicked.connect(self.pause_asked)
@@ -231,8 +230,10 @@ class AuditHead(Surface):
         self.run_button.setText("Run again" if run.has_run else "Run audit")
         self.run_button.setVisible(not is_running and not is_paused)
         self.pause_button.setVisible(is_running or is_paused)
-        self.pause_button.setText("Go on" if is_paused else "Pause")
-        self.pause_button.setIcon(icon("play" if is_paused else "pause"))
+        paused = "Go on" if is_paused else "Pause"
+        if self.pause_button.text() != paused:
+            self.pause_button.setText(paused)
+            self.pause_button.setIcon(icon("play" if is_paused else "pause"))
         self.cancel_button.setVisible(is_running or is_paused)
         for button in (self.compare_button, self.bundle_button, self.export_button):
             button.setVisible(run.has_run)
@@ -244,13 +245,12 @@ class AuditHead(Surface):
         self._bar.set_share(progress.checked / progress.total if progress.total else None)
 
     def _make_primary(self, chosen: QPushButton) -> None:
-        for button in (self.run_button, self.export_button):
+        for button, name in ((self.run_button, "audit"), (self.export_button, "export")):
             wanted = button is chosen
             if bool(button.property("primary")) is not wanted:
                 button.setProperty("primary", wanted)
+                button.setIcon(icon(name, "onAccent" if wanted else "text2"))
                 restyle(button)
-            role = "onAccent" if wanted else "text2"
-            button.setIcon(icon("audit" if button is self.run_button else "export", role))
 
     def _facts_text(self) -> str:
         run, totals = self._run, self._run.totals

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from time import monotonic
 from typing import Final
 
 from aether_engine.audit.finding import Finding
@@ -23,20 +24,33 @@ from aether_engine.audit.target import LogFacts, Target
 from aether_engine.errors import excerpt
 from aether_engine.event import Event
 
-#: Events that are looked at before others on the event loop get their turn: about a millisecond.
-_TURN: Final = 16
+#: Seconds for which events are looked at before others on the event loop get their turn.
+_TURN: Final = 0.002
 #: Versions an actor left out that are looked up one by one.
 _LOOKED_UP: Final = 1000
 _MICROSECOND: Final = 1e6
+
+
+class _Turns:
+    """Lets others on the event loop have their turn when one has lasted long enough: some events are large."""
+
+    def __init__(self) -> None:
+        self._began = monotonic()
+
+    async def give(self) -> None:
+        """Go on at once, or behind the others."""
+        if monotonic() - self._began > _TURN:
+            await asyncio.sleep(0)
+            self._began = monotonic()
 
 
 async def explain(target: Target, facts: LogFacts, suspects: Sequence[Suspect]) -> list[Finding]:
     """The findings behind suspicions of one log; those that turn out to be none are left out."""
     places = await target.places(facts.log.namespace, sorted({one.sequence for one in suspects}))
     findings: list[Finding] = []
-    for number, suspect in enumerate(suspects, 1):
-        if number % _TURN == 0:
-            await asyncio.sleep(0)
+    turns = _Turns()
+    for suspect in suspects:
+        await turns.give()
         place = places.get(suspect.sequence)
         if place is not None:
             finding = await _explain(target, facts, suspect, place)
@@ -145,9 +159,9 @@ async def explain_late(target: Target, namespace: str, sequences: Sequence[int])
     """Events with a clock that is far behind."""
     places = await target.places(namespace, sequences)
     findings: list[Finding] = []
-    for number, sequence in enumerate(sequences, 1):
-        if number % _TURN == 0:
-            await asyncio.sleep(0)
+    turns = _Turns()
+    for sequence in sequences:
+        await turns.give()
         place = places.get(sequence)
         event = None if place is None else _event(place)
         if place is not None and event is not None:
@@ -163,9 +177,9 @@ async def explain_duplicates(
     places = await target.places(namespace, wanted)
     first: dict[str, tuple[int, Claim]] = {}
     findings: list[Finding] = []
-    for number, sequence in enumerate(wanted, 1):
-        if number % _TURN == 0:
-            await asyncio.sleep(0)
+    turns = _Turns()
+    for sequence in wanted:
+        await turns.give()
         place = places.get(sequence)
         claim = None if place is None else _claim(place)
         if place is None or claim is None or not claim.event_id:
@@ -190,9 +204,9 @@ async def explain_causes(target: Target, namespace: str, sequences: Sequence[int
     """Events whose causes are nowhere. `whole`: all logs of the store were looked through."""
     places = await target.places(namespace, sequences)
     causes: dict[int, str] = {}
-    for number, sequence in enumerate(sequences, 1):
-        if number % _TURN == 0:
-            await asyncio.sleep(0)
+    turns = _Turns()
+    for sequence in sequences:
+        await turns.give()
         place = places.get(sequence)
         event = None if place is None else _event(place)
         if event is not None and event.causation_id:
@@ -205,8 +219,7 @@ async def explain_causes(target: Target, namespace: str, sequences: Sequence[int
     for sequence, cause in causes.items():
         if cause in known:
             continue
-        if len(findings) % _TURN == 0:
-            await asyncio.sleep(0)
+        await turns.give()
         findings.append(
             event_finding(
                 "cause-missing",
