@@ -15,7 +15,7 @@ __all__ = ["file", "screen"]
 
 
 def damage(path: Path, raw: bytes) -> bytes:
-    """Flip one bit within the data of an event, in every copy that its page has; returns what the file holds then."""
+    """Flip one bit of an event, in every copy that its page has; returns what the file holds then."""
     damaged = bytearray(raw)
     damaged[damaged.index(b'"data":{') + 12] ^= 0x20
     content = path.read_bytes().replace(raw, bytes(damaged))
