@@ -8,7 +8,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test soak lint bench package lock clean venv
+.PHONY: help run test soak lint bench screenshots package lock clean venv
 
 unexport PYTHONPATH
 unexport PYTHONHOME
@@ -38,6 +38,10 @@ soak: venv ## the faults of JetStream, planted damage and mutated files the long
 
 lint: venv ## ruff and mypy
 	@packaging/test.sh --only-lint
+
+screenshots: venv ## pictures of every panel and dialog in both themes, in screenshots/ or ARGS=FOLDER
+	@packaging/system-libraries.sh run
+	@QT_QPA_PLATFORM=offscreen $(VENV_PYTHON) -m aether_desktop --screenshots $(or $(ARGS),screenshots)
 
 bench: venv ## measure speed and memory: prints a table
 	@packaging/system-libraries.sh bench

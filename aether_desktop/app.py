@@ -46,6 +46,7 @@ NOTHING_ASKED: dict[str, object] = {
     "profile": None,
     "demo": False,
     "screenshot": None,
+    "screenshots": None,
     "theme": None,
     "safe": False,
     "new_window": False,
@@ -71,6 +72,12 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--profile", metavar="NAME", help="connect to one of the connections that are kept")
     parser.add_argument("--demo", action="store_true", help="open a demo shop that goes on writing")
     parser.add_argument("--screenshot", metavar="FILE", type=Path, help="write a picture of the window and end")
+    parser.add_argument(
+        "--screenshots",
+        metavar="FOLDER",
+        type=Path,
+        help="write pictures of every panel and dialog over the demo, in both themes, and end",
+    )
     parser.add_argument("--theme", choices=("system", "light", "dark"), help="instead of the one in the settings")
     parser.add_argument(
         "--safe", action="store_true", help="start with the usual layout and without what was open before"
@@ -87,6 +94,8 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
         parser.error("--version needs --actor")
     if arguments.demo and arguments.url is not None:
         parser.error("--demo opens its own store, leave the URL out")
+    if arguments.screenshots is not None and (arguments.demo or arguments.url or arguments.profile):
+        parser.error("--screenshots opens the demo, leave everything else out")
     if arguments.profile is not None and (arguments.demo or arguments.url is not None):
         parser.error("--profile names the connection, leave the URL and --demo out")
     return arguments
@@ -99,7 +108,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     gc.disable()
     asked = sys.argv[1:] if argv is None else argv
     arguments = parse_arguments(asked) if asked else argparse.Namespace(**NOTHING_ASKED)
-    is_usual = arguments.screenshot is None
+    is_usual = arguments.screenshot is None and arguments.screenshots is None
     if (
         is_usual
         and not arguments.new_window
@@ -190,7 +199,9 @@ def _make_window(app: QApplication, arguments: argparse.Namespace, last_run: Las
     from aether_desktop.workspace import Workspace
 
     is_safe = arguments.safe or last_run is LastRun.DIED_STARTING
-    settings = Settings(without=LEFT_OUT_WHEN_SAFE if is_safe else ())
+    # Pictures are of the program, not of what its user has made of it; nothing is kept of them.
+    path = arguments.screenshots / "settings.json" if arguments.screenshots is not None else None
+    settings = Settings(path, without=LEFT_OUT_WHEN_SAFE if is_safe else ())
     schemes: dict[object, Scheme] = {"light": "light", "dark": "dark"}
     begin_theme(app, schemes.get(arguments.theme or settings.get("theme"), "system"))
     is_restoring = not is_safe and not arguments.demo and settings.path.with_name("session.json").exists()
@@ -215,10 +226,13 @@ async def _run(window: MainWindow, arguments: argparse.Namespace, marker: StartM
     window.close_asked.connect(ended.set)
     failures: list[object] = []
     workspace.failed.connect(failures.append)
-    run = None if arguments.screenshot is not None else Run(window, arguments, marker, open_asked, NOTHING_ASKED)
+    takes_pictures = arguments.screenshot is not None or arguments.screenshots is not None
+    run = None if takes_pictures else Run(window, arguments, marker, open_asked, NOTHING_ASKED)
     try:
         if window.close_was_asked or (run is not None and not run.begin()):
             return 0
+        if arguments.screenshots is not None:
+            return await _take_screenshots(window, arguments.screenshots)
         if not await _before(ended, run.open() if run is not None else open_asked(window, arguments)):
             return 0
         if arguments.screenshot is not None:
@@ -292,6 +306,20 @@ async def open_asked(window: MainWindow, arguments: argparse.Namespace) -> None:
         await window.panels.desk.open_stream(place, arguments.actor, arguments.version)
     if arguments.tail:
         window.panels.commands.new_tail(arguments.tail)
+
+
+async def _take_screenshots(window: MainWindow, folder: Path) -> int:
+    from aether_desktop.ui.pictures import take_pictures
+
+    try:
+        count = await take_pictures(window, folder)
+    except OSError as error:
+        print(f"aether-desktop: {error}", file=sys.stderr)  # noqa: T201 (said to whoever started it)
+        return 3
+    finally:
+        window.workspace.settings.path.unlink(missing_ok=True)
+    print(f"{count} pictures written to {folder}", file=sys.stderr)  # noqa: T201 (said to whoever started it)
+    return 0
 
 
 async def _take_screenshot(window: MainWindow, path: Path, failures: list[object]) -> int:

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QMessageBox, QWidget
 
-from aether_desktop import __version__
+from aether_desktop.ui.icons import app_pixmap
 from aether_desktop.versions import versions
 
 
-def about_box(parent: QWidget) -> QMessageBox:
-    """A box with version numbers that can be copied into a report."""
+def about_box(parent: QWidget, copy_diagnostics: Callable[[], object]) -> QMessageBox:
+    """A box with version numbers that can be copied, alone or with what a report of a problem needs besides."""
     box = QMessageBox(parent)
+    box.setObjectName("aboutBox")
     box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     box.setWindowTitle("About Aether Desktop")
     box.setTextFormat(Qt.TextFormat.PlainText)
-    box.setText(f"Aether Desktop {__version__}")
-    box.setInformativeText(
-        "Read, replay and check event streams.\n\n"
-        + "\n".join(f"{name} {version}" for name, version in versions().items())
-    )
+    box.setIconPixmap(app_pixmap(48, parent.devicePixelRatioF()))
+    name, *parts = (f"{name} {version}" for name, version in versions().items())
+    box.setText(name)
+    box.setInformativeText("\n".join(["Read, replay and check event streams.", "", *parts]))
     box.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    copy = box.addButton("Copy diagnostics", QMessageBox.ButtonRole.ActionRole)
+    copy.setToolTip("Versions, platform, settings and the end of the log")
+    copy.clicked.connect(copy_diagnostics)
+    box.setDefaultButton(box.addButton(QMessageBox.StandardButton.Close))
     return box

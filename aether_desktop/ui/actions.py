@@ -117,6 +117,7 @@ COMMANDS = (
         "audit", "Audit…", "Audit", "audit", ("Ctrl+Shift+A",), "Say which events are damaged; changes nothing"
     ),
     Command("reset_layout", "Reset layout", "Window"),
+    Command("cheat_sheet", "Keys", "Help", "", ("F1",), "Every key, and what it does"),
     Command("command_palette", "Command palette", "Help", "command", ("Ctrl+Shift+P",), "Every command, by name"),
     Command(
         "copy_diagnostics",

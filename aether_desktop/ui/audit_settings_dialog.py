@@ -93,7 +93,12 @@ class AuditSettingsDialog(QDialog):
         )
         self._buttons.accepted.connect(self._choose)
         self._buttons.rejected.connect(self.reject)
+        # As wherever a style sheet takes the room at the left of the text.
+        for spin in (self.ahead, self.behind, self.limit):
+            spin.lineEdit().setTextMargins(4, 0, 0, 0)
         self._lay_out(every, none)
+        QWidget.setTabOrder(every, none)
+        QWidget.setTabOrder(none, self.list)
         self.setMinimumSize(560, 520)
         self.resize(580, 700)
         self._count()

@@ -124,7 +124,6 @@ class AuditView(DocumentView):
         for widget in (self.head, self.banner, self._totals):
             column.addWidget(widget)
         column.addWidget(self.splitter, 1)
-        self.setFocusProxy(self.table)
         self._connect()
         self._show()
 

@@ -40,6 +40,7 @@ class BatchForm(AppendingForm):
         for column, width in enumerate(_WIDTHS):
             self.table.setColumnWidth(column, width)
         self._lay_out()
+        QWidget.setTabOrder(self.place.version, self.events)
         self.events.set_text(draft.text)
         self.events.textEdited.connect(controller.set_text)
         # After the pause that long texts are given: reading them takes time.

@@ -14,6 +14,7 @@ from aether_desktop.ui.appending import Appending
 from aether_desktop.ui.clipboard import put_text
 from aether_desktop.ui.connecting import Connecting
 from aether_desktop.ui.link_opening import LinkOpening
+from aether_desktop.ui.recent_files import RecentFiles
 from aether_desktop.ui.tailing import Tailing
 from aether_desktop.ui.theme import Scheme, apply_theme
 from aether_desktop.workspace import Place, Workspace
@@ -45,6 +46,7 @@ class Commands(QObject):
         self._desk = panels.desk
         self._demo = DemoSession()
         self.links = LinkOpening(window, workspace, panels)
+        self.recent = RecentFiles(workspace, panels.show_recent)
         self.connecting = Connecting(window, workspace, panels)
         self.tailing = Tailing(window, workspace, panels.desk)
         self.appending = Appending(
@@ -85,6 +87,7 @@ class Commands(QObject):
             "new_tail": self.new_tail,
             "reset_layout": panels.reset_layout,
             "command_palette": self.show_palette,
+            "cheat_sheet": self.show_cheat_sheet,
             "copy_diagnostics": self.copy_diagnostics,
             "about": self.show_about,
             **panels.navigation.commands(),
@@ -243,7 +246,7 @@ class Commands(QObject):
         """Say what this is, and in which version."""
         from aether_desktop.ui.about import about_box
 
-        about_box(self._window).open()
+        about_box(self._window, self.copy_diagnostics).open()
 
     def copy_diagnostics(self) -> None:
         """Copy what a report of a problem should say."""
@@ -253,6 +256,12 @@ class Commands(QObject):
         self._workspace.told.emit(
             "Copied: versions, platform, settings and the end of the log. No event is in it."
         )
+
+    def show_cheat_sheet(self) -> None:
+        """Show every key and what it does."""
+        from aether_desktop.ui.cheat_sheet import CheatSheet
+
+        CheatSheet(self._window).open()
 
     def show_palette(self) -> None:
         """Show every command by name."""

@@ -13,6 +13,7 @@ from aether_desktop.ui.profile_colors import WIDTH, profile_color
 #: Roles of a connection's items: the name of its colour, and its badge.
 COLOR = Qt.ItemDataRole.UserRole + 11
 BADGE = Qt.ItemDataRole.UserRole + 12
+_MARGIN = 6
 _Index = QModelIndex | QPersistentModelIndex
 
 
@@ -28,6 +29,12 @@ def connection_words(connection: Connection) -> str:
 
 class ConnectionDelegate(QStyledItemDelegate):
     """Draws what the style draws, and the marks of connections."""
+
+    def initStyleOption(self, option: QStyleOptionViewItem, index: _Index) -> None:
+        super().initStyleOption(option, index)
+        if index.column() and not index.data(BADGE):
+            # Counts stand as far from the edge as the badges.
+            option.rect = option.rect.adjusted(0, 0, -_MARGIN, 0)
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: _Index) -> None:
         super().paint(painter, option, index)
@@ -45,4 +52,6 @@ class ConnectionDelegate(QStyledItemDelegate):
     def sizeHint(self, option: QStyleOptionViewItem, index: _Index) -> QSize:
         size = super().sizeHint(option, index)
         badge = index.data(BADGE)
-        return size.expandedTo(badge_size(BadgeKind(badge)) + QSize(8, 2)) if badge is not None else size
+        if badge is not None:
+            return size.expandedTo(badge_size(BadgeKind(badge)) + QSize(8, 2))
+        return size + QSize(_MARGIN, 0) if index.column() else size

@@ -157,6 +157,7 @@ class FindingDetail(QWidget):
         column.addLayout(beside)
         column.addStretch(1)
         self._words = QScrollArea(self)
+        self._words.setAccessibleName("What is wrong, and what can be done")
         self._words.setFrameShape(QScrollArea.Shape.NoFrame)
         self._words.setWidgetResizable(True)
         self._words.setWidget(page)

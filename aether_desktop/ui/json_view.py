@@ -431,7 +431,8 @@ class JsonView(QTreeView):
         if mark is not None:
             painter.setFont(self._signs.font)
             painter.setPen(_mark_meaning(theme, mark).text)
-            painter.drawText(3, self._signs.baseline(rect.y(), rect.height()), str(mark))
+            # Left of the chevron, which some rows have as well.
+            painter.drawText(1, self._signs.baseline(rect.y(), rect.height()), str(mark))
         if selected:
             painter.fillRect(0, row.y(), _BAR, row.height(), theme.accent if active else theme.text3)
 

@@ -218,6 +218,7 @@ class MainWindow(QMainWindow):
         set_by_name(bar, contextMenuPolicy="PreventContextMenu")
         actions = self.actions_by_name
         bar.addAction(actions["open_file"])
+        bar.addAction(actions["connect"])
         bar.addSeparator()
         self._namespace_combo: QComboBox | None = None
         gap = QWidget()
@@ -251,7 +252,7 @@ class MainWindow(QMainWindow):
                 self._filter_action or self._gap_action, self._namespace_combo
             )
             self._namespace_action.setVisible(False)
-            before = self._bar.widgetForAction(self.actions_by_name["open_file"])
+            before = self._bar.widgetForAction(self.actions_by_name["connect"])
             QWidget.setTabOrder(before, self._namespace_combo)
         return self._namespace_combo
 
@@ -284,7 +285,8 @@ class MainWindow(QMainWindow):
         self.welcome.connect_to_server.connect(lambda: self.panels.commands.run("connect"))
         self.welcome.audit_file.connect(lambda: self.panels.commands.run("audit_file"))
         self.welcome.open_demo.connect(lambda: self.panels.commands.run("open_demo"))
-        self.welcome.recent_chosen.connect(lambda url: self.panels.commands.open_url(url))
+        self.welcome.recent_chosen.connect(lambda url: self.panels.commands.recent.open(url))
+        self.welcome.recent_removed.connect(lambda url: self.panels.commands.recent.remove(url))
         self.welcome.profile_chosen.connect(lambda name: self.panels.commands.connecting.connect_by_id(name))
         self.actions_by_name.triggered.connect(lambda name: self.panels.commands.run(name))
 
@@ -541,6 +543,11 @@ class MainWindow(QMainWindow):
 
     def _complete(self) -> None:
         self.actions_by_name.complete()
+        from aether_desktop.ui.focus_ring import FocusShowing
+
+        app = QApplication.instance()
+        assert isinstance(app, QApplication)
+        FocusShowing(app, self)
         # Drawn in every size a window manager may want: not before the window itself.
         self.setWindowIcon(app_icon())
 

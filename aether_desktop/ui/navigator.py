@@ -271,7 +271,10 @@ class Navigator(QWidget):
         self.search.setPlaceholderText("prefix, pat*ern or =exact")
         self.search.setToolTip("Actors whose id starts so, matches a pattern with * or is exactly =this (Ctrl+P)")
         self.search.setClearButtonEnabled(True)
-        self.search.addAction(icon("search"), QLineEdit.ActionPosition.LeadingPosition)
+        # Only a sign, but Qt makes a button of it, and a screen reader comes across that.
+        sign = self.search.addAction(icon("search"), QLineEdit.ActionPosition.LeadingPosition)
+        sign.setText("Search for actors")
+        sign.setToolTip("Search for actors")
         self.search.textChanged.connect(self._search_typed)
         self._awaited_search: str | None = None
 

@@ -173,6 +173,10 @@ class Panels(QObject):
         if self._shown:
             self._window.save_bytes("layout", self._window.saveState(_LAYOUT_VERSION))
 
+    def show_recent(self) -> None:
+        """List on the welcome page what can be gone on with."""
+        self._window.show_recent()
+
     def chosen_pages(self) -> dict[str, int]:
         """Which page of each panel is in front, for the session."""
         return {"inspector": self.inspector.tabs.currentIndex(), "state": self.state_panel.tabs.currentIndex()}
@@ -405,7 +409,7 @@ class Panels(QObject):
         document = self._documents.document_of(view)
         order = view.order_text if isinstance(view, (EventView, DocumentView)) else ORDER_TAIL
         self._documents.show_order(order if document is not None else "")
-        hint = _FILTER_HINTS.get(document.kind, "") if document is not None else ""
+        hint = _FILTER_HINTS.get(document.kind, "There is nothing to filter here") if document is not None else ""
         self.filter_bar.show_filter(self.desk.filter_of(view), hint)
         if document is not None and document.kind not in ("tail", "audit"):
             self._workspace.use_place(document.place)

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QListWidget, QListWidgetItem
+from PySide6.QtGui import QContextMenuEvent, QKeyEvent, QKeySequence
+from PySide6.QtWidgets import QListWidget, QListWidgetItem, QMenu
 
 from aether_desktop.numbers import number_text
 from aether_desktop.ui.by_name import set_by_name
@@ -28,11 +29,14 @@ class RecentList(QListWidget):
     """Name and place of each; `url_chosen` and `profile_chosen` (with its id) say which is to be opened."""
 
     url_chosen = Signal(str)
+    url_removed = Signal(str)
+    """This one is not to be listed any more."""
     profile_chosen = Signal(str)
 
     def __init__(self) -> None:
         super().__init__()
         self.setAccessibleName("Connections and recent files")
+        self.setProperty("card", True)
         self._has_badges = False
         set_by_name(self, horizontalScrollBarPolicy="ScrollBarAlwaysOff")
         self.itemActivated.connect(self._chosen)
@@ -63,6 +67,27 @@ class RecentList(QListWidget):
             item.setData(_URL_ROLE, url)
             item.setToolTip(plain_tooltip(str(path)))
             self.addItem(item)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Delete takes a file from the list."""
+        if event.matches(QKeySequence.StandardKey.Delete):
+            self._remove(self.currentItem())
+        else:
+            super().keyPressEvent(event)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        """Offer to take a file from the list."""
+        item = self.itemAt(event.pos())
+        if item is not None and item.data(_URL_ROLE) is not None:
+            menu = QMenu(self)
+            menu.aboutToHide.connect(menu.deleteLater)
+            menu.addAction("Remove from the list", lambda: self._remove(item))
+            menu.popup(event.globalPos())
+
+    def _remove(self, item: QListWidgetItem | None) -> None:
+        url = item.data(_URL_ROLE) if item is not None else None
+        if url is not None:
+            self.url_removed.emit(url)
 
     def _chosen(self, item: QListWidgetItem) -> None:
         profile_id = item.data(_PROFILE_ROLE)

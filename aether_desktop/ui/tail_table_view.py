@@ -23,6 +23,8 @@ class TailTableView(QTableView):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        # It is drawn only where somebody has chosen it.
+        self.setProperty("currentIsHidden", True)
         self._row_cost = 0.0
         self._flooded = False
         # The rows of a later band stay as they were drawn before, instead of being wiped at once.

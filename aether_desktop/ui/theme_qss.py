@@ -102,6 +102,9 @@ QPushButton[start="true"] {{ border-color: {c["line"]}; background: {c["base"]};
 QPushButton[start="true"]:hover {{ border-color: {c["lineStrong"]}; background: {c["base"]}; }}
 QPushButton[start="true"]:pressed {{ background: {c["sel"]}; }}
 QPushButton[start="true"]:focus {{ border-color: {c["accent"]}; padding: 0 16px; }}
+QLabel[drop="true"] {{ border: 1px dashed {c["lineStrong"]}; border-radius: 4px; padding: 20px;
+    color: {c["text2"]}; }}
+QFrame[card="true"] {{ border: 1px solid {c["line"]}; border-radius: 4px; background: {c["base"]}; }}
 QLabel[tone="second"] {{ color: {c["text2"]}; }}
 
 QLineEdit, QAbstractSpinBox, QComboBox, *[field="true"] {{ border: 1px solid {c["lineStrong"]};
@@ -180,6 +183,7 @@ QTabBar::tab:selected {{ color: {c["text"]}; border-bottom-color: {c["accent"]};
 QTabBar::tab:disabled {{ color: {c["disabled"]}; }}
 QTabBar::tab:selected:focus {{ color: {c["accent"]}; text-decoration: underline; }}
 QTabBar[tabRole="document"]::tab {{ background: {c["window"]}; height: {document}px; padding: 0 10px;
+    min-width: {8 * font_height}px;
     border: none; border-top: 2px solid transparent; border-right: 1px solid {c["line"]};
     border-bottom: 1px solid {c["line"]}; }}
 QTabBar[tabRole="document"]::tab:hover {{ background: {c["hover"]}; }}

@@ -75,6 +75,8 @@ class TrustDialog(QDialog):
         layout.addWidget(buttons)
         metrics = QFontMetrics(fixed_font(-1))
         self.resize(metrics.horizontalAdvance("0" * 84) + 48, metrics.height() * 34)
+        # The box hands Tab on to its default button, and those before it would be passed over.
+        buttons.setFocusProxy(None)  # type: ignore[arg-type]  # Qt takes it
         cancel.setFocus()
 
     def _trust(self) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSize, Signal
-from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from aether_desktop.ui.actions import keys_text
@@ -69,12 +68,12 @@ class _NoRecent(QFrame):
 
     def __init__(self) -> None:
         super().__init__()
-        self.setFrameStyle(QFrame.Shape.StyledPanel.value | QFrame.Shadow.Sunken.value)
-        self.setBackgroundRole(QPalette.ColorRole.Base)
-        self.setAutoFillBackground(True)
-        none = QLabel("No files yet. What you open is listed here.", self)
-        none.move(4, 1)
-        none.setEnabled(False)
+        self.setFrameShape(QFrame.Shape.StyledPanel)
+        self.setProperty("card", True)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(12, 10, 12, 10)
+        column.addWidget(_label("No files yet. What you open is listed here.", tone="second"))
+        column.addStretch(1)
 
 
 class WelcomePage(QScrollArea):
@@ -85,11 +84,15 @@ class WelcomePage(QScrollArea):
     open_demo = Signal()
     audit_file = Signal()
     recent_chosen = Signal(str)
+    recent_removed = Signal(str)
     profile_chosen = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("welcomePage")
+        self.setAccessibleName("Welcome")
+        # Its buttons scroll it when the keyboard comes to them.
+        set_by_name(self, focusPolicy="NoFocus")
         self._open = StartButton("folder-open", "Open a file", "An .aether store, or .ndjson events", "Ctrl+O")
         self._open.clicked.connect(self.open_file)
         self._connect = StartButton(
@@ -106,12 +109,16 @@ class WelcomePage(QScrollArea):
         self.recent: RecentList | None = None
         self._no_recent: _NoRecent | None = None
         page = QWidget()
-        row = QHBoxLayout(page)
+        row = QHBoxLayout()
         row.setSpacing(56)
         row.addStretch(1)
         row.addLayout(self._build_left(), 0)
         row.addLayout(self._build_right(), 0)
         row.addStretch(1)
+        column = QVBoxLayout(page)
+        column.addStretch(1)
+        column.addLayout(row)
+        column.addStretch(2)
         # A page that scrolls leaves the window free to be small.
         self.setFrameShape(QScrollArea.Shape.NoFrame)
         self.setWidgetResizable(True)
@@ -124,6 +131,7 @@ class WelcomePage(QScrollArea):
 
             self.recent = RecentList()
             self.recent.url_chosen.connect(self.recent_chosen)
+            self.recent.url_removed.connect(self.recent_removed)
             self.recent.profile_chosen.connect(self.profile_chosen)
             if self._no_recent is not None:
                 self._right.removeWidget(self._no_recent)
@@ -141,12 +149,11 @@ class WelcomePage(QScrollArea):
         widget.setFixedWidth(_RECENT_WIDTH)
         widget.setMinimumHeight(_RECENT_HEIGHT)
         # Below the title.
-        self._right.insertWidget(2, widget)
+        self._right.insertWidget(1, widget)
 
     def _build_left(self) -> QVBoxLayout:
         column = QVBoxLayout()
         column.setSpacing(10)
-        column.addStretch(1)
         head = QHBoxLayout()
         logo = QLabel()
         logo.setPixmap(app_pixmap(40, logo.devicePixelRatioF()))
@@ -155,7 +162,7 @@ class WelcomePage(QScrollArea):
         name = QLabel("Aether Desktop")
         name.setFont(ui_font(8, semibold=True))
         words.addWidget(name)
-        words.addWidget(QLabel("Read, replay and check event streams"))
+        words.addWidget(_label("Read, replay and check event streams", tone="second"))
         head.addWidget(logo)
         head.addSpacing(8)
         head.addLayout(words)
@@ -176,19 +183,19 @@ class WelcomePage(QScrollArea):
             line.addWidget(label)
             line.addWidget(QLabel(meaning), 1)
             column.addLayout(line)
-        column.addStretch(2)
+        column.addStretch(1)
         return column
 
     def _build_right(self) -> QVBoxLayout:
         self._right = column = QVBoxLayout()
         column.setSpacing(10)
-        column.addStretch(1)
         column.addWidget(self._recent_title)
         drop = QLabel("Drop a store, a file of events or a folder anywhere here. Looking never changes it.")
+        drop.setProperty("drop", True)
         drop.setWordWrap(True)
         set_by_name(drop, alignment="AlignCenter")
         column.addWidget(drop)
-        column.addStretch(2)
+        column.addStretch(1)
         return column
 
 
