@@ -47,8 +47,9 @@ bench: venv ## measure speed and memory: prints a table
 	@packaging/system-libraries.sh bench
 	@$(VENV_PYTHON) -m tests.benchmarks $(ARGS)
 
-package: venv ## build the sdist and the wheel into dist/
-	@packaging/build.sh
+package: venv ## build every package of this system into dist/, and try the .deb on a clean Debian
+	@packaging/system-libraries.sh package
+	@packaging/package.sh $(ARGS)
 
 lock: venv ## refresh packaging/requirements*.lock from pyproject.toml (needs the package registry)
 	@packaging/lock.sh $(VENV_PYTHON)

@@ -53,8 +53,8 @@ NOTHING_ASKED: dict[str, object] = {
 }
 
 
-def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """The command line of `aether-desktop`."""
+def build_parser() -> argparse.ArgumentParser:
+    """The grammar of `aether-desktop`."""
     parser = argparse.ArgumentParser(
         prog="aether-desktop", description="See into event-sourced systems: browse, replay, append and tail."
     )
@@ -87,6 +87,12 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--about", action="version", version=f"%(prog)s {__version__}", help="print the version")
     add_server_options(parser)
+    return parser
+
+
+def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """The command line of `aether-desktop`; leaves with a message if it is not understood."""
+    parser = build_parser()
     arguments = parser.parse_args(argv)
     if problem := check_server_options(arguments.url, arguments):
         parser.error(problem)
@@ -288,7 +294,13 @@ async def open_asked(window: MainWindow, arguments: argparse.Namespace) -> None:
         await window.panels.commands.links.follow_text(arguments.url, server_options(arguments))
         return
     elif arguments.url is not None:
-        if "://" in arguments.url:
+        if arguments.url.lower().startswith("file:"):
+            # So do file managers name what they want opened.
+            from PySide6.QtCore import QUrl
+
+            path = Path(QUrl(arguments.url).toLocalFile())
+            connection = await workspace.open_path(path, read_only=arguments.read_only)
+        elif "://" in arguments.url:
             connection = await workspace.open(
                 arguments.url, read_only=arguments.read_only, options=server_options(arguments)
             )

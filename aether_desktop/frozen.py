@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import sys
+
+#: What the start of a frozen program leaves in the environment for itself.
+_LEFT_BY_START = ("_PYI_", "_MEIPASS")
 
 
 def serve_as_child_if_asked() -> None:
     """Be what this process was started to be, if it was started as a child; then it does not come back."""
-    if not getattr(sys, "frozen", False) or not "".join(sys.argv[1:2]).startswith("--aether-"):
+    if not getattr(sys, "frozen", False):
+        return
+    _restore_environment()
+    if not "".join(sys.argv[1:2]).startswith("--aether-"):
         return
     from aether_engine.replay.reducer_protocol import CHILD_ARGUMENT
     from aether_engine.store.sqlite_scan_worker import WORKER_ARGUMENT
@@ -21,3 +28,19 @@ def serve_as_child_if_asked() -> None:
 
         scan()
         sys.exit()
+
+
+def _restore_environment() -> None:
+    """Leave the environment as whoever started us made it, for the programs that we start.
+
+    The loader has read its variable and needs it no more; a browser that is shown a report must not find our
+    libraries.
+    """
+    for name in [name for name in os.environ if name.startswith(_LEFT_BY_START)]:
+        del os.environ[name]
+    if sys.platform.startswith("linux"):
+        original = os.environ.pop("LD_LIBRARY_PATH_ORIG", None)
+        if original is None:
+            os.environ.pop("LD_LIBRARY_PATH", None)
+        else:
+            os.environ["LD_LIBRARY_PATH"] = original

@@ -3,6 +3,8 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 unset PYTHONPATH PYTHONHOME
+# shellcheck source=source-date.sh
+. packaging/source-date.sh
 
 rm -rf dist
 .venv/bin/python -m build --no-isolation --outdir dist

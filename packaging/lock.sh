@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Writes requirements.lock and requirements-dev.lock from pyproject.toml, newest versions that fit.
+# Writes requirements.lock, requirements-dev.lock and requirements-package.lock from pyproject.toml, newest versions that fit.
 #
 #   packaging/lock.sh [PYTHON]
 #
@@ -43,5 +43,7 @@ compile requirements-dev.lock "What running, testing and packaging need: CPython
 grep -E '^[A-Za-z0-9]' "$scratch/requirements-dev.lock" | sed -E 's/ *\\$//' > "$scratch/dev-pins.txt"
 compile requirements.lock "What running needs: CPython 3.11, 3.12 and 3.13." \
     --constraint "$scratch/dev-pins.txt"
+compile requirements-package.lock "What freezing needs beside what running needs: CPython 3.11, 3.12 and 3.13." \
+    --extra package --constraint "$scratch/dev-pins.txt"
 rm -rf "$scratch"
-printf 'Wrote packaging/requirements.lock and packaging/requirements-dev.lock\n'
+printf 'Wrote packaging/requirements.lock, requirements-dev.lock and requirements-package.lock\n'

@@ -3,14 +3,14 @@
 # them on Debian and Ubuntu when it may (root, or sudo without a password); elsewhere it says what to install
 # and what will not work without.
 #
-#   packaging/system-libraries.sh run | test | bench
+#   packaging/system-libraries.sh run | test | bench | package
 #
 # Looks once and leaves a stamp in .venv. AETHER_NO_APT=1 makes it only tell, never install.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 unset PYTHONPATH PYTHONHOME
 
-purpose=${1:?run, test or bench}
+purpose=${1:?run, test, bench or package}
 [ "$(uname)" = Linux ] || exit 0
 python=.venv/bin/python
 screens="${DISPLAY:+x11}${WAYLAND_DISPLAY:+wayland}"
@@ -64,7 +64,7 @@ unloadable() { # the libraries that the given files want and the loader does not
     done | sed -nE 's/^[[:space:]]*([^ ]+) => not found$/\1/p' | sort -u
 }
 
-needed_for_qt=() needed_for_window=() needed_for_driving=() unknown=()
+needed_for_qt=() needed_for_window=() needed_for_driving=() needed_for_packages=() unknown=()
 look() {
     needed_for_qt=() needed_for_window=() needed_for_driving=() unknown=()
     local library package
@@ -79,8 +79,8 @@ look() {
         needed_for_qt+=(fonts-dejavu-core)
 
     local window_plugins=()
-    case $purpose$screens in test* | run*x11*) window_plugins+=("$plugins/libqxcb.so") ;; esac
-    case $purpose$screens in run*wayland) window_plugins+=("$plugins/libqwayland.so" "$plugins/libqwayland-generic.so") ;; esac
+    case $purpose$screens in test* | package* | run*x11*) window_plugins+=("$plugins/libqxcb.so") ;; esac
+    case $purpose$screens in package* | run*wayland) window_plugins+=("$plugins/libqwayland.so" "$plugins/libqwayland-generic.so") ;; esac
     if [ "${#window_plugins[@]}" -gt 0 ]; then
         for library in $(unloadable "${window_plugins[@]}"); do
             package=$(package_of "$library")
@@ -93,9 +93,18 @@ look() {
         command -v openbox > /dev/null || needed_for_driving+=(openbox)
         command -v xdotool > /dev/null || needed_for_driving+=(xdotool)
     fi
+    needed_for_packages=()
+    if [ "$purpose" = package ]; then
+        local tool
+        for tool in dpkg-shlibdeps:dpkg-dev readelf:binutils lintian:lintian desktop-file-validate:desktop-file-utils \
+            appstreamcli:appstream debootstrap:debootstrap Xvfb:xvfb xdotool:xdotool makensis:nsis; do
+            PATH=$PATH:/usr/sbin:/sbin command -v "${tool%%:*}" > /dev/null || needed_for_packages+=("${tool##*:}")
+        done
+    fi
     missing=$(printf '%s\n' "${needed_for_qt[@]+"${needed_for_qt[@]}"}" \
         "${needed_for_window[@]+"${needed_for_window[@]}"}" \
-        "${needed_for_driving[@]+"${needed_for_driving[@]}"}" | sed '/^$/d' | sort -u | tr '\n' ' ')
+        "${needed_for_driving[@]+"${needed_for_driving[@]}"}" \
+        "${needed_for_packages[@]+"${needed_for_packages[@]}"}" | sed '/^$/d' | sort -u | tr '\n' ' ')
     missing=${missing% }
 }
 
@@ -136,6 +145,7 @@ fi
     echo 'Without them:'
     [ "${#needed_for_qt[@]}" = 0 ] || echo "  - the application does not start, or shows no text (${needed_for_qt[*]})"
     [ "${#needed_for_window[@]}" = 0 ] || echo "  - no window opens on this display (${needed_for_window[*]})"
+    [ "${#needed_for_packages[@]}" = 0 ] || echo "  - some packages are not built or not checked (${needed_for_packages[*]})"
     [ "${#needed_for_driving[@]}" = 0 ] || echo "  - the tests that drive a real window fail (${needed_for_driving[*]})"
 } >&2
 # Only what Qt itself needs is worth stopping for: the rest costs some tests, or Qt finds another platform.

@@ -209,7 +209,9 @@ class ReducerProcess:
 
 def _start(folder: Path) -> subprocess.Popen[bytes]:
     if getattr(sys, "frozen", False):
-        command = [sys.executable, CHILD_ARGUMENT]
+        # A frozen program does not hear PYTHONHASHSEED; the one beside it that is ours has its hashes fixed.
+        beside = Path(sys.executable).with_name("aether-worker" + Path(sys.executable).suffix)
+        command = [str(beside if beside.is_file() else sys.executable), CHILD_ARGUMENT]
     else:
         paths = [str(Path(entry).absolute()) for entry in sys.path]
         command = [sys.executable, "-s", "-P", "-c", _BOOT, json.dumps(paths)]

@@ -59,7 +59,7 @@ def run(quick: bool) -> list[Row]:
     with tempfile.TemporaryDirectory(prefix="aether-benchmark-") as folder:
         new, used = Path(folder, "new"), Path(folder, "used")
         new.mkdir()
-        _use(used)
+        use(used)
         # Byte code is cached, as it is for whoever installed the program.
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"} | {
             "PYTHONPYCACHEPREFIX": folder
@@ -90,7 +90,7 @@ def run(quick: bool) -> list[Row]:
     ]
 
 
-def _use(home: Path) -> None:
+def use(home: Path) -> None:
     """Leave in `home` what somebody has who started the program before."""
     folder = home / "aether-desktop"
     folder.mkdir(parents=True)
