@@ -10,12 +10,11 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from PySide6.QtNetwork import QLocalServer, QLocalSocket
 
 #: Longest message, in bytes, and longest wait for the window's answer, in seconds.
 MAX_MESSAGE: Final = 64 << 10
@@ -47,6 +46,13 @@ _KINDS: Final[Mapping[str, type]] = {
 _FILES: Final = tuple(name for name in _KINDS if name.startswith("server_") and name != "server_user")
 
 
+class Listener(Protocol):
+    """What a `Doorkeeper` listens with on one kind of system."""
+
+    def listen(self) -> bool: ...
+    def close(self) -> None: ...
+
+
 class MessageError(Exception):
     """Something else than this program has written to the socket; `problem` says what is wrong with it."""
 
@@ -63,7 +69,9 @@ def hand_over(address: str, asked: Mapping[str, Any]) -> bool:
     if not address:
         return False
     if sys.platform == "win32":
-        return _hand_to_pipe(address, encode(asked))
+        from aether_desktop.local_pipe import ask
+
+        return ask(address, encode(asked), _PATIENCE) == _ANSWER
     if not Path(address).exists():
         return False
     import socket
@@ -79,18 +87,6 @@ def hand_over(address: str, asked: Mapping[str, Any]) -> bool:
         except OSError:
             # Left behind by a process that died, or of one that does not answer.
             return False
-
-
-def _hand_to_pipe(address: str, message: bytes) -> bool:
-    from PySide6.QtNetwork import QLocalSocket
-
-    link = QLocalSocket()
-    link.connectToServer(address)
-    patience = int(_PATIENCE * 1000)
-    if not link.waitForConnected(patience):
-        return False
-    link.write(message)
-    return link.waitForReadyRead(patience) and link.readAll().data() == _ANSWER
 
 
 def encode(asked: Mapping[str, Any]) -> bytes:
@@ -115,6 +111,8 @@ def decode(message: bytes) -> dict[str, Any]:
     """The inverse of `encode`; raises `MessageError` for anything else."""
     import json
 
+    if len(message) > MAX_MESSAGE:
+        raise MessageError("it is too long")
     try:
         values = json.loads(message)
     except ValueError:
@@ -141,67 +139,33 @@ class Doorkeeper:
         self._address = address
         self._asked = asked
         self._refused = refused
-        self._server: QLocalServer | None = None
+        self._listener: Listener | None = None
 
     def listen(self) -> bool:
         """Begin; False if another window of this user listens there."""
-        from PySide6.QtCore import QLockFile
-        from PySide6.QtNetwork import QLocalServer, QLocalSocket
-
         if not self._address:
             return True
-        server = QLocalServer()
-        server.setSocketOptions(QLocalServer.SocketOption.UserAccessOption)
-        # Of several that find the socket of a process that died only one may take it away. To ask comes first:
-        # where the socket is for one user alone Qt replaces that of another server without a word.
-        lock = QLockFile(f"{self._address}.lock") if sys.platform != "win32" else None
-        if lock is not None and not lock.tryLock(2000):
-            return False
-        try:
-            probe = QLocalSocket()
-            probe.connectToServer(self._address)
-            if probe.waitForConnected(1000):
-                return False
-            QLocalServer.removeServer(self._address)
-            if not server.listen(self._address):
-                # Nobody can be heard; the window works without.
-                return True
-        finally:
-            if lock is not None:
-                lock.unlock()
-        server.newConnection.connect(self._receive)
-        self._server = server
-        return True
+        if sys.platform == "win32":
+            from aether_desktop.local_pipe import PipeListener as LocalListener
+        else:
+            from aether_desktop.local_socket import SocketListener as LocalListener
+        self._listener = LocalListener(self._address, MAX_MESSAGE, self._answer)
+        return self._listener.listen()
 
     def close(self) -> None:
         """Listen no longer; the socket is gone."""
-        if self._server is not None:
-            self._server.close()
-            self._server.deleteLater()
-            self._server = None
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
 
-    def _receive(self) -> None:
-        assert self._server is not None
-        while (link := self._server.nextPendingConnection()) is not None:
-            link.readyRead.connect(lambda link=link: self._read(link))
-            link.disconnected.connect(link.deleteLater)
-            self._read(link)
+    def _answer(self, message: bytes) -> bytes:
+        from PySide6.QtCore import QTimer
 
-    def _read(self, link: QLocalSocket) -> None:
-        if link.bytesAvailable() > MAX_MESSAGE:
-            self._refused(str(MessageError("it is too long")))
-            link.abort()
-            return
-        if not link.canReadLine():
-            return
-        message = bytes(link.readLine().data())
         try:
             values = decode(message)
         except MessageError as error:
             self._refused(str(error))
-            link.abort()
-            return
-        link.write(_ANSWER)
-        link.flush()
-        link.disconnectFromServer()
-        self._asked(values)
+            return b""
+        # The other process waits for the answer only, not for what opening takes.
+        QTimer.singleShot(0, lambda: self._asked(values))
+        return _ANSWER

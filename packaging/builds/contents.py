@@ -12,6 +12,7 @@ import importlib.util
 import posixpath
 import re
 import subprocess
+import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path, PurePosixPath
 from typing import Final
@@ -19,8 +20,10 @@ from typing import Final
 #: (name in the bundle, place on this machine, kind): a row of PyInstaller's tables.
 Row = tuple[str, str, str]
 
-#: The modules of Qt that the application uses; `shiboken6` comes with them.
-QT_MODULES: Final = ("QtCore", "QtGui", "QtNetwork", "QtSvg", "QtWidgets")
+#: The modules of Qt that the application uses, on Windows alone and everywhere; `shiboken6` comes with them.
+QT_OF_WINDOWS: Final = ("QtNetwork",)
+QT_EVERYWHERE: Final = ("QtCore", "QtGui", "QtSvg", "QtWidgets")
+QT_MODULES: Final = QT_EVERYWHERE + (QT_OF_WINDOWS if sys.platform == "win32" else ())
 
 #: Python modules that nothing of ours imports, though something else may offer to.
 UNUSED_MODULES: Final = (
