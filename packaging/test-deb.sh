@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the package on a clean Debian 12 (made with debootstrap), starts the window under Xvfb, opens a file, uses the
+# Installs the package on a clean Debian 12 (made with debootstrap; SUITE=trixie takes 13), starts the window under Xvfb, opens a file, uses the
 # commands, removes the package and looks whether anything is left. Needs root, debootstrap, Xvfb and Debian's packages.
 #
 #   packaging/test-deb.sh [FILE.deb]
@@ -24,8 +24,9 @@ if [ "${AETHER_IN_NAMESPACE:-}" != 1 ]; then
 fi
 
 work=$PWD/build/package
-clean=$work/debian-12.tar
-root=$work/debian-12
+suite=${SUITE:-bookworm}
+clean=$work/$suite.tar
+root=$work/$suite
 pictures=$work/pictures
 rm -rf --one-file-system "$root" "$pictures"
 mkdir -p "$root" "$pictures"
@@ -33,8 +34,8 @@ step() { printf '\n== %s\n' "$*"; }
 fail() { printf 'FAILED: %s\n' "$*" >&2; exit 1; }
 
 if [ -z "$(find "$clean" -mtime -7 2> /dev/null)" ]; then
-    step 'debootstrap: a Debian 12 with nothing but its base'
-    debootstrap --variant=minbase bookworm "$root" > "$work/debootstrap.txt" || { tail -n 5 "$work/debootstrap.txt"; exit 1; }
+    step "debootstrap: a Debian ($suite) with nothing but its base"
+    debootstrap --variant=minbase "$suite" "$root" > "$work/debootstrap.txt" || { tail -n 5 "$work/debootstrap.txt"; exit 1; }
     tar -C "$root" -cf "$clean.new" . && mv "$clean.new" "$clean"
 else
     tar -C "$root" -xpf "$clean"
@@ -152,4 +153,4 @@ if ! diff <(grep -v '^/home' "$work/before.txt") "$work/after.txt" > "$work/left
 fi
 umount -R "$root/proc" "$root/dev"
 rm -rf --one-file-system "$root"
-printf '\nInstalled, started, used and removed on a clean Debian 12.\n'
+printf '\nInstalled, started, used and removed on a clean Debian (%s).\n' "$suite"

@@ -97,3 +97,34 @@ def test_installed_commands_can_be_imported(installed: Path, tmp_path: Path) -> 
         PYTHONPATH=os.pathsep.join([str(installed), sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]),
     )
     assert Path(origins.splitlines()[-1]).resolve().is_relative_to(installed.resolve())
+
+
+_WITHOUT_QT = """
+import asyncio, sys
+for name in ("PySide6", "shiboken6", "qasync", "keyring"):
+    sys.modules[name] = None  # an import of it fails
+
+from aether_engine import Event, open_engine
+
+async def main(url):
+    async with open_engine(url) as engine:
+        store = await engine.store("shop")
+        await store.save_event(Event("e-1", "OrderPlaced", "order-1", 1, {"total": 3}))
+        return await store.get_latest_version("order-1")
+
+for url in ("memory://", "sqlite:///shop.aether"):
+    print(asyncio.run(main(url)))
+import aether_desktop.cli
+raise SystemExit(aether_desktop.cli.main(["namespaces", "shop.aether"]))
+"""
+
+
+def test_the_engine_and_its_command_work_where_qt_is_not_installed(installed: Path, tmp_path: Path) -> None:
+    said = _run(
+        *(sys.executable, "-S", "-c", _WITHOUT_QT),
+        cwd=tmp_path,
+        PYTHONPATH=os.pathsep.join([str(installed), sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]),
+    )
+    memory, file, namespaces = said.splitlines()
+    assert (memory, file) == ("1", "1")
+    assert '"name":"shop","events":1' in namespaces

@@ -218,6 +218,14 @@ async def test_the_command_line_takes_a_link(tmp_path: Path, permits: Path, targ
             assert seen.shown_version == 1
 
 
+async def test_the_command_line_takes_what_a_file_manager_passes(tmp_path: Path, permits: Path) -> None:
+    name = permits.rename(permits.with_name("permits – copy #1.aether"))
+    async with driven(tmp_path / "settings.json") as seen:
+        await open_asked(seen.window, parse_arguments([name.as_uri()]))
+        await seen.settle()
+        assert seen.tabs == ["Log permits"]
+
+
 async def test_a_link_to_a_store_in_memory_works_while_it_is_open(tmp_path: Path, permits_extract: Path) -> None:
     async with driven(tmp_path / "settings.json") as seen:
         for _ in range(2):
