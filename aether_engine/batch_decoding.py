@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any, Final
+from operator import itemgetter
+from typing import Annotated, Any, Final, NamedTuple
 
 import msgspec
 from msgspec import UNSET as UNSET
-from msgspec import Meta, Struct, UnsetType
+from msgspec import Meta, Struct, UnsetType, structs
 
 from aether_engine import lossless
 from aether_engine.event import MAX_VERSION
@@ -46,6 +47,26 @@ class PlainEvent(
     command_id: str | UnsetType | None = UNSET
 
 
+class PlainColumns(NamedTuple):
+    """The fields of many events, each field by itself."""
+
+    ids: tuple[str, ...]
+    event_types: tuple[str, ...]
+    actor_ids: tuple[str, ...]
+    versions: tuple[int, ...]
+    timestamps: tuple[str, ...]
+    data: tuple[dict[str, Any] | UnsetType | None, ...]
+    metadata: tuple[dict[str, str] | UnsetType | None, ...]
+    command_ids: tuple[str | UnsetType | None, ...]
+
+
+def columns_of(events: Sequence[PlainEvent]) -> PlainColumns:
+    """The columns of `events`, of which there is at least one."""
+    return PlainColumns(*zip(*map(structs.astuple, events), strict=True))
+
+
+_first: Final = itemgetter(0)
+_last: Final = itemgetter(-1)
 _decode_lines: Final = msgspec.json.Decoder(PlainEvent).decode_lines
 _decode_one: Final = msgspec.json.Decoder(PlainEvent).decode
 
@@ -56,13 +77,14 @@ def decode_plain(raws: Sequence[bytes], joined: bytes) -> list[PlainEvent] | Non
     Times are not looked at.
     """
     # Between "}" and "{" no document goes on, so that each line is one document, or none at all.
-    if [raw[0] for raw in raws].count(_OPEN) != len(raws) or [raw[-1] for raw in raws].count(_CLOSE) != len(raws):
+    count = len(raws)
+    if list(map(_first, raws)).count(_OPEN) != count or list(map(_last, raws)).count(_CLOSE) != count:
         return None
     try:
         events = _decode_lines(joined)
     except (ValueError, RecursionError):
         return None
-    return events if len(events) == len(raws) else None
+    return events if len(events) == count else None
 
 
 def decode_one_plain(raw: bytes) -> PlainEvent | None:
@@ -73,7 +95,7 @@ def decode_one_plain(raw: bytes) -> PlainEvent | None:
         return None
 
 
-def plain_moments(texts: list[str]) -> list[float] | None:
+def plain_moments(texts: Sequence[str]) -> list[float] | None:
     """Seconds since 1970 of times that are written as most are (`2026-03-01T10:00:00.123Z`); None if not all are.
 
     Cut to microseconds.
@@ -114,27 +136,25 @@ class KeyCount:
     def __init__(self) -> None:
         self._pause = 0
 
-    def may_have_twice(self, events: Sequence[PlainEvent], joined: bytes) -> bool:
+    def may_have_twice(self, columns: PlainColumns, joined: bytes) -> bool:
         """Whether there can be one. `joined` are the bytes of the events, whose times `plain_moments` has read."""
-        left = _ALWAYS * len(events)
-        data = [event.data for event in events]
-        metadata = [event.metadata for event in events]
-        for column in (data, metadata):
+        count = len(columns.ids)
+        left = (_ALWAYS + 1) * count - columns.command_ids.count(UNSET)
+        for column in (columns.data, columns.metadata):
             try:
-                left += len(column) + sum(map(len, column))  # type: ignore[arg-type]  # tried
+                left += count + sum(map(len, column))  # type: ignore[arg-type]  # tried
             except TypeError:
                 left += sum([value is not UNSET for value in column])
                 left += sum([len(value) for value in column if isinstance(value, dict)])
-        left += len(events) - [event.command_id for event in events].count(UNSET)
         if self._pause:
             self._pause -= 1
         else:
             # Each key has a colon, and each time has two. If there are no others, there are no objects within
             # data, no colons in texts, and no key that was dropped.
-            if joined.count(b":") == left + 2 * len(events):
+            if joined.count(b":") == left + 2 * count:
                 return False
             self._pause = self._PAUSE
-        return _counts_differ(data, left, joined)
+        return _counts_differ(columns.data, left, joined)
 
 
 def _counts_differ(data: Sequence[object], left: int, joined: bytes) -> bool:

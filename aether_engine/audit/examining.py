@@ -11,9 +11,9 @@ from array import array
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import compress
+from itertools import compress, repeat
 from math import isfinite, nan
-from operator import gt, ne
+from operator import gt, ne, xor
 from typing import Final
 from zlib import crc32
 
@@ -23,7 +23,9 @@ from aether_engine.audit.settings import AuditScope, AuditSettings
 from aether_engine.batch_decoding import (
     UNSET,
     KeyCount,
+    PlainColumns,
     PlainEvent,
+    columns_of,
     decode_one_plain,
     decode_plain,
     duplicate_key,
@@ -33,7 +35,6 @@ from aether_engine.event import CAUSATION_ID
 from aether_engine.patterns import match_actor_pattern
 from aether_engine.store.sqlite_schema import ID_HASH_LENGTH, EventIdHash
 
-_MASK: Final = 0xFFFFFFFF
 _MICROSECOND: Final = 1e6
 
 
@@ -42,16 +43,16 @@ class RowColumns:
     """What the rows of a file say besides the events' bytes; None where that could not be read."""
 
     namespace: int
-    actors: Sequence[int]
-    versions: Sequence[int]
-    types: Sequence[int | None]
-    id_hashes: Sequence[bytes | None]
-    checksums: Sequence[int]
+    actors: tuple[int, ...]
+    versions: tuple[int, ...]
+    types: tuple[int | None, ...]
+    id_hashes: tuple[bytes | None, ...]
+    checksums: tuple[int, ...]
 
     def pick(self, indexes: Sequence[int]) -> RowColumns:
         """Some of the rows."""
         columns = (self.actors, self.versions, self.types, self.id_hashes, self.checksums)
-        return RowColumns(self.namespace, *([column[index] for index in indexes] for column in columns))  # type: ignore[arg-type]  # each keeps its kind
+        return RowColumns(self.namespace, *(tuple([column[index] for index in indexes]) for column in columns))  # type: ignore[arg-type]  # each keeps its kind
 
 
 @dataclass(slots=True)
@@ -147,16 +148,16 @@ class Examiner:
         """Look at all events of `part`, of which there is at least one."""
         found = Examined(part.sequences[0], part.sequences[-1], len(part.sequences))
         self._note_rows(part, found)
-        events = moments = None
         joined = None
         if not part.errors and all(part.raws):
             with suppress(TypeError):  # of what is not bytes
                 joined = b"\n".join(part.raws)
-        if joined is not None:
-            events = decode_plain(part.raws, joined)
-            moments = None if events is None else plain_moments([event.timestamp for event in events])
-            if events is not None and moments is not None:
-                damaged = self._look_at_plain(part, events, moments, joined, found)
+        events = None if joined is None else decode_plain(part.raws, joined)
+        if joined is not None and events is not None:
+            columns = columns_of(events)
+            moments = plain_moments(columns.timestamps)
+            if moments is not None:
+                damaged = self._look_at_plain(part, columns, moments, joined, found)
                 self._look_at_recorded(part, damaged, found)
                 return found
         self._look_at_recorded(part, self._look_at_mixed(part, found), found)
@@ -165,7 +166,7 @@ class Examiner:
     # --- Nearly always ------------------------------------------------------------------------------------------
 
     def _look_at_plain(
-        self, part: LogPart, events: list[PlainEvent], moments: list[float], joined: bytes, found: Examined
+        self, part: LogPart, events: PlainColumns, moments: list[float], joined: bytes, found: Examined
     ) -> set[int]:
         """Events that decode as they should: what they say is compared with what is known of them.
 
@@ -173,13 +174,13 @@ class Examiner:
         """
         damaged: set[int] = set()
         wanted = self._wanted(events)
-        versions = [event.version for event in events]
+        versions = list(events.versions)
         suspects: set[int] = set()
         if part.columns is not None:
-            suspects |= self._differing(part, part.columns, events, versions)
+            suspects |= self._differing(part, part.columns, events)
         if self._keys.may_have_twice(events, joined):
             suspects.update(index for index, raw in enumerate(part.raws) if duplicate_key(raw) is not None)
-        names = [hash(event.actor_id) for event in events]
+        names = list(map(hash, events.actor_ids))
         for index in sorted(suspects):
             verdict = judge(self._place(part, index))
             self._add_all(verdict.findings, wanted, index, found)
@@ -193,7 +194,7 @@ class Examiner:
                 versions[index] = verdict.version
         self._look_for_clocks(part, moments, wanted, found)
         found.id_sequences += array("q", part.sequences)
-        found.ids += array("q", [hash(event.id) for event in events])
+        found.ids += array("q", list(map(hash, events.ids)))
         actors = names if part.columns is None else part.columns.actors
         if wanted is None:
             # An array made at once costs a third of one that is extended.
@@ -211,34 +212,27 @@ class Examiner:
         self._note_relatives(part.sequences, events, wanted, damaged, found)
         return damaged
 
-    def _wanted(self, events: list[PlainEvent]) -> list[bool] | None:
+    def _wanted(self, events: PlainColumns) -> list[bool] | None:
         """Which events are in scope, None for all."""
         if not self._pattern:
             return None
-        return [match_actor_pattern(self._pattern, event.actor_id) for event in events]
+        return [match_actor_pattern(self._pattern, actor_id) for actor_id in events.actor_ids]
 
-    def _differing(
-        self, part: LogPart, columns: RowColumns, events: list[PlainEvent], versions: list[int]
-    ) -> set[int]:
+    def _differing(self, part: LogPart, columns: RowColumns, events: PlainColumns) -> set[int]:
         """The indexes of events whose rows say something else."""
-        recorded, place = part.recorded, columns.namespace
-        if len(set(recorded)) == 1:
-            seed = place ^ recorded[0] ^ recorded[0] >> 32
-            rows = zip(part.raws, part.sequences, versions, strict=True)
-            checksums = [crc32(raw, (sequence ^ version ^ seed) & _MASK) for raw, sequence, version in rows]
+        recorded, place, versions = part.recorded, columns.namespace, events.versions
+        seeds = map(xor, part.sequences, versions)
+        if recorded.count(recorded[0]) == len(recorded):
+            seeds = map(xor, seeds, repeat(place ^ recorded[0] ^ recorded[0] >> 32))
         else:
-            checksums = [
-                crc32(raw, (place ^ sequence ^ version ^ when ^ when >> 32) & _MASK)
-                for raw, sequence, version, when in zip(part.raws, part.sequences, versions, recorded, strict=True)
-            ]
-        digests = self._digests(place, events)
+            seeds = map(xor, seeds, [place ^ when ^ when >> 32 for when in recorded])
         names = self.type_names
-        types = [event.event_type for event in events]
-        comparisons: tuple[tuple[Sequence[object], Sequence[object]], ...] = (
-            (checksums, columns.checksums),
+        comparisons: tuple[tuple[tuple[object, ...], tuple[object, ...]], ...] = (
+            # Of a seed its lowest 32 bits count.
+            (tuple(map(crc32, part.raws, seeds)), columns.checksums),
             (versions, columns.versions),
-            (digests, columns.id_hashes),
-            (types, [names.get(number) for number in columns.types]),  # type: ignore[arg-type]  # None has no name
+            (tuple(self._digests(place, events.ids)), columns.id_hashes),
+            (events.event_types, tuple(map(names.get, columns.types))),  # type: ignore[arg-type]  # None has no name
         )
         suspects: set[int] = set()
         for mine, stored in comparisons:
@@ -246,11 +240,11 @@ class Examiner:
                 suspects.update(compress(range(len(mine)), map(ne, mine, stored)))
         return suspects
 
-    def _digests(self, namespace: int, events: list[PlainEvent]) -> list[bytes]:
+    def _digests(self, namespace: int, ids: tuple[str, ...]) -> list[bytes]:
         hashes = self._hashes.get(namespace)
         if hashes is None:
             hashes = self._hashes[namespace] = EventIdHash(namespace)
-        return hashes.digests(events)  # type: ignore[arg-type]  # it asks for nothing but ids
+        return hashes.digests_of(ids)
 
     def _look_for_clocks(
         self, part: LogPart, moments: Sequence[float], wanted: list[bool] | None, found: Examined
@@ -273,18 +267,18 @@ class Examiner:
     def _note_relatives(
         self,
         sequences: Sequence[int],
-        events: list[PlainEvent],
+        events: PlainColumns,
         wanted: list[bool] | None,
         damaged: set[int],
         found: Examined,
     ) -> None:
-        named = [event.metadata.get(CAUSATION_ID) if event.metadata else None for event in events]
+        named = [metadata.get(CAUSATION_ID) if metadata else None for metadata in events.metadata]
         if named.count(None) != len(named):
             for index, cause in enumerate(named):
                 if cause and (wanted is None or wanted[index]) and sequences[index] not in damaged:
                     found.causes.append(sequences[index])
                     found.causes.append(hash(cause))
-        commands = [event.command_id for event in events]
+        commands = events.command_ids
         if commands.count(UNSET) != len(commands):
             found.commands.extend([hash(command) for command in commands if command])
 
@@ -311,7 +305,7 @@ class Examiner:
                 moments += moment
         if plain:
             rest = part.pick(plain)
-            damaged = self._look_at_plain(rest, events, moments, b"\n".join(rest.raws), found)
+            damaged = self._look_at_plain(rest, columns_of(events), moments, b"\n".join(rest.raws), found)
         for index in odd:
             if not self._look_at_odd(part, index, found):
                 damaged.add(part.sequences[index])
@@ -378,7 +372,7 @@ class Examiner:
         first, last = timed[0], timed[-1]
         found.first_timed = part.sequences[first], recorded[first]
         found.last_timed = part.sequences[last], recorded[last]
-        if any(map(gt, recorded, recorded[1:])):
+        if recorded.count(recorded[0]) < len(recorded) and any(map(gt, recorded, recorded[1:])):
             before = recorded[first]
             for index in timed:
                 latest, before = before, recorded[index]

@@ -154,7 +154,7 @@ class FileLog:
         return rows
 
     def _look(self, sequences: range | list[int], rows: list[FileRow]) -> Examined:
-        actors, versions, types, id_hashes, recorded, checksums, raws = map(list, zip(*rows, strict=True))
+        actors, versions, types, id_hashes, recorded, checksums, raws = zip(*rows, strict=True)
         try:
             # A sum tells at once whether all are numbers.
             is_sound = type(sum(actors) + sum(versions) + sum(recorded) + sum(checksums)) is int
@@ -163,7 +163,7 @@ class FileLog:
         if not is_sound:
             # Hostile or damaged: what is no number cannot fit its checksum either.
             actors, versions, recorded, checksums = [
-                [value if type(value) is int else 0 for value in column]
+                tuple([value if type(value) is int else 0 for value in column])
                 for column in (actors, versions, recorded, checksums)
             ]
         row_columns = RowColumns(self._number, actors, versions, types, id_hashes, checksums)

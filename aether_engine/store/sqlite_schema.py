@@ -105,12 +105,16 @@ class EventIdHash:
 
     def digests(self, events: Iterable[Event]) -> list[bytes]:
         """`digest` of the id of each event."""
+        return self.digests_of([event.id for event in events])
+
+    def digests_of(self, ids: Iterable[str]) -> list[bytes]:
+        """`digest` of each."""
         copy = self.prefixed.copy
         result: list[bytes] = []
         append = result.append
-        for event in events:
+        for event_id in ids:
             state = copy()
-            state.update(event.id.encode())
+            state.update(event_id.encode())
             append(state.digest())
         return result
 

@@ -17,7 +17,7 @@ from aether_engine.audit.bit_repair import find_flip, flipped
 from aether_engine.audit.examining import Examined
 from aether_engine.audit.identities import Identities
 from aether_engine.audit.streams import Clock, HashNumbers
-from aether_engine.batch_decoding import KeyCount, decode_plain, duplicate_key, plain_moments
+from aether_engine.batch_decoding import KeyCount, columns_of, decode_plain, duplicate_key, plain_moments
 from aether_engine.codec import decode_event, parse_timestamp
 from aether_engine.errors import InvalidEventError
 
@@ -165,8 +165,8 @@ def test_duplicate_keys_are_never_overlooked(data: _Pairs, style: int) -> None:
     assert (duplicate_key(raw) is not None) is twice
     counts = KeyCount()
     # First by colons, then without.
-    assert counts.may_have_twice(events, raw) or not twice
-    assert counts.may_have_twice(events, raw) or not twice
+    assert counts.may_have_twice(columns_of(events), raw) or not twice
+    assert counts.may_have_twice(columns_of(events), raw) or not twice
 
 
 def test_the_place_of_a_duplicate_key() -> None:

@@ -124,7 +124,7 @@ def _part(dice: random.Random, count: int, *, rows: bool) -> LogPart:
         raws.append(raw)
         recorded.append(when)
         columns.append(tuple(row))
-    row_columns = RowColumns(1, *map(list, zip(*columns, strict=True))) if rows else None
+    row_columns = RowColumns(1, *zip(*columns, strict=True)) if rows else None
     return LogPart(range(_FIRST, _FIRST + count), recorded, raws, row_columns)
 
 
