@@ -15,18 +15,12 @@ from typing import Any, Final
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
+from aether_desktop.models.append_conflict import look_into, rebased
 from aether_desktop.models.append_outcome import Look, find_stored
-from aether_desktop.models.conflict_report import (
-    COUNT_LIMIT,
-    SHOWN_LIMIT,
-    BatchPlace,
-    ConflictReport,
-    Landed,
-    report_on,
-)
+from aether_desktop.models.conflict_report import ConflictReport
 from aether_desktop.tasks import TaskOwner
 from aether_engine.errors import AetherError, OutcomeUnknownError, VersionConflictError
-from aether_engine.event import MAX_VERSION, Event, StoredEvent
+from aether_engine.event import MAX_VERSION, Event
 from aether_engine.store.protocols import Store
 
 log = logging.getLogger(__name__)
@@ -416,60 +410,16 @@ class AppendFlow(QObject):
     async def _conflict(
         self, events: tuple[Event, ...], conflict: VersionConflictError, known: int | None
     ) -> None:
-        place = next(
-            at
-            for at, event in enumerate(events)
-            if (event.actor_id, event.version) == (conflict.actor_id, conflict.attempted_version)
-        )
-        event = events[place]
         if conflict.in_batch:
             # What was typed contradicts itself; nothing stored is in the way.
             self._fail(AppendState.FAILED, conflict)
             return
-        landed = await self._landed(event, conflict)
-        batch = None
-        if len(events) > 1:
-            batch = await self._batch_place(events, place)
-        self.report = report_on(
-            event,
-            conflict.attempted_version,
-            conflict.current_version,
-            landed,
-            is_duplicate=conflict.is_duplicate,
-            known_before=known if event.actor_id == self.actor_id else None,
-            batch=batch,
-        )
-        if event.actor_id == self.actor_id:
+        is_own_actor = conflict.actor_id == self.actor_id
+        self.report = await look_into(self._store, events, conflict, known if is_own_actor else None)
+        if is_own_actor:
             self._know(conflict.current_version)
         self._enter(AppendState.CONFLICT)
         self.conflicted.emit(self.report)
-
-    async def _batch_place(self, events: tuple[Event, ...], place: int) -> BatchPlace:
-        """Which event of the batch it is, and how many of the batch's are stored already."""
-        own = [event.version for event in events if event.actor_id == events[place].actor_id]
-        try:
-            found = await find_stored(self._store, events)
-        except AetherError:
-            found = ()
-        stored = sum(each is not None for each in found)
-        return BatchPlace(place + 1, len(events), stored, own[0], own[-1])
-
-    async def _landed(self, event: Event, conflict: VersionConflictError) -> Landed:
-        """What stands at and behind the attempted version; the conflict's own event if nothing can be read."""
-        shown: list[StoredEvent] = []
-        total = 0
-        try:
-            async for batch in self._store.read_actor(event.actor_id, from_version=event.version):
-                shown.extend(batch[: SHOWN_LIMIT - len(shown)])
-                total += len(batch)
-                if total > COUNT_LIMIT:
-                    break
-        except AetherError as error:
-            if conflict.stored is None:
-                return Landed(problem=str(error))
-            held = conflict.stored
-            return Landed((StoredEvent(0, held.timestamp, held.to_json(), held, None),), 1, str(error))
-        return Landed(tuple(shown), total)
 
     def _unexpected(self, error: Exception) -> None:
         """A bug, in a store or here: said where it happened, and a save may or may not have been done."""
@@ -480,13 +430,3 @@ class AppendFlow(QObject):
             self._fail(AppendState.UNKNOWN, error)
         else:
             self._know(None, f"Current version not known: {error}")
-
-
-def rebased(events: Sequence[Event], report: ConflictReport) -> tuple[Event, ...]:
-    """The same events with the versions of the report's actor moved behind what is stored; gaps stay as wide."""
-    assert report.next_free is not None
-    first = next(event.version for event in events if event.actor_id == report.actor_id)
-    by = report.next_free - first
-    return tuple(
-        event.with_version(event.version + by) if event.actor_id == report.actor_id else event for event in events
-    )

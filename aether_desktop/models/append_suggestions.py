@@ -71,8 +71,10 @@ class AppendSuggestions(QObject):
             await self._learn(await self._store.event_types())
 
     async def _learn(self, names: Iterable[str]) -> None:
-        known = self._known | set(names)
-        if known != self._known:
-            # A million names take seconds to sort.
-            self.types = await asyncio.to_thread(TypeNames, known)
-            self._known = known
+        # A million names take seconds to put together and to sort.
+        self._known, self.types = await asyncio.to_thread(_joined, self._known, names, self.types)
+
+
+def _joined(known: set[str], names: Iterable[str], types: TypeNames) -> tuple[set[str], TypeNames]:
+    joined = known.union(names)
+    return joined, types if len(joined) == len(known) else TypeNames(joined)

@@ -84,7 +84,8 @@ class FailureBanner(Banner):
 
     def _offer_unknown(self) -> None:
         one = len(self._flow.submitted_events) == 1
-        self.add_action("Look again", self._flow.look_again)
+        look = self.add_action("Look again", self._flow.look_again)
+        look.setToolTip("Look whether it is stored (F5)")
         self.add_action("Save the same event again" if one else "Save the same again", self._flow.save_again)
 
     def _copy(self) -> None:

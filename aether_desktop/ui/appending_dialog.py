@@ -114,6 +114,7 @@ class AppendingDialog(QDialog):
 
         for keys in ("Ctrl+Return", "Ctrl+Enter"):
             QShortcut(QKeySequence(keys), self).activated.connect(self._submit)
+        QShortcut(QKeySequence(QKeySequence.StandardKey.Refresh), self).activated.connect(self._look)
         self.submit_button.clicked.connect(self._submit)
         self.cancel_button.clicked.connect(self.reject)
         self.switch_link.clicked.connect(self.switch_asked)
@@ -134,6 +135,8 @@ class AppendingDialog(QDialog):
         """Let the flow look up the actor's version, which needs the event loop to run."""
         super().showEvent(event)
         self._flow.start()
+        if self.news.isVisible():
+            self._grow()
 
     def reject(self) -> None:
         """Close, after asking inside the dialog if something typed would be lost."""
@@ -164,6 +167,11 @@ class AppendingDialog(QDialog):
     def _submit(self) -> None:
         if self._footer.isVisible() and self.submit_button.isEnabled():
             self._flow.submit()
+
+    def _look(self) -> None:
+        """After an unknown outcome look for it, else for the actor's version."""
+        if not self._flow.look_again() and self._flow.state is AppendState.EDITING:
+            self._flow.refresh_version()
 
     @property
     def _is_running(self) -> bool:
@@ -289,10 +297,15 @@ class AppendingDialog(QDialog):
     # -- size ----------------------------------------------------------------------------------------------------
 
     def _grow(self) -> None:
-        """Make room for what has just appeared, within the screen."""
+        """Make room for what has just appeared, within the screen; before it is shown, nothing has its width."""
+        if not self.isVisible():
+            return
         self._column.activate()
         available = self.screen().availableGeometry().height() - 40
-        needed = max(self.sizeHint().height(), self._column.totalHeightForWidth(self.width()))
+        banners = [each for each in (self.news, self.failure, self.question) if each.isVisibleTo(self)]
+        # The form keeps its room.
+        with_banners = self._height + sum(max(each.minimumHeight(), each.sizeHint().height()) for each in banners)
+        needed = max(self.sizeHint().height(), self._column.totalHeightForWidth(self.width()), with_banners)
         self.resize(self.width(), max(self.height(), min(needed, available)))
 
     def _shrink(self) -> None:

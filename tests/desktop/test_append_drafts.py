@@ -8,6 +8,7 @@ import os
 import stat
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -320,3 +321,21 @@ async def test_the_dialog_stays_open_for_several_in_a_row(file: Path) -> None:
         assert not drafts(file)
         assert seen.workspace.settings.get("append_stay_open") is True
     assert [event.data for event in await stored(file)] == [{"total": 5}, {"part": 2}, {"part": 3}]
+
+
+async def test_what_was_submitted_and_is_stored_with_other_data_is_shown_as_a_duplicate(file: Path) -> None:
+    draft = AppendDraft(NAMESPACE, ACTOR, "OrderPaid", 1, '{"other": 1}', id="e-1", timestamp=datetime.now(UTC))
+    DraftFiles(file.parent / "drafts").write(
+        kept(DraftKey(sqlite_url(file), NAMESPACE, ACTOR, "event"), **draft.to_json())
+    )
+    async with driven_file(file) as seen:
+        await seen.click_row(0)
+        seen.run("append")
+        dialog = await seen.dialog(AppendDialog)
+        await until(dialog.panel.isVisible, what="the conflict panel")
+        assert dialog.panel.verdict.startswith("Yours is already stored, it is a duplicate:")
+        assert "v1 has the same id, but another event type" in dialog.panel.verdict
+        QTest.mouseClick(dialog.panel.duplicate_button, Qt.MouseButton.LeftButton)
+        await until(lambda: not seen.window.findChildren(AppendDialog))
+        await seen.settle()
+        assert not drafts(file)
