@@ -43,6 +43,8 @@ class Desk(QObject):
     state_requested = Signal(object, str, object)
     view_added = Signal(object, object)
     """A table of events has a tab now: its `Document`, and the view."""
+    document_added = Signal(object, object)
+    """Something else has a tab now: its `Document`, and the view."""
     view_closing = Signal(object)
     """The user closes the tab of this view, which is still there."""
 
@@ -159,6 +161,7 @@ class Desk(QObject):
     ) -> None:
         """A new tab with something that is no table of events."""
         self._documents.add(document, view, icon_name=icon_name, title=title, tooltip=tooltip)
+        self.document_added.emit(document, view)
 
     # -- moving about
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from PySide6.QtCore import QPoint, Qt, Signal
+from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMenu, QStackedWidget, QTabWidget, QVBoxLayout, QWidget
 
 from aether_desktop.models.damage import Damage, damage_of, not_utf8_at
@@ -309,9 +311,16 @@ class Inspector(QWidget):
 
     # Copying
 
+    def offer(self, actions: Sequence[QAction]) -> None:
+        """Offer what can be done with the event shown, in the menus of the tree, the text and the bytes."""
+        for view in (self.tree, self.raw, self.hex):
+            view.addActions(actions)
+
     def _open_bytes_menu(self, view: RawView | HexView, point: QPoint) -> None:
         menu = self.bytes_menu(view)
         if menu is not None:
+            menu.addSeparator()
+            menu.addActions(view.actions())
             menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
             menu.popup(view.viewport().mapToGlobal(point))
 

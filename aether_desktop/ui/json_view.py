@@ -368,6 +368,9 @@ class JsonView(QTreeView):
             index = self.currentIndex()
         menu = self.copy_menu(index)
         if menu is not None:
+            # What whoever placed the view has added to it.
+            menu.addSeparator()
+            menu.addActions(self.actions())
             menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
             menu.popup(event.globalPos())
 

@@ -74,6 +74,7 @@ class Panels(QObject):
         self.navigator.setMinimumWidth(_NAVIGATOR_WIDTH[0])
         self.inspector = Inspector()
         self.inspector.setMinimumWidth(_INSPECTOR_WIDTH[0])
+        self.inspector.offer([window.actions_by_name["append_like"]])
         self._row_menu = RowMenu(window.actions_by_name, self.desk, self)
         self.inspection = Inspection(self._workspace, self.inspector, self._documents, self.desk, self)
         self.travel = TimeTravel(window, self.desk, self.inspection.related, self)

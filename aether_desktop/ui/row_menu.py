@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Final
 
 from PySide6.QtCore import QObject, QPoint, Qt
-from PySide6.QtWidgets import QMenu, QTableView, QWidget
+from PySide6.QtWidgets import QAbstractItemView, QMenu, QWidget
 
 from aether_desktop.ui.actions import Actions
 from aether_desktop.ui.desk import Desk
 from aether_desktop.ui.documents import Document
 from aether_desktop.ui.event_view import EventView
 from aether_desktop.ui.tail_view import TailView
+from aether_desktop.ui.trace_view import TraceView
 
 #: The commands of the menu, "" for a line between them.
 _COMMANDS: Final = (
@@ -23,26 +24,27 @@ _COMMANDS: Final = (
 
 
 class RowMenu(QObject):
-    """Gives every table of events a menu of the window's own commands; they act on what is selected."""
+    """Gives every view of events a menu of the window's own commands; they act on what is selected."""
 
     def __init__(self, actions: Actions, desk: Desk, parent: QObject) -> None:
         super().__init__(parent)
         self._actions = actions
         desk.view_added.connect(self._give_menu)
+        desk.document_added.connect(self._give_menu)
 
     def _give_menu(self, _document: Document, view: QWidget) -> None:
-        if isinstance(view, (EventView, TailView)):
-            table = view.table
+        if isinstance(view, (EventView, TailView, TraceView)):
+            table = view.tree if isinstance(view, TraceView) else view.table
             table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
             table.customContextMenuRequested.connect(lambda point: self._open(table, point))
 
-    def _open(self, table: QTableView, point: QPoint) -> None:
+    def _open(self, table: QAbstractItemView, point: QPoint) -> None:
         index = table.indexAt(point)
         if index.isValid():
             self.menu_of(table).popup(table.viewport().mapToGlobal(point))
 
-    def menu_of(self, table: QTableView) -> QMenu:
-        """Return the menu of a table's rows."""
+    def menu_of(self, table: QAbstractItemView) -> QMenu:
+        """Return the menu of a view's rows."""
         menu = QMenu(table)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         for name in _COMMANDS:

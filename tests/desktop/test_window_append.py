@@ -10,11 +10,20 @@ from typing import Any
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractButton, QAbstractSpinBox, QComboBox, QLineEdit, QPlainTextEdit
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QAbstractItemView,
+    QAbstractSpinBox,
+    QComboBox,
+    QLineEdit,
+    QPlainTextEdit,
+)
 
 from aether_desktop.models.append_flow import AppendState
 from aether_desktop.ui.append_dialog import AppendDialog
 from aether_desktop.ui.conflict_panel import ConflictPanel
+from aether_desktop.ui.tail_view import TailView
+from aether_desktop.ui.trace_view import TraceView
 from aether_engine.engine import open_engine, sqlite_url
 from aether_engine.event import Event
 from tests.desktop.driven_window import (
@@ -127,6 +136,39 @@ async def test_an_event_is_typed_and_appended(seen: DrivenWindow, file: Path) ->
     await until(lambda: seen.shown_version == LATEST + 1)
 
 
+async def test_types_are_completed_while_they_are_typed(seen: DrivenWindow, file: Path) -> None:
+    dialog = await opened(seen)
+    await until(lambda: len(dialog.controller.suggestions.types) > 5, what="the types of the namespace")
+    type_of_event(seen, dialog, "t02")
+    completer = dialog.form.event_type.completer()
+    assert completer is not None
+    popup = completer.popup()
+    assert popup is not None
+    await until(popup.isVisible, what="the completions")
+    assert "T02CheckConfirmationOfReceipt" in [popup.model().index(row, 0).data() for row in range(3)]
+    QTest.keyClick(popup, Qt.Key.Key_Down)
+    QTest.keyClick(popup, Qt.Key.Key_Return)
+    assert dialog.controller.draft.event_type.startswith("T02")
+    # Its latest event as a template: type and data, and what caused it stays the selected event.
+    await until(lambda: bool(dialog.controller.suggestions.templates), what="the templates")
+    dialog.form.templates.fill()
+    first = dialog.form.templates.menu_actions[0]
+    assert first.text().startswith(dialog.controller.draft.event_type)
+    first.trigger()
+    data = dialog.form.data.text()
+    assert '"activity"' in data
+    assert '"CausationID"' in dialog.form.metadata.text()
+    dialog.form.data.undo()
+    assert dialog.form.data.text() == "{}"
+    dialog.form.data.redo()
+    press(seen, dialog, "appendSubmit")
+    await closed(seen)
+    (event,) = await stored(file, LATEST + 1)
+    assert event.data == json.loads(data)
+    selected = json.loads(event.to_json())["metadata"]["CausationID"]
+    assert selected == (await stored(file, 1))[0].id
+
+
 async def test_log_and_navigator_take_the_new_event_up(seen: DrivenWindow) -> None:
     dialog = await typed(seen)
     press(seen, dialog, "appendSubmit")
@@ -226,6 +268,28 @@ async def test_append_one_like_this(seen: DrivenWindow, permits_extract: Path, f
     (event,) = await stored(file, LATEST + 1)
     assert event.data == like["data"]
     assert event.id != like["id"]
+
+
+async def test_every_row_and_the_inspector_offer_one_like_this(seen: DrivenWindow) -> None:
+    like = seen.window.actions_by_name["append_like"]
+    inspector = seen.panels.inspector
+    assert all(like in view.actions() for view in (inspector.tree, inspector.raw, inspector.hex))
+    views: list[QAbstractItemView] = [seen.table]
+    seen.run("new_tail")
+    tail = seen.window.documents.currentWidget()
+    assert isinstance(tail, TailView)
+    seen.window.documents.setCurrentIndex(0)
+    await seen.settle()
+    seen.run("trace")
+    await until(lambda: isinstance(seen.window.documents.currentWidget(), TraceView), what="the trace")
+    trace = seen.window.documents.currentWidget()
+    assert isinstance(trace, TraceView)
+    await seen.settle()
+    for view in (*views, tail.table, trace.tree):
+        assert view.contextMenuPolicy() is Qt.ContextMenuPolicy.CustomContextMenu
+        menu = seen.panels._row_menu.menu_of(view)
+        assert like in menu.actions()
+        menu.close()
 
 
 async def test_the_first_event_of_a_new_actor_in_a_new_file(tmp_path: Path) -> None:
