@@ -71,10 +71,11 @@ class AppendSuggestions(QObject):
             await self._learn(await self._store.event_types())
 
     async def _learn(self, names: Iterable[str]) -> None:
-        # A million names take seconds to put together and to sort.
-        self._known, self.types = await asyncio.to_thread(_joined, self._known, names, self.types)
+        self.types = await asyncio.to_thread(self._with, names)
 
-
-def _joined(known: set[str], names: Iterable[str], types: TypeNames) -> tuple[set[str], TypeNames]:
-    joined = known.union(names)
-    return joined, types if len(joined) == len(known) else TypeNames(joined)
+    def _with(self, names: Iterable[str]) -> TypeNames:
+        """The types with more names. Runs in a thread: a million take seconds to put together and to sort."""
+        before = len(self._known)
+        for name in names:
+            self._known.add(name)
+        return self.types if len(self._known) == before else TypeNames(self._known)

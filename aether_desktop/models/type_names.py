@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable
+from heapq import merge
 from typing import Final
 
 from aether_desktop.models.typed_json import hidden_characters
@@ -12,17 +13,28 @@ from aether_desktop.models.typed_json import hidden_characters
 SEARCHED_WITHIN: Final = 20_000
 #: Longest type that is offered, in characters.
 _LONGEST: Final = 500
+#: Types that are sorted without a break.
+_AT_ONCE: Final = 5_000
 
 
 class TypeNames:
-    """A sorted list that is never changed, so that it can be made in a thread."""
+    """A sorted list that is never changed, so that it can be made in a thread beside the event loop's."""
 
     def __init__(self, names: Iterable[str] = ()) -> None:
-        # A type with characters that cannot be seen must not be chosen by mistake for the one it looks like.
-        known = {name for name in names if name and len(name) <= _LONGEST and not hidden_characters(name)}
-        pairs = sorted((name.casefold(), name) for name in known)
-        self._folded = [folded for folded, _ in pairs]
-        self._names = [name for _, name in pairs]
+        known: set[str] = set()
+        pairs: list[tuple[str, str]] = []
+        for name in names:
+            # A type with characters that cannot be seen must not be chosen by mistake for the one it looks like.
+            if name and len(name) <= _LONGEST and name not in known and not hidden_characters(name):
+                known.add(name)
+                pairs.append((name.casefold(), name))
+        # Sorted at once, a million of them would hold the interpreter's lock for seconds.
+        parts = [sorted(pairs[at : at + _AT_ONCE]) for at in range(0, len(pairs), _AT_ONCE)]
+        self._folded: list[str] = []
+        self._names: list[str] = []
+        for folded, name in parts[0] if len(parts) == 1 else merge(*parts):
+            self._folded.append(folded)
+            self._names.append(name)
 
     def __len__(self) -> int:
         return len(self._names)

@@ -18,7 +18,8 @@ from aether_engine import codec, lossless
 #: Beyond this size a text is handed on as written instead of being indented, in characters.
 PRETTY_LIMIT: Final = 1 << 21
 
-_STRING: Final = r'"(?:[^"\\]|\\.)*"'
+# Possessive (+): a string of megabytes is scanned once and nothing is kept to go back to.
+_STRING: Final = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _GAPS: Final = re.compile(rf"({_STRING})|[ \t\r\n]+", re.DOTALL)
 _TOKENS: Final = re.compile(rf'{_STRING}|[{{}}\[\],:]|[^\s{{}}\[\],:"]+', re.DOTALL)
 _NOT_JSON_NUMBER: Final = re.compile(rf"{_STRING}|(-?Infinity|NaN)", re.DOTALL)
