@@ -1,4 +1,4 @@
-"""The frozen application is its own Python: it is started again to be the process of a reducer or of a scan."""
+"""The frozen application is its own Python: it is started again to be the process of a reducer, scan or audit."""
 
 from __future__ import annotations
 
@@ -17,16 +17,18 @@ def serve_as_child_if_asked() -> None:
     if not "".join(sys.argv[1:2]).startswith("--aether-"):
         return
     from aether_engine.replay.reducer_protocol import CHILD_ARGUMENT
-    from aether_engine.store.sqlite_scan_worker import WORKER_ARGUMENT
+    from aether_engine.worker_process import WORKER_ARGUMENT
 
     if sys.argv[1] == CHILD_ARGUMENT:
         from aether_engine.replay.reducer_child import main
 
         main()
     elif sys.argv[1] == WORKER_ARGUMENT:
-        from aether_engine.store.sqlite_scan_worker import main as scan
-
-        scan()
+        if sys.argv[2:] == ["audit"]:
+            from aether_engine.audit.worker import main as work
+        else:
+            from aether_engine.store.sqlite_scan_worker import main as work
+        work()
         sys.exit()
 
 

@@ -6,6 +6,7 @@ import asyncio
 import queue
 import random
 import sqlite3
+import threading
 from array import array
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
@@ -37,10 +38,8 @@ from aether_engine.audit.worker import (
     LinksRequest,
     NamesRequest,
     RangeRequest,
-    WorkerGoneError,
+    Request,
     WorkerSetup,
-    can_start,
-    processors,
 )
 from aether_engine.errors import CorruptStoreError, StoreUnavailableError
 from aether_engine.patterns import is_wildcard_pattern, match_namespace_pattern
@@ -50,6 +49,7 @@ from aether_engine.store.sqlite_connections import ReadConnections
 from aether_engine.store.sqlite_file import FileState, RawFile, translate
 from aether_engine.store.sqlite_reader import DamagedError, Reader, is_damage
 from aether_engine.store.sqlite_schema import SEQUENCE_MASK, first_position
+from aether_engine.worker_process import WorkerGoneError, processors
 
 #: Files of fewer events are done before a worker would have started.
 WORKERS_FROM: Final = 50_000
@@ -361,7 +361,7 @@ class FileTarget:
     async def _workers(self) -> _Pool | None:
         events = sum(log.events for log in self._logs)
         actor = self._scope.actors
-        if events < self._workers_from or not can_start() or (actor and not is_wildcard_pattern(actor)):
+        if events < self._workers_from or (actor and not is_wildcard_pattern(actor)):
             return None
         if self._pool is None:
             setup = WorkerSetup(str(self._opened.path.absolute()), self._url, self._settings, self._scope)
@@ -398,6 +398,10 @@ class _Pool:
         self._threads = ThreadPoolExecutor(size, thread_name_prefix="aether-audit-worker")
         self._lost = 0
         self._closed = False
+        # What is compared across the log are hashes: workers that hash otherwise are of no use to one another.
+        self._probe: int | None = None
+        self._places = size
+        self._counting = threading.Lock()
         for _ in range(size):
             self._idle.put(None)
 
@@ -405,11 +409,11 @@ class _Pool:
     def process_ids(self) -> list[int]:
         return [worker.process_id for worker in self._all if worker.is_running]
 
-    def ask(self, request: RangeRequest | NamesRequest | LinksRequest) -> asyncio.Future[Any]:
+    def ask(self, request: Request) -> asyncio.Future[Any]:
         """The answer of whichever worker is free next."""
         return asyncio.get_running_loop().run_in_executor(self._threads, self._ask, request)
 
-    def _ask(self, request: RangeRequest | NamesRequest | LinksRequest) -> Any:
+    def _ask(self, request: Request) -> Any:
         while True:
             worker = self._idle.get()
             try:
@@ -417,6 +421,8 @@ class _Pool:
                     worker = AuditWorker(self._setup, self._seed)
                     self._all.append(worker)
                     worker.start()
+                    if not self._hashes_alike(worker):
+                        continue
                 answer = worker.ask(request)
             except WorkerGoneError:
                 self._idle.put(None)
@@ -431,6 +437,25 @@ class _Pool:
                 raise
             self._idle.put(worker)
             return answer
+
+    def _hashes_alike(self, worker: AuditWorker) -> bool:
+        """Whether a new worker hashes as the first one did; if not, it is ended, and the others do without it.
+
+        A packaged program cannot tell its processes how to hash, so that there is one worker.
+        """
+        with self._counting:
+            if self._probe is None:
+                self._probe = worker.hash_probe
+            if self._probe == worker.hash_probe:
+                return True
+            self._places -= 1
+            is_last = not self._places
+            if is_last:
+                self._places = 1
+        worker.end()
+        if is_last:
+            raise StoreUnavailableError(self._setup.url, "the process that read it ended by itself")
+        return False
 
     def close(self) -> None:
         """End all processes and threads; blocks."""

@@ -19,8 +19,9 @@ from aether_engine.errors import StoreUnavailableError
 from aether_engine.store.protocols import Sieve, Sifted
 from aether_engine.store.sqlite_scan_pool import WorkerPool
 from aether_engine.store.sqlite_scan_ranges import Range, ScanRanges
-from aether_engine.store.sqlite_scan_worker import ScanWorker, SiftRequest, WorkerGoneError
+from aether_engine.store.sqlite_scan_worker import ScanWorker, SiftRequest
 from aether_engine.store.sqlite_sifting import SiftedRange, Sifter
+from aether_engine.worker_process import WorkerGoneError
 
 #: Logs of fewer events are done before a worker would have started.
 WORKERS_FROM: Final = 50_000
@@ -127,7 +128,7 @@ class _Scan:
         """Have a worker look at ranges as long as there are any; in a thread of its own."""
         while (taken := self.ranges.take(_RANGE)) is not None:
             try:
-                sifted = worker.ask(SiftRequest(self._namespace, self._pickled, *taken, _SECONDS))
+                sifted = worker.sift(SiftRequest(self._namespace, self._pickled, *taken, _SECONDS))
             except WorkerGoneError:
                 self.ranges.put_back(taken)
                 self._loop.call_soon_threadsafe(self._pool.lost, worker)

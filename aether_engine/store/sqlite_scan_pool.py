@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from aether_engine.store.sqlite_scan_worker import ScanWorker, WorkerGoneError
+from aether_engine.store.sqlite_scan_worker import ScanWorker
+from aether_engine.worker_process import WorkerGoneError, processors
 
 #: More workers would wait for the disk, or for the window that shows what they find.
 _MOST_WORKERS: Final = 4
@@ -53,7 +53,7 @@ class WorkerPool:
                 self._listeners.append(when_ready)
             return
         self._listeners = [when_ready]
-        self._all = [ScanWorker(self._path, self._url) for _ in range(min(_processors(), _MOST_WORKERS))]
+        self._all = [ScanWorker(self._path, self._url) for _ in range(min(processors(), _MOST_WORKERS))]
         for worker in self._all:
             starting = self.submit(worker.start)
             starting.add_done_callback(partial(self._started, worker))
@@ -115,8 +115,3 @@ class WorkerPool:
             self.lost(worker)
         for listener in self._listeners:
             listener()
-
-
-def _processors() -> int:
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
