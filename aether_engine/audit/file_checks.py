@@ -47,22 +47,26 @@ class FileChecks:
         self._truncated = truncated
         self._stop = stop
 
-    def run(self, facts: Mapping[str, LogFacts]) -> list[Finding]:
-        """Everything in scope that is wrong."""
-        findings: list[Finding] = []
-        wants = self._settings.checks
-        actor = self._scope.actors
-        if actor and not is_wildcard_pattern(actor):
-            return findings  # What concerns the whole file is not asked of one actor.
-        for check, work in (
+    def of_pages_and_counters(self, facts: Mapping[str, LogFacts]) -> list[Finding]:
+        """What is wrong in scope with pages, rows that belong to nobody, and counters."""
+        return self._made(
             ("page", self._pages),
             ("orphan", self._orphans),
             ("namespace-counter", lambda: self._namespaces(facts)),
             ("actor-counter", lambda: self._actors(facts)),
-            ("index-versions", self._version_index),
-            ("index-ids", lambda: self._id_index(facts)),
-        ):
-            if check in wants and not self._stop():
+        )
+
+    def of_indexes(self, facts: Mapping[str, LogFacts]) -> list[Finding]:
+        """What is wrong in scope with indexes: mostly SQLite's own work, beside which another thread gets on."""
+        return self._made(("index-versions", self._version_index), ("index-ids", lambda: self._id_index(facts)))
+
+    def _made(self, *checks: tuple[str, Callable[[], Iterable[Finding]]]) -> list[Finding]:
+        findings: list[Finding] = []
+        actor = self._scope.actors
+        if actor and not is_wildcard_pattern(actor):
+            return findings  # What concerns the whole file is not asked of one actor.
+        for check, work in checks:
+            if check in self._settings.checks and not self._stop():
                 findings += work()
         return findings
 

@@ -292,7 +292,10 @@ class FileTarget:
 
     async def closing_checks(self, facts: Mapping[str, LogFacts]) -> list[Finding]:
         checks = FileChecks(self.reader, self._scope, self._settings, self._truncated, lambda: self._closing)
-        return await self._run(lambda: checks.run(facts)) + await self._check_links(facts)
+        found = await asyncio.gather(
+            self._run(partial(checks.of_pages_and_counters, facts)), self._run(partial(checks.of_indexes, facts))
+        )
+        return [*found[0], *found[1], *await self._check_links(facts)]
 
     async def _check_links(self, facts: Mapping[str, LogFacts]) -> list[Finding]:
         findings: list[Finding] = []
