@@ -142,35 +142,16 @@ class Workspace(QObject):
         are the engine's, such as a login; they are used and forgotten. What is open already in the same way is
         not opened again; another login is another connection, and so is another `profile`.
         """
-        from asyncio import CancelledError
-
-        from aether_desktop.connection import Connection
-        from aether_engine.engine import open_engine
-
         opening = self._fingerprint(url, read_only, options or {}, profile)
         for connection in self.connections:
             if connection.opening == opening and url != "memory://":
                 self.connection_opened.emit(connection)
                 return connection
-        what = f"{title or title_of(url)} could not be opened"
-        engine = None
-        try:
-            engine = await open_engine(url, read_only=read_only, **(options or {}))
-            title = title or self._distinct_title(engine.url, options or {})
-            connection = Connection(engine, title, self, profile=profile)
-            connection.opening = opening
-            if connection.is_production:
-                self.write_guard.watch(connection)
-            await connection.start()
-        except Exception as error:  # noqa: BLE001 (told to the user, whatever it is)
-            if engine is not None:
-                await engine.close()
-            self._tell_failure(what, error, profile, _file_of(url))
+        made = await self._made_in_job(url, read_only, title, options or {}, profile)
+        if made is None:
             return None
-        except CancelledError:
-            if engine is not None:
-                await engine.close()
-            raise
+        connection = made
+        connection.opening = opening
         if self._closing:
             await connection.close()
             return None
@@ -179,12 +160,65 @@ class Workspace(QObject):
         connection.link_changed.connect(lambda: self.link_changed.emit(connection))
         connection.is_remembered &= remember
         self.connections.append(connection)
-        self.solved.emit(what)
+        self.solved.emit(_not_opened(url, title))
         if connection.is_file and remember:
-            self.settings.add_recent(engine.url)
+            self.settings.add_recent(connection.engine.url)
         self.connections_changed.emit()
         if announce:
             self.connection_opened.emit(connection)
+        return connection
+
+    async def _made_in_job(
+        self, url: str, read_only: bool, title: str, options: Mapping[str, str], profile: Profile | None
+    ) -> Connection | None:
+        """A new connection, looked into; a server may take its time, and can be given up."""
+        import asyncio
+
+        made: list[Connection | None] = []
+
+        async def work(_job: Job) -> None:
+            made.append(await self._make(url, read_only, title, options, profile))
+
+        shown = title or title_of(url)
+        job = self.jobs.start(f"Open {shown}", work, unit="")
+        job.tells_cancelling = False
+        assert job.task is not None
+        try:
+            await asyncio.wait([job.task])
+        except asyncio.CancelledError:
+            job.cancel()
+            await asyncio.wait([job.task])
+            raise
+        if job.task.cancelled() and not self._closing:
+            self.told.emit(f"Opening {shown} was cancelled.")
+        return made[0] if made else None
+
+    async def _make(
+        self, url: str, read_only: bool, title: str, options: Mapping[str, str], profile: Profile | None
+    ) -> Connection | None:
+        from asyncio import CancelledError
+
+        from aether_desktop.connection import Connection
+        from aether_engine.engine import open_engine
+
+        engine = None
+        try:
+            engine = await open_engine(url, read_only=read_only, **options)
+            connection = Connection(
+                engine, title or self._distinct_title(engine.url, options), self, profile=profile
+            )
+            if connection.is_production:
+                self.write_guard.watch(connection)
+            await connection.start()
+        except Exception as error:  # noqa: BLE001 (told to the user, whatever it is)
+            if engine is not None:
+                await engine.close()
+            self._tell_failure(_not_opened(url, title), error, profile, _file_of(url))
+            return None
+        except CancelledError:
+            if engine is not None:
+                await engine.close()
+            raise
         return connection
 
     def _fingerprint(
@@ -473,3 +507,7 @@ def _file_of(url: str) -> Path | None:
         return path if path.is_file() else None
     except (StoreUnavailableError, OSError):
         return None
+
+
+def _not_opened(url: str, title: str) -> str:
+    return f"{title or title_of(url)} could not be opened"

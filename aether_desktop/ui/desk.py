@@ -372,7 +372,7 @@ class Desk(QObject):
             if isinstance(view, DocumentView):
                 is_orphan |= not all(one in connections for one in view.connections)
             if is_orphan:
-                self.close_view(view)
+                self.close_asked(view)
 
     def _add_view(
         self, document: Document, model: LogTable | StreamTable, *, title: str, order: str, icon_name: str

@@ -137,6 +137,12 @@ class Panels(QObject):
             if menu.title() == "Window":
                 menu.addSeparator()
                 menu.addActions([dock.toggleViewAction() for dock in self._docks])
+        for dock in self._docks:
+            toggle = dock.toggleViewAction()
+            toggle.setText(f"{dock.windowTitle()} panel")
+            toggle.setToolTip(f"Show or hide the {dock.windowTitle().lower()}")
+            # The palette lists what the window has.
+            self._window.addAction(toggle)
 
     def _show_docks(self, shown: bool) -> None:
         """Without a connection there is nothing to dock; with the first one the user's layout comes back."""

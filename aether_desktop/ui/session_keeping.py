@@ -250,9 +250,17 @@ class SessionKeeping(QObject):
     def _remember_closed(self, view: QWidget) -> None:
         tab = view.tab if isinstance(view, WaitingView) else self._state_of(view)
         if tab is not None:
-            self._closed.append((tab, self._documents.indexOf(view)))
+            # Its connection may be closed as well before it is wanted again.
+            self._closed.append((_by_address(tab) or tab, self._documents.indexOf(view)))
             del self._closed[:-_MOST_CLOSED]
         self._changed()
+
+
+def _by_address(tab: TabState) -> TabState | None:
+    """A tab whose connections may be closed before it is wanted again; None where they cannot be opened then."""
+    addresses: list[Address] = []
+    saved = _saved(tab, addresses)
+    return _tab_state(saved, tuple(addresses)) if saved is not None else None
 
 
 def _number(addresses: list[Address], address: Address) -> int:

@@ -99,6 +99,8 @@ class _RunningJob(QWidget):
         if fraction is not None:
             self._bar.setValue(min(1000, int(fraction * 1000)))
         of_total = f" of {number_text(progress.total)}" if progress.total else ""
+        # What has no unit is one thing that is done or not.
+        self._counts.setVisible(bool(progress.unit))
         self._counts.setText(f"{number_text(progress.done)}{of_total} {progress.unit}")
 
 

@@ -192,6 +192,18 @@ async def test_a_closed_tab_can_be_had_again(tmp_path: Path) -> None:
         assert not seen.can("reopen_tab")
 
 
+async def test_the_tabs_of_a_closed_connection_can_be_had_again(tmp_path: Path) -> None:
+    async with story_on("sqlite", tmp_path) as seen:
+        before = seen.tabs
+        await seen.workspace.close_connection(seen.workspace.connections[0])
+        await until(lambda: not seen.tabs, what="its tabs are closed")
+        seen.run("reopen_tab")
+        seen.run("reopen_tab")
+        await until(lambda: sorted(seen.tabs) == sorted(before), what="both are back")
+        assert len(seen.workspace.connections) == 1
+        await seen.settle()
+
+
 @pytest.mark.parametrize(
     "content",
     [
