@@ -67,10 +67,13 @@ class Stage:
         return next((each for each in QApplication.topLevelWidgets() if _is_dialog(each)), self.window)
 
     def clear(self) -> None:
-        """Close every dialog."""
+        """Close every dialog, also one that would ask first."""
         for each in QApplication.topLevelWidgets():
-            if _is_dialog(each):
+            if isinstance(each, QDialog) and _is_dialog(each):
+                QDialog.done(each, 0)
+            elif _is_dialog(each):
                 each.close()
+        assert not any(_is_dialog(each) for each in QApplication.topLevelWidgets())
 
     async def stream(self) -> EventView:
         """The stream of the article whose snapshot drifted, in front."""
@@ -236,6 +239,11 @@ async def _trust(stage: Stage) -> QWidget:
     return dialog
 
 
+async def _go_to(stage: Stage) -> QWidget:
+    await stage.stream()
+    return await stage.dialog("go_to")
+
+
 def _dialog(command: str) -> Scene:
     async def show(stage: Stage) -> QWidget:
         return await stage.dialog(command)
@@ -302,7 +310,7 @@ SCENES: Final[dict[str, Scene]] = {
     "bundle": _audit_dialog("bundle"),
     "recover": _audit_dialog("recover"),
     "audit-settings": _audit_dialog("audit_settings"),
-    "go-to": _dialog("go_to"),
+    "go-to": _go_to,
     "palette": _dialog("command_palette"),
     "keys": _dialog("cheat_sheet"),
     "connect": _dialog("connect"),
