@@ -60,6 +60,8 @@ class DocumentFilter(QObject):
 
     changed = Signal()
     """Text, validity, what is in force, or how far it is."""
+    #: What is filtered.
+    unit = "events"
     applied = Signal(object)
     """This `EventFilter` came into force; None: nothing is left out any more."""
 

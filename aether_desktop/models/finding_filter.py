@@ -142,10 +142,22 @@ def _pattern(part: Piece) -> Pattern[str]:
 class FindingFilter(DocumentFilter):
     """What is typed above findings; it leaves rows of their table out."""
 
+    unit = "findings"
+
     def __init__(self, table: FindingTable, parent: QObject | None = None) -> None:
         super().__init__(None, parent)
         self._table = table
         table.counted.connect(self.changed)
+
+    def replace_term(self, key: str, value: str) -> None:
+        """Say `key:value` instead of what the text says of `key`; an empty value says nothing of it."""
+        text, cut = self.text, 0
+        for raw in list(terms_of(text)):
+            if not raw.is_negated and raw.body.text.startswith(f"{key}:") and not raw.body.is_quoted:
+                text = text[: raw.start - cut] + text[raw.end - cut :]
+                cut += raw.end - raw.start
+        parts = [" ".join(text.split()) if '"' not in text else text.strip(), f"{key}:{value}" if value else ""]
+        self.set_text(" ".join(part for part in parts if part), at_once=True)
 
     def _parse(self, text: str) -> EventFilter:
         return parse_finding_filter(text, self._table.change_of)

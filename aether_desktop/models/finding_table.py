@@ -8,21 +8,18 @@ filter or other groups, is done in pieces between which the event loop has its t
 from __future__ import annotations
 
 import asyncio
-from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
-from enum import StrEnum
 from itertools import accumulate
 from typing import Any, Final
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
 
-from aether_desktop.models.roles import CellIcon, ColumnKind, Role, RowBanner, RowKind
-from aether_desktop.numbers import number_text
+from aether_desktop.models.finding_cells import CHANGES, LOOKS, place_text, time_text
+from aether_desktop.models.finding_groups import Group, GroupBy, Key, in_order, key_of, make_group
+from aether_desktop.models.roles import CellIcon, ColumnKind, Role, RowKind
 from aether_desktop.tasks import TaskOwner
-from aether_engine.audit import CHECKS, Finding, Severity
-from aether_engine.codec import format_timestamp
+from aether_engine.audit import Finding
 
 Index = QModelIndex | QPersistentModelIndex
 _NOWHERE: Final = QModelIndex()
@@ -37,47 +34,11 @@ KINDS: Final = (
     ColumnKind.TEXT,
 )
 _HEADERS: Final = ("Severity", "Check", "Namespace", "Sequence", "Place", "Timestamp", "Change", "What is wrong")
-#: How each severity looks: its icon and colour, and the tone of a heading.
-LOOKS: Final = {
-    Severity.ERROR: CellIcon("corrupted", "corrupted"),
-    Severity.WARNING: CellIcon("warning", "gap"),
-    Severity.NOTE: CellIcon("info", "text2"),
-}
-_TONES: Final = {Severity.ERROR: "corrupted", Severity.WARNING: "gap", Severity.NOTE: ""}
 _CHANGE_LOOKS: Final = {"new": CellIcon("plus", "accent"), "gone": CellIcon("minus", "text2")}
 #: Findings that are looked at between two turns of the event loop.
 _SLICE: Final = 2000
 #: Groups that a batch may touch one by one; of more the table is laid out anew.
 _ONE_BY_ONE: Final = 8
-#: Groups up to which those with the most findings stand first.
-_SORTED: Final = 20_000
-_ORDER: Final = {check: number for number, check in enumerate(CHECKS)}
-_SEVERITIES: Final = {severity: number for number, severity in enumerate(Severity)}
-
-
-class GroupBy(StrEnum):
-    """What findings of one group have in common. Without headings the worst stand first all the same."""
-
-    CHECK = "check"
-    ACTOR = "actor"
-    NAMESPACE = "namespace"
-    CHANGE = "change"
-    NONE = "none"
-
-
-Key = tuple[Any, ...]
-
-
-@dataclass(slots=True)
-class Group:
-    """Findings with something in common; `rows` are the numbers of those that pass the filter."""
-
-    key: Key
-    title: str
-    severity: Severity | None = None
-    check: str = ""
-    rows: array[int] = field(default_factory=lambda: array("q"))
-    is_open: bool = True
 
 
 class FindingTable(QAbstractTableModel):
@@ -230,41 +191,14 @@ class FindingTable(QAbstractTableModel):
         self.counted.emit()
 
     def _key(self, finding: Finding) -> Key:
-        match self.group_by:
-            case GroupBy.ACTOR:
-                return finding.namespace, finding.actor_id
-            case GroupBy.NAMESPACE:
-                return (finding.namespace,)
-            case GroupBy.CHANGE:
-                return (self.change_of(finding),)
-        return _SEVERITIES[finding.severity], _ORDER[finding.check], finding.check
+        return key_of(self.group_by, finding, self.change_of(finding))
 
     def _make(self, key: Key) -> Group:
-        group = Group(key, "", is_open=key not in self._closed)
-        match self.group_by:
-            case GroupBy.ACTOR:
-                namespace, actor = key
-                group.title = f"{actor or 'No actor'} in {namespace or 'no namespace'}"
-            case GroupBy.NAMESPACE:
-                group.title = key[0] or "No namespace"
-            case GroupBy.CHANGE:
-                group.title = {"new": "New", "gone": "Gone", "same": "The same"}.get(key[0], "Not compared")
-            case _:
-                group.check = key[2]
-                group.title, group.severity = CHECKS[group.check].title, CHECKS[group.check].severity
-        return group
+        return make_group(self.group_by, key, is_open=key not in self._closed)
 
     def _put(self, groups: dict[Key, Group]) -> None:
         self._groups = groups
-        self._order = list(groups.values())
-        if self.group_by in (GroupBy.ACTOR, GroupBy.NAMESPACE):
-            if len(self._order) <= _SORTED:
-                self._order.sort(key=lambda group: -len(group.rows))
-        elif self.group_by is GroupBy.CHANGE:
-            ranks = {"new": 0, "gone": 1, "same": 2}
-            self._order.sort(key=lambda group: ranks.get(group.key[0], 3))
-        else:
-            self._order.sort(key=lambda group: group.key)
+        self._order = in_order(self.group_by, groups.values())
         self._reckon()
 
     def _reckon(self) -> None:
@@ -437,29 +371,15 @@ class FindingTable(QAbstractTableModel):
         return None
 
     def _heading(self, group: Group, role: int) -> Any:
+        count, is_filtered = self._counts.get(group.check), self._passes is not None
         match role:
             case Role.KIND:
                 return RowKind.NOTE
             case Role.BANNER:
-                icon = "chevron-down" if group.is_open else "chevron-right"
-                tone = _TONES[group.severity] if group.severity is not None else ""
-                return RowBanner(group.title, self._said(group), icon=icon, tone=tone)
+                return group.heading(count, is_filtered=is_filtered)
             case Qt.ItemDataRole.DisplayRole | Qt.ItemDataRole.AccessibleTextRole:
-                return f"{group.title}: {self._said(group)}"
+                return f"{group.title}: {group.said(count, is_filtered=is_filtered)}"
         return None
-
-    def _said(self, group: Group) -> str:
-        listed = number_text(len(group.rows))
-        if not group.check:
-            return f"{listed} {'finding' if len(group.rows) == 1 else 'findings'}"
-        count = self._counts.get(group.check, len(group.rows))
-        kind = CHECKS[group.check].severity.value
-        said = f"{number_text(count)} {kind}{'' if count == 1 else 's'}"
-        if self._passes is not None:
-            said = f"{listed} pass the filter, of {said}"
-        elif sum(self.findings[number].count for number in group.rows[:1]) == 1 and len(group.rows) < count:
-            said = f"{said}, {listed} listed"
-        return said
 
     def _text(self, finding: Finding, column: int) -> Any:
         match column:
@@ -476,21 +396,5 @@ class FindingTable(QAbstractTableModel):
             case self.TIME:
                 return time_text(finding)
             case self.CHANGE:
-                return {"new": "New", "gone": "Gone", "same": "Same"}.get(self.change_of(finding), "")
+                return CHANGES.get(self.change_of(finding), "")
         return finding.explanation
-
-
-def place_text(finding: Finding) -> str:
-    """Actor and version of a finding, or how many places it is about."""
-    if finding.last_sequence is not None and finding.sequence is not None and finding.count > 1:
-        return f"{number_text(finding.count)} places, to {number_text(finding.last_sequence)}"
-    if finding.actor_id and finding.version is not None:
-        return f"{finding.actor_id} v{finding.version}"
-    return finding.actor_id
-
-
-def time_text(finding: Finding) -> str:
-    """When it happened as written in the event, else when it was recorded."""
-    if finding.timestamp or finding.recorded_at is None:
-        return finding.timestamp
-    return format_timestamp(finding.recorded_at)

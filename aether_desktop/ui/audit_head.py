@@ -10,10 +10,12 @@ from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QPushButton, QS
 
 from aether_desktop.models.audit_run import AuditRun, AuditState
 from aether_desktop.numbers import counted, number_text
+from aether_desktop.ui.empty_state import plain_label
+from aether_desktop.ui.filter_bar import time_left
 from aether_desktop.ui.flow_layout import FlowLayout
 from aether_desktop.ui.icons import icon
 from aether_desktop.ui.links import icon_button
-from aether_desktop.ui.safe_text import plain_tooltip
+from aether_desktop.ui.safe_text import plain_tooltip, visible
 from aether_desktop.ui.theme import current_theme, fixed_font, theme_notifier
 from aether_desktop.ui.theme_qss import restyle
 from aether_desktop.ui.tinted import Surface, ToneLabel
@@ -102,10 +104,14 @@ class AuditHead(Surface):
         second.setContentsMargins(0, 0, 0, 0)
         second.addWidget(self.hash, 1)
         second.addWidget(self._copy)
+        self.notes = plain_label(parent=self)
+        self.notes.setObjectName("auditNotes")
+        self.notes.setProperty("tone", "second")
         title = QVBoxLayout()
         title.setSpacing(2)
         title.addLayout(first)
         title.addWidget(self._hash_row)
+        title.addWidget(self.notes)
         return title
 
     def _build_fields(self) -> QWidget:
@@ -279,6 +285,9 @@ class AuditHead(Surface):
         target = self._run.target
         files = target.evidence.files if target is not None else []
         self._hash_row.setVisible(bool(files))
+        notes = " ".join(target.evidence.notes) if target is not None else ""
+        self.notes.setText(visible(notes))
+        self.notes.setVisible(bool(notes))
         if not files:
             return
         first = files[0]
@@ -304,19 +313,10 @@ def progress_text(run: AuditRun) -> str:
     else:
         words += " events"
     if progress.seconds_left is not None and run.is_running:
-        words += f", {time_left(progress.seconds_left)} left"
+        words += f", {time_left(progress.seconds_left)}"
     found = run.totals.findings
     words += f", {counted(found, 'finding')} so far"
     return f"Paused. {words}" if run.state is AuditState.PAUSED else words
-
-
-def time_left(seconds: float) -> str:
-    """A guess of a time, in the largest unit that says enough."""
-    whole = max(round(seconds), 1)
-    if whole < 90:
-        return f"{whole} s"
-    minutes = round(whole / 60)
-    return f"{minutes} min" if minutes < 90 else f"{round(minutes / 60)} h"
 
 
 def _button(icon_name: str, text: str, name: str, parent: QWidget) -> QPushButton:

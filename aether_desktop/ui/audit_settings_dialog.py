@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from aether_desktop.models.finding_table import LOOKS
+from aether_desktop.models.finding_cells import LOOKS
 from aether_desktop.ui.empty_state import plain_label
 from aether_desktop.ui.icons import icon
 from aether_desktop.ui.links import LinkButton

@@ -8,12 +8,9 @@ from datetime import datetime
 from typing import Any, Final
 
 from PySide6.QtCore import QItemSelection, QItemSelectionModel, QModelIndex, Qt, QTimer, Signal
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtGui import QKeyEvent, QKeySequence
 from PySide6.QtWidgets import (
     QAbstractItemView,
-    QComboBox,
-    QHBoxLayout,
-    QPushButton,
     QSplitter,
     QStackedLayout,
     QTableView,
@@ -22,18 +19,19 @@ from PySide6.QtWidgets import (
 )
 
 from aether_desktop.models.audit_run import AuditRun, AuditState
+from aether_desktop.models.finding_cells import line_of
 from aether_desktop.models.finding_filter import FindingFilter
-from aether_desktop.models.finding_table import KINDS, LOOKS, FindingTable, GroupBy
+from aether_desktop.models.finding_groups import GroupBy
+from aether_desktop.models.finding_table import KINDS, FindingTable
 from aether_desktop.numbers import counted, number_text
 from aether_desktop.ui.audit_head import AuditHead
+from aether_desktop.ui.audit_totals import AuditTotals
 from aether_desktop.ui.banner import Banner, BannerKind
 from aether_desktop.ui.chosen_rows import selected_ranges
 from aether_desktop.ui.document_view import DocumentView
 from aether_desktop.ui.empty_state import EmptyState
 from aether_desktop.ui.finding_detail import FindingDetail
-from aether_desktop.ui.icons import icon
 from aether_desktop.ui.table_setup import setup_table
-from aether_desktop.ui.tinted import Surface, ToneLabel
 from aether_desktop.workspace import Selection
 from aether_engine.audit import CHECKS, AuditScope, Finding, Severity
 from aether_engine.codec import format_timestamp
@@ -48,17 +46,12 @@ _WIDTHS: Final = (
     (FindingTable.TIME, 190),
     (FindingTable.CHANGE, 70),
 )
-_GROUPS: Final = (
-    (GroupBy.CHECK, "By check"),
-    (GroupBy.ACTOR, "By actor"),
-    (GroupBy.NAMESPACE, "By namespace"),
-    (GroupBy.CHANGE, "By change"),
-    (GroupBy.NONE, "In one list"),
-)
 #: Rest after going to a row before its bytes are read, in milliseconds.
 _READ_AFTER: Final = 40
 #: Selected findings up to which they stay selected when the table is laid out anew.
 _KEPT: Final = 1000
+#: Findings that can be copied at once; a report has all of them.
+_MOST_COPIED: Final = 10_000
 #: What makes events unreliable, as opposed to merely odd.
 _DAMAGE: Final = frozenset(check for check, one in CHECKS.items() if one.severity is Severity.ERROR)
 
@@ -68,9 +61,13 @@ class FindingsView(QTableView):
 
     entered_row = Signal(int)
     fold_asked = Signal(int, bool)
+    copy_asked = Signal()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         index, key = self.currentIndex(), event.key()
+        if event.matches(QKeySequence.StandardKey.Copy):
+            self.copy_asked.emit()
+            return
         if index.isValid():
             if key in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
                 self.entered_row.emit(index.row())
@@ -93,6 +90,8 @@ class AuditView(DocumentView):
     neighbour_asked = Signal(object, object)
     """The event at this sequence of the finding's namespace is wanted beside it: finding, sequence."""
     recover_asked = Signal()
+    copy_requested = Signal(object)
+    """A text to copy: the selected findings, a line each."""
 
     def __init__(self, run: AuditRun, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -110,7 +109,7 @@ class AuditView(DocumentView):
         self.banner = Banner(BannerKind.CORRUPTED, parent=self, closable=False)
         self.banner.hide()
         self.detail = FindingDetail(self)
-        self._build_totals()
+        self.totals = AuditTotals(run, self._filter, self)
         self._build_table()
         self.splitter = QSplitter(Qt.Orientation.Vertical, self)
         self.splitter.addWidget(self._pages)
@@ -121,7 +120,7 @@ class AuditView(DocumentView):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        for widget in (self.head, self.banner, self._totals):
+        for widget in (self.head, self.banner, self.totals):
             column.addWidget(widget)
         column.addWidget(self.splitter, 1)
         self._connect()
@@ -176,44 +175,6 @@ class AuditView(DocumentView):
 
     # -- building
 
-    def _build_totals(self) -> None:
-        self._totals = Surface("window", bottom="line", parent=self)
-        self.words = ToneLabel("", "text", semibold=True, parent=self._totals)
-        self.words.setObjectName("auditTotals")
-        self.severities = {severity: QPushButton(self._totals) for severity in Severity}
-        self.checked = ToneLabel("", delta=-1, elide=Qt.TextElideMode.ElideRight, parent=self._totals)
-        self.checked.setObjectName("auditChecked")
-        self.groups = QComboBox(self._totals)
-        self.groups.setObjectName("auditGroups")
-        self.groups.setAccessibleName("How findings are grouped")
-        self.checks = QComboBox(self._totals)
-        self.checks.setObjectName("auditChecks")
-        self.checks.setAccessibleName("Only findings of one check")
-        self.checks.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.checks.setMinimumContentsLength(12)
-        row = QHBoxLayout(self._totals)
-        row.setContentsMargins(12, 4, 8, 4)
-        row.setSpacing(8)
-        row.addWidget(self.words)
-        for severity, button in self.severities.items():
-            button.setObjectName(f"auditOnly{severity.value.capitalize()}s")
-            button.setCheckable(True)
-            button.setProperty("link", True)
-            button.setProperty("choice", True)
-            button.setFlat(True)
-            button.setAutoDefault(False)
-            button.setIcon(icon(*LOOKS[severity]))
-            button.clicked.connect(lambda checked, severity=severity: self._only(severity, wanted=checked))
-            row.addWidget(button)
-        row.addWidget(self.checked, 1)
-        self.checked.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        row.addWidget(self.checks)
-        row.addWidget(self.groups)
-        self._fill_groups()
-        self.checks.addItem("All checks", "")
-        self.groups.activated.connect(lambda _index: self._group())
-        self.checks.activated.connect(lambda _index: self._only_check())
-
     def _build_table(self) -> None:
         self.table = FindingsView(self)
         self.table.setObjectName("auditTable")
@@ -242,9 +203,12 @@ class AuditView(DocumentView):
         table.selectionModel().currentRowChanged.connect(lambda *_rows: self._current_changed())
         table.entered_row.connect(self._enter)
         table.fold_asked.connect(self._fold)
+        table.copy_asked.connect(
+            lambda: self.copy_requested.emit("\n".join(map(line_of, self.chosen()[:_MOST_COPIED])))
+        )
         table.doubleClicked.connect(lambda index: self._enter(index.row()))
         table.clicked.connect(self._clicked)
-        self._filter.applied.connect(lambda _filter: self._show_choices())
+        self.totals.group_asked.connect(self.set_group_by)
         detail = self.detail
         detail.step_asked.connect(self.step)
         detail.open_asked.connect(self._open_current)
@@ -363,113 +327,30 @@ class AuditView(DocumentView):
         if self.current is not None:
             self.leave_out_asked.emit(self.current)
 
-    # -- filtering and grouping
-
-    def _fill_groups(self) -> None:
-        has_comparison = self.run.comparison is not None
-        chosen = self.run.table.group_by
-        self.groups.clear()
-        for group_by, text in _GROUPS:
-            if has_comparison or group_by is not GroupBy.CHANGE:
-                self.groups.addItem(text, group_by)
-                if group_by is chosen:
-                    self.groups.setCurrentIndex(self.groups.count() - 1)
-
-    def _group(self) -> None:
-        self.run.table.set_group_by(GroupBy(self.groups.currentData()))
+    # -- grouping
 
     def set_group_by(self, group_by: GroupBy) -> None:
         """Group findings otherwise."""
         self.run.table.set_group_by(group_by)
-        self._fill_groups()
+        self.totals.show_groups()
 
     def _comparison_changed(self) -> None:
         if self.run.comparison is None and self.run.table.group_by is GroupBy.CHANGE:
             self.run.table.set_group_by(GroupBy.CHECK)
-        self._fill_groups()
+        self.totals.show_groups()
         self._show()
-
-    def _terms(self) -> dict[str, str]:
-        """The terms in force that stand for what is chosen beside the totals."""
-        in_force = self._filter.in_force
-        found: dict[str, str] = {}
-        for term in in_force.terms if in_force is not None else ():
-            if term.key in ("severity", "check") and not term.is_negated and in_force is not None:
-                found[term.key] = in_force.text[term.start : term.end].partition(":")[2]
-        return found
-
-    def _replace_term(self, key: str, value: str) -> None:
-        """Say `key:value` in the filter, instead of what it says of that; an empty value says nothing."""
-        kept = [part for part in self._filter.text.split() if not part.startswith(f"{key}:")]
-        if value:
-            kept.append(f"{key}:{value}")
-        self._filter.set_text(" ".join(kept), at_once=True)
-
-    def _only(self, severity: Severity, *, wanted: bool) -> None:
-        chosen = [one for one in self._terms().get("severity", "").split(",") if one]
-        now = [
-            one.value
-            for one in Severity
-            if (one is severity and wanted) or (one is not severity and one in chosen)
-        ]
-        self._replace_term("severity", ",".join(now))
-
-    def _only_check(self) -> None:
-        self._replace_term("check", str(self.checks.currentData()))
-
-    def _show_choices(self) -> None:
-        terms = self._terms()
-        severities = terms.get("severity", "").split(",")
-        for severity, button in self.severities.items():
-            button.setChecked(severity.value in severities)
-        index = self.checks.findData(terms.get("check", ""))
-        self.checks.setCurrentIndex(max(index, 0))
 
     # -- following
 
     def _show(self) -> None:
-        run, totals = self.run, self.run.totals
-        found = totals.findings
-        self.words.set_text(counted(found, "finding"))
-        for severity, count in totals.by_severity().items():
-            button = self.severities[severity]
-            button.setText(f"{number_text(count)} {severity.value}{'' if count == 1 else 's'}")
-            button.setAccessibleName(f"Only {severity.value}s: {number_text(count)}")
-            button.setVisible(bool(count))
-        self._offer_checks()
-        self.checked.set_text(self._checked_text())
-        self._totals.setVisible(run.has_run)
-        namespaces = {*totals.namespaces}
-        self.table.setColumnHidden(FindingTable.NAMESPACE, len(namespaces) < 2)
+        run = self.run
+        self.totals.show_run()
+        self.table.setColumnHidden(FindingTable.NAMESPACE, len(run.totals.namespaces) < 2)
         self.table.setColumnHidden(FindingTable.CHANGE, run.comparison is None)
         # The headings say it.
         self.table.setColumnHidden(FindingTable.CHECK, run.table.group_by is GroupBy.CHECK)
         self._show_banner()
         self._show_page()
-
-    def _offer_checks(self) -> None:
-        found = [check for check in CHECKS if check in self.run.totals.tallies]
-        if found != [self.checks.itemData(index) for index in range(1, self.checks.count())]:
-            self.checks.clear()
-            self.checks.addItem("All checks", "")
-            for check in found:
-                self.checks.addItem(CHECKS[check].title, check)
-            self._show_choices()
-
-    def _checked_text(self) -> str:
-        run, totals = self.run, self.run.totals
-        if run.comparison is not None:
-            comparison = run.comparison
-            new, gone, same = (number_text(len(one)) for one in (comparison.new, comparison.gone, comparison.same))
-            return (
-                f"Since {format_timestamp(comparison.before.written_at)}: {new} new, {gone} gone, {same} the same"
-            )
-        if run.is_running or totals.started_at is None:
-            return ""
-        started = totals.started_at.astimezone().strftime("%d %b %Y, %H:%M:%S")
-        progress = run.progress
-        of = number_text(max(progress.total, progress.checked))
-        return f"Checked {number_text(progress.checked)} of {of} places in {totals.seconds:,.3f} s on {started}"
 
     def _show_page(self) -> None:
         run = self.run

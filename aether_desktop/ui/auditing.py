@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QFileDialog, QMenu
 
 from aether_desktop.audit_subjects import proposed_columns
 from aether_desktop.models.audit_run import AuditRun, AuditState, AuditSubject, FindingBytes
-from aether_desktop.models.finding_table import GroupBy
+from aether_desktop.models.finding_groups import GroupBy
 from aether_desktop.ui.audit_actions import AUDIT_COMMANDS, AUDIT_MENU
 from aether_desktop.ui.audit_handover import AuditHandover
 from aether_desktop.ui.audit_settings_dialog import AuditSettingsDialog
@@ -206,6 +206,7 @@ class Auditing(QObject):
         run.compared.connect(self.update_actions)
         run.looked.connect(lambda: self._looked(view))
         view.detail.copy_requested.connect(put_text)
+        view.copy_requested.connect(put_text)
         view.finding_shown.connect(lambda finding: self._start_reading(view, finding))
         view.neighbour_asked.connect(lambda finding, sequence: self._start_beside(view, finding, sequence))
         view.open_asked.connect(lambda finding: self._open(view, finding))

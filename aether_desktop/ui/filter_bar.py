@@ -115,7 +115,8 @@ class FilterBar(QWidget):
         self.trouble.setVisible(bool(problems))
         self.trouble.setToolTip(said)
         roomy = self.width() >= _ROOM_FOR_WORDS
-        words = status_words(status, outdated=current is not None and current.is_outdated)
+        unit = current.unit if current is not None else "events"
+        words = status_words(status, unit, outdated=current is not None and current.is_outdated)
         self.words.setVisible(bool(words) and roomy)
         self.words.setText(words)
         self.sign.setVisible(status.state is FilterState.DONE and not problems and roomy)
@@ -287,14 +288,14 @@ class FilterReason(QFrame):
         self.raise_()
 
 
-def status_words(status: FilterStatus, *, outdated: bool = False) -> str:
+def status_words(status: FilterStatus, unit: str = "events", *, outdated: bool = False) -> str:
     """How far a filter is, in the words of the bar."""
     searched = f"{number_text(status.searched)} of {number_text(status.total)} searched"
     match status.state:
         case FilterState.NONE:
             return ""
         case FilterState.DONE:
-            words = f"{number_text(status.hits)} of {number_text(status.total)} events"
+            words = f"{number_text(status.hits)} of {number_text(status.total)} {unit}"
         case FilterState.SEARCHING if status.is_checking:
             words = (
                 f"{number_text(status.hits)} of {number_text(status.total)} events, "

@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 
 from aether_desktop.models.audit_run import FindingBytes
 from aether_desktop.models.claims import claimed_event
-from aether_desktop.models.finding_table import LOOKS, place_text, time_text
+from aether_desktop.models.finding_cells import LOOKS, place_text, time_text
 from aether_desktop.models.json_tree import JsonTreeModel
 from aether_desktop.numbers import number_text
 from aether_desktop.ui.bytes_menu import as_text, bytes_menu

@@ -14,7 +14,7 @@ from time import perf_counter, thread_time
 from PySide6.QtWidgets import QApplication
 
 from aether_desktop.models.audit_run import AuditState
-from aether_desktop.models.finding_table import GroupBy
+from aether_desktop.models.finding_groups import GroupBy
 from aether_desktop.ui.theme import apply_theme
 from aether_engine.audit import AuditScope, AuditSettings
 from tests.benchmarks.browse_driver import Driver

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QAbstractItemModelTester, QTest
-from PySide6.QtWidgets import QComboBox, QLabel, QLineEdit, QPushButton
+from PySide6.QtWidgets import QApplication, QComboBox, QLabel, QLineEdit, QPushButton
 
 from aether_desktop.models.audit_run import AuditRun, AuditState, AuditSubject
-from aether_desktop.models.finding_filter import parse_finding_filter, passing
-from aether_desktop.models.finding_table import FindingTable, GroupBy
+from aether_desktop.models.finding_filter import FindingFilter, parse_finding_filter, passing
+from aether_desktop.models.finding_groups import GroupBy
+from aether_desktop.models.finding_table import FindingTable
 from aether_desktop.ui.audit_settings_dialog import AuditSettingsDialog
 from aether_desktop.ui.audit_view import AuditView, FindingsView
 from aether_desktop.ui.event_view import EventView
@@ -166,6 +167,15 @@ async def test_findings_are_grouped_filtered_and_gone_through(damaged: DrivenWin
     assert view.current is not None
     assert view.detail.hex.suspects() == {view.current.offset}
     assert "Flipping one bit" in seen.child(QLabel, "findingHint").text()
+
+    # What is selected can be copied, and the first damage be gone to.
+    seen.control(Qt.Key.Key_C)
+    assert QApplication.clipboard().text().startswith(f"Error\tChecksum mismatch\t{view.current.namespace}\t#")
+    first = next(button for button in view.banner.findChildren(QPushButton) if button.text().startswith("Go to"))
+    QTest.mouseClick(first, Qt.MouseButton.LeftButton)
+    assert view.current is not None
+    assert first.text() == f"Go to {view.current.sequence}"
+    view.select_row(flipped)
 
     # The filter of the window and the choices beside the totals are one.
     seen.run("filter")
@@ -331,6 +341,18 @@ def test_filters_of_findings(text: str, passes: list[int]) -> None:
     parsed = parse_finding_filter(text)
     assert parsed.is_valid, parsed.problems
     assert [one.sequence for one in findings if passing(parsed)(one)] == passes
+
+
+def test_one_term_of_a_filter_is_replaced() -> None:
+    finding_filter = FindingFilter(FindingTable())
+    finding_filter.set_text('severity:error -severity:note actor:"a b" wrong', at_once=True)
+    finding_filter.replace_term("severity", "warning")
+    assert finding_filter.text == '-severity:note actor:"a b" wrong severity:warning'
+    finding_filter.replace_term("severity", "")
+    finding_filter.replace_term("check", "lost")
+    assert finding_filter.text == '-severity:note actor:"a b" wrong check:lost'
+    assert [one.text for one in finding_filter.complete("sev", 3)] == ["severity:"]
+    assert [one.text for one in finding_filter.complete("severity:error,w", 16)] == ["warning"]
 
 
 @pytest.mark.parametrize("text", ["severity:bad", "kind:x", "check:", 'actor:"open', "sequence:x"])

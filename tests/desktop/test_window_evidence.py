@@ -16,7 +16,7 @@ from PySide6.QtWidgets import QLabel, QPushButton
 
 from aether_desktop.audit_subjects import kind_of, proposed_columns
 from aether_desktop.models.audit_run import AuditState
-from aether_desktop.models.finding_table import GroupBy
+from aether_desktop.models.finding_groups import GroupBy
 from aether_desktop.report_files import load_report
 from aether_desktop.ui.audit_view import AuditView
 from aether_desktop.ui.banner import Banner
@@ -179,6 +179,24 @@ async def test_what_cannot_be_opened_is_offered_to_be_audited_and_recovered(
     await until(lambda: any(one.is_file for one in seen.workspace.connections), what="the new file is open")
     await seen.settle()
     assert bytes(damaged) == path.read_bytes()
+
+
+async def test_a_log_beside_the_file_is_copied_first_and_said(seen: DrivenWindow, tmp_path: Path) -> None:
+    path, folder = tmp_path / "live.aether", tmp_path / "left by a crash"
+    folder.mkdir()
+    async with open_engine(sqlite_url(path)) as engine:
+        await (await engine.store("shop")).save_events([order_event(1, version) for version in range(1, 5)])
+        for name in ("live.aether", "live.aether-wal"):
+            (folder / name).write_bytes((tmp_path / name).read_bytes())
+    view = seen.panels.auditing.audit_path(folder / "live.aether")
+    await evidence(seen)
+    assert view.run.kind is not None
+    assert "both are copied first" in view.run.kind.notes[0]
+    seen.run("audit_run")
+    await over(view.run)
+    assert "the copy was read" in seen.child(QLabel, "auditNotes").text()
+    assert view.run.totals.events == 4
+    assert sorted(one.name for one in folder.iterdir()) == ["live.aether", "live.aether-wal"]
 
 
 async def test_an_import_that_fails_is_offered_to_be_audited(seen: DrivenWindow, tmp_path: Path) -> None:
