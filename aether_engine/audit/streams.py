@@ -9,7 +9,7 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, repeat
 from math import inf
 from operator import eq
 from typing import Final
@@ -82,7 +82,7 @@ class StreamStates:
         self.versions: array[int] = array("q")
         self.moments = array("d")
         self.sequences = array("q")
-        # How far the last version is ahead of the number of events: nearly always nothing.
+        # How far the last version is ahead of the number of events: made when it is somewhere, which is rare.
         self._ahead: array[int] = array("q")
         #: Versions of events that are filed under another actor, by the hash of their own actor's id.
         self.displaced: dict[int, set[int]] = {}
@@ -126,12 +126,12 @@ class StreamStates:
 
     def count(self, actor: int) -> int:
         """How many events an actor has."""
-        return self.versions[actor] - self._ahead[actor]
+        return self.versions[actor] - (self._ahead[actor] if actor < len(self._ahead) else 0)
 
     @property
     def actors(self) -> int:
         """How many actors have events."""
-        without: int = sum(map(eq, self.versions, self._ahead))
+        without: int = sum(map(eq, self.versions, chain(self._ahead, repeat(0))))
         return len(self.versions) - without
 
     def _are_listed(self, actors: list[int], names: list[int]) -> bool:
@@ -147,6 +147,7 @@ class StreamStates:
         """Take in events of which one at least is not just the next one of its actor."""
         suspects: list[Suspect] = []
         versions, moments, sequences, ahead = self.versions, self.moments, self.sequences, self._ahead
+        _lengthen(ahead, len(versions))
         known = self.names
         for sequence, actor, name, version, moment in rows:
             if known is not None and name and (actor >= len(known) or known[actor] != name):
@@ -188,11 +189,19 @@ class StreamStates:
         missing = length - len(self.versions)
         if missing > 0:
             # By a quarter at least: growing by a few each time would copy all of it each time.
-            missing = max(missing, len(self.versions) // 4)
-            zeros = bytes(8 * missing)
-            for column in (self.versions, self.sequences, self._ahead):
-                column.frombytes(zeros)
+            spare = len(self.versions) // 4
+            if self.names is not None:
+                spare = min(spare, len(self.names) - len(self.versions))
+            missing = max(missing, spare)
+            for column in (self.versions, self.sequences):
+                _lengthen(column, len(column) + missing)
             self.moments.extend([-inf] * missing)
+
+
+def _lengthen(column: array[int], length: int) -> None:
+    """Fill up with zeros."""
+    if length > len(column):
+        column.frombytes(bytes(8 * (length - len(column))))
 
 
 class Clock:
