@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from PySide6.QtCore import QObject, Qt
 from PySide6.QtWidgets import QWidget
@@ -22,8 +23,9 @@ if TYPE_CHECKING:
     from aether_desktop.models.append_flow import AppendFlow
     from aether_desktop.ui.appending_dialog import AppendingDialog
 
-#: What drafts of single events and of batches are called in their files.
-_EVENT, _BATCH = "event", "batch"
+#: What drafts of single events and of batches are called in their files, or how their names begin: one like
+#: another event, and a batch that was begun as a single event, are kept beside those.
+_EVENT, _LIKE, _BATCH = "event", "like ", "batch"
 _STAY_OPEN = "append_stay_open"
 
 
@@ -113,19 +115,21 @@ class Appending(QObject):
     async def _append(self, place: Place, *, like_selected: bool) -> None:
         selection = self._workspace.selection
         event = selection.event if selection is not None and selection.place == place else None
-        if like_selected:
-            await self._open_event(place, event.actor_id if event is not None else None, template=event)
+        if like_selected and event is not None:
+            # Its unsent text is kept apart: it is another event than the one that was left for this actor.
+            await self._open_event(place, event.actor_id, template=event, kind=f"{_LIKE}{event.id}")
         else:
             await self._open_event(place, self._selected_actor(place))
 
-    async def _open_event(self, place: Place, actor_id: str | None, *, template: Event | None = None) -> None:
+    async def _open_event(
+        self, place: Place, actor_id: str | None, *, template: Event | None = None, kind: str = _EVENT
+    ) -> None:
         from aether_desktop.models.append_controller import AppendController
         from aether_desktop.models.append_draft import draft_from_json
         from aether_desktop.ui.append_dialog import AppendDialog
 
-        slot = self._slots.slot(place, actor_id, _EVENT)
-        # Whoever wants one like another gets it; what was left stays where it is until something is typed.
-        kept = await slot.read() if template is None else None
+        slot = self._slots.slot(place, actor_id, kind)
+        kept = await slot.read()
         draft = draft_from_json(kept.values, place.namespace) if kept is not None else None
         controller = AppendController(
             await self._workspace.store(place),
@@ -139,24 +143,28 @@ class Appending(QObject):
         dialog.switch_asked.connect(lambda: self._switch_to_batch(dialog, place, actor_id))
         self._show(dialog, controller, slot, place, kept if draft is not None else None)
 
-    async def _append_batch(self, place: Place, actor_id: str | None, text: str = "") -> None:
+    async def _append_batch(
+        self, place: Place, actor_id: str | None, typed: str = "", *, kind: str = _BATCH
+    ) -> None:
+        """Open the dialog for a batch; `typed` is text that goes along from the other one."""
         from aether_desktop.models.append_draft import AppendDraft
         from aether_desktop.models.batch_controller import BatchController
         from aether_desktop.models.batch_draft import batch_from_json, batch_of
         from aether_desktop.models.cause_links import linked_to
         from aether_desktop.ui.batch_dialog import BatchDialog
 
-        slot = self._slots.slot(place, actor_id, _BATCH)
-        kept = await slot.read() if not text else None
+        slot = self._slots.slot(place, actor_id, kind)
+        kept = await slot.read()
         draft = batch_from_json(kept.values, place.namespace) if kept is not None else None
-        if not text:
-            cause = self._cause(place)
-            links = linked_to(cause, "{}") if cause is not None else "{}"
-            text = batch_of(AppendDraft(place.namespace, actor_id or "", metadata_text=links))
+        cause = self._cause(place)
+        links = linked_to(cause, "{}") if cause is not None else "{}"
+        text = batch_of(AppendDraft(place.namespace, actor_id or "", metadata_text=links))
         controller = BatchController(await self._workspace.store(place), actor_id, text=text, draft=draft)
         dialog = BatchDialog(controller, keeps_drafts=True, parent=self._window)
         dialog.switch_asked.connect(lambda: self._switch_to_event(dialog, place, actor_id))
         self._show(dialog, controller, slot, place, kept if draft is not None else None)
+        if typed:
+            dialog.form.events.replace_text(typed)
 
     def _show(
         self, dialog: AppendingDialog, flow: AppendFlow, slot: DraftSlot, place: Place, kept: KeptDraft | None
@@ -186,12 +194,12 @@ class Appending(QObject):
 
         assert isinstance(dialog, AppendDialog)
         draft = dialog.controller.draft
-        text = batch_of(draft) if dialog.controller.dirty else ""
-        # What was typed goes along, so that nothing stays behind.
+        typed = batch_of(draft) if dialog.controller.dirty else ""
+        # What was typed goes along, so that nothing stays behind, and not in place of a batch that was left.
+        kind = f"{_BATCH} {uuid4().hex[:8]}" if typed else _BATCH
         dialog.controller.discard()
-        self._workspace.start(
-            self._append_batch(place, actor_id or draft.actor_id or None, text), "append a batch"
-        )
+        opening = self._append_batch(place, actor_id or draft.actor_id or None, typed, kind=kind)
+        self._workspace.start(opening, "append a batch")
 
     def _switch_to_event(self, dialog: AppendingDialog, place: Place, actor_id: str | None) -> None:
         # A batch does not fit into the other dialog: it is kept as it is.
@@ -235,8 +243,8 @@ class Appending(QObject):
 
     def _go_on(self, connection: Connection, kept: KeptDraft) -> None:
         place, key = Place(connection, kept.key.namespace), kept.key
-        opening = self._append_batch if key.kind == _BATCH else self._open_event
-        self._workspace.start(opening(place, key.actor_id), "append")
+        opening = self._append_batch if key.kind.startswith(_BATCH) else self._open_event
+        self._workspace.start(opening(place, key.actor_id, kind=key.kind), "append")
 
     @property
     def _slots(self) -> AppendDrafts:

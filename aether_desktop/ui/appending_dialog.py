@@ -304,7 +304,7 @@ class AppendingDialog(QDialog):
         available = self.screen().availableGeometry().height() - 40
         banners = [each for each in (self.news, self.failure, self.question) if each.isVisibleTo(self)]
         # The form keeps its room.
-        with_banners = self._height + sum(max(each.minimumHeight(), each.sizeHint().height()) for each in banners)
+        with_banners = self._height + sum(each.height_within(self.width()) for each in banners)
         needed = max(self.sizeHint().height(), self._column.totalHeightForWidth(self.width()), with_banners)
         self.resize(self.width(), max(self.height(), min(needed, available)))
 

@@ -204,6 +204,11 @@ class Banner(QWidget):
         """Return what the banner says."""
         return self._words.plain_text()
 
+    def height_within(self, width: int) -> int:
+        """The height it takes at a width, also before it was laid out there."""
+        row = self.layout()
+        return max(grown(_HEIGHT), row.totalHeightForWidth(width) if row is not None else 0)
+
     def add_action(self, text: str, run: Callable[[], object], *, as_button: bool = False) -> QPushButton:
         """Add a link (or a framed button) at the right that calls `run`; the first one stands furthest left."""
         shown = visible(text)

@@ -276,6 +276,35 @@ async def test_a_duplicate_is_done(
     assert await store.last_sequence() == 6
 
 
+async def test_looking_in_vain_is_said_and_the_form_keeps_its_room(
+    open_dialog: Open, store: InMemoryEventStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dialog = open_dialog()
+    await fill(dialog)
+    form = dialog.form.height()
+    save = store.save_event
+
+    async def lose_it(event: Event) -> int:
+        raise OutcomeUnknownError(event, "no answer came in time")
+
+    monkeypatch.setattr(store, "save_event", lose_it)
+    press(dialog, "appendSubmit")
+    failure = child(dialog, Banner, "appendFailure")
+    await until(failure.isVisible)
+    assert failure.fact == "It is not known whether the event was stored."
+    assert "No answer came in time. Look for it, or save the same again" in failure.plain_text()
+    for _ in range(2):
+        QTest.keyClick(dialog, Qt.Key.Key_F5)
+        await until(lambda: failure.fact == "It is not stored, as of now.")
+        assert dialog.form.height() >= form - 24
+        assert dialog.height() < 480
+    monkeypatch.setattr(store, "save_event", save)
+    again = next(each for each in failure.findChildren(QAbstractButton) if each.text().startswith("Save the same"))
+    QTest.mouseClick(again, Qt.MouseButton.LeftButton)
+    assert await closed(dialog) == QDialog.DialogCode.Accepted
+    assert await store.last_sequence() == 6
+
+
 async def test_edit_gives_the_text_back_and_offers_the_next_version(
     open_dialog: Open, store: InMemoryEventStore
 ) -> None:

@@ -259,10 +259,21 @@ async def test_a_draft_is_kept_on_closing_and_can_be_left(file: Path) -> None:
         assert dialog.form.data.text() == "{}"
         assert '"CorrelationID": "c-1"' in dialog.form.metadata.text()
         await until(lambda: not drafts(file))
-        # One like the selected has nothing to do with what was left; and closing it untouched leaves nothing.
-        dialog.reject()
+        # One like the selected has nothing to do with what is left for the actor.
+        replace_text(dialog.form.data, '{"b": 2}')
+        await until(lambda: len(drafts(file)) == 1)
+        dialog.done(0)
+        await until(lambda: not seen.window.findChildren(AppendDialog))
+        seen.run("append_like")
+        dialog = await seen.dialog(AppendDialog)
+        assert json.loads(dialog.form.data.text()) == {"total": 5}
+        replace_text(dialog.form.data, '{"total": 6}')
+        await until(lambda: len(drafts(file)) == 2)
+        dialog.controller.discard()
         await until(lambda: not seen.window.findChildren(AppendDialog))
         await seen.settle()
+        (left,) = drafts(file)
+        assert '{\\"b\\": 2}' in left.read_text()
 
 
 async def test_a_batch_is_kept_too_and_what_was_typed_goes_along(file: Path) -> None:
@@ -281,6 +292,13 @@ async def test_a_batch_is_kept_too_and_what_was_typed_goes_along(file: Path) -> 
     async with driven_file(file) as seen:
         await seen.click_row(0)
         seen.run("append_batch")
+        other = await seen.dialog(BatchDialog)
+        assert "OrderShipped" not in other.form.events.text(), "another batch than the one that was left"
+        other.reject()
+        await until(lambda: not seen.window.findChildren(BatchDialog))
+        seen.workspace.connection_opened.emit(seen.workspace.connections[0])
+        await until(lambda: "Unsent text was kept for order-1" in seen.banner, what="the news")
+        press_banner(seen, "Go on with it")
         batch = await seen.dialog(BatchDialog)
         assert "OrderShipped" in batch.form.events.text()
         assert batch.news.isVisible()
