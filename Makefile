@@ -33,8 +33,9 @@ test: venv ## lint, type check and test everything
 	@packaging/system-libraries.sh test
 	@packaging/test.sh $(TESTS)
 
-soak: venv ## the faults of JetStream, planted damage and mutated files the long way
+soak: venv ## faults, damage and mutations the long way, and the window in a flood for AETHER_SOAK_MINUTES (30)
 	@AETHER_SOAK=1 $(VENV_PYTHON) -m pytest -s tests/engine -k "jetstream and (faults or cluster) or mutations or planted" $(ARGS)
+	@AETHER_SOAK=1 $(VENV_PYTHON) -m pytest -s tests/desktop/test_fuzz.py tests/soak $(ARGS)
 
 lint: venv ## ruff and mypy
 	@packaging/test.sh --only-lint

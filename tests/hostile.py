@@ -41,23 +41,18 @@ def raw_event(number: int, **fields: Any) -> bytes:
 
 
 def hostile_events() -> list[Event]:
-    """One event for each text in each place where a text can be, names of a megabyte, and clocks."""
-    made: list[dict[str, Any]] = []
-    for name, text in TEXTS.items():
-        made += [
-            {"eventType": text},
-            {"actorId": f"{name}-{text}"},
-            {"id": text},
-            {"commandId": text},
-            {"data": {text: text, "nested": {text: [text]}}},
-            {"metadata": {text: text, "CorrelationID": text, "CausationID": text}},
-        ]
-    made += [
-        {"eventType": LONG},
-        {"actorId": LONG},
-        {"id": LONG},
-        {"data": {LONG: LONG}},
-        {"metadata": {LONG: "x"}},
+    """For each text an event that has it in every place where a text can be; names of a megabyte; clocks."""
+    made: list[dict[str, Any]] = [
+        {
+            "id": text,
+            "eventType": text,
+            "actorId": f"{name}-{text}",
+            "commandId": text,
+            "data": {text: text, "nested": {text: [text]}},
+            "metadata": {text: text, "CorrelationID": text, "CausationID": text, "UserID": text},
+        }
+        for name, text in TEXTS.items()
     ]
+    made.append({"id": LONG, "eventType": LONG, "actorId": LONG, "data": {LONG: LONG}, "metadata": {LONG: "x"}})
     made += [{"timestamp": clock} for clock in CLOCKS]
     return [Event.from_json(raw_event(number, **fields)) for number, fields in enumerate(made, 1)]

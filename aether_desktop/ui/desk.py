@@ -23,7 +23,7 @@ from aether_desktop.ui.document_view import DocumentView
 from aether_desktop.ui.documents import Document, Documents
 from aether_desktop.ui.event_view import EventView
 from aether_desktop.ui.reopening import Reopening
-from aether_desktop.ui.safe_text import visible
+from aether_desktop.ui.safe_text import short, visible
 from aether_desktop.ui.tail_view import TailView
 from aether_desktop.workspace import Place, Selection, Workspace
 from aether_engine.event import StoredEvent
@@ -109,7 +109,8 @@ class Desk(QObject):
         else:
             model = StreamTable(store, actor_id)
             view = self._add_view(document, model, title=actor_id, order=ORDER_STREAM, icon_name="stream")
-            view.set_empty_words(f"No events of {visible(actor_id)} yet.", "Append the first one with Ctrl+N.")
+            name = visible(short(actor_id))
+            view.set_empty_words(f"No events of {name} yet.", "Append the first one with Ctrl+N.")
             await model.refresh()
         stream = view.model
         assert isinstance(stream, StreamTable)

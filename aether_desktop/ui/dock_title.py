@@ -5,7 +5,7 @@ from PySide6.QtGui import QPainter, QPaintEvent, QPalette, QResizeEvent
 from PySide6.QtWidgets import QDockWidget, QHBoxLayout, QLabel, QSizePolicy, QWidget
 
 from aether_desktop.ui.links import icon_button
-from aether_desktop.ui.safe_text import plain_tooltip, visible
+from aether_desktop.ui.safe_text import LABEL_LIMIT, plain_tooltip, short, visible
 from aether_desktop.ui.theme import current_theme, grown, theme_notifier, ui_font
 
 _HEIGHT = 32
@@ -16,7 +16,7 @@ class ElidedLabel(QWidget):
 
     def __init__(self, text: str = "", parent: QWidget | None = None, *, role: str = "text2") -> None:
         super().__init__(parent)
-        self._text = ""
+        self._text = self._shown = ""
         self._role = role
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.set_text(text)
@@ -29,7 +29,8 @@ class ElidedLabel(QWidget):
     def set_text(self, text: str) -> None:
         """Show another text."""
         self._text = text
-        self.setAccessibleName(visible(text))
+        self._shown = visible(short(text, LABEL_LIMIT))
+        self.setAccessibleName(self._shown)
         self._reload()
 
     def _reload(self) -> None:
@@ -39,13 +40,13 @@ class ElidedLabel(QWidget):
         self.update()
 
     def _update_tooltip(self) -> None:
-        fits = self.fontMetrics().horizontalAdvance(visible(self._text)) <= self.width()
+        fits = self.fontMetrics().horizontalAdvance(self._shown) <= self.width()
         self.setToolTip("" if fits else plain_tooltip(self._text))
 
     def sizeHint(self) -> QSize:
         """Return room for the whole text."""
         metrics = self.fontMetrics()
-        return QSize(metrics.horizontalAdvance(visible(self._text)) + 1, metrics.height())
+        return QSize(metrics.horizontalAdvance(self._shown) + 1, metrics.height())
 
     def minimumSizeHint(self) -> QSize:
         """Need nothing: the text gives way first."""
@@ -60,7 +61,7 @@ class ElidedLabel(QWidget):
         """Draw the text."""
         painter = QPainter(self)
         painter.setPen(current_theme().color(self._role))
-        shown = self.fontMetrics().elidedText(visible(self._text), Qt.TextElideMode.ElideMiddle, self.width())
+        shown = self.fontMetrics().elidedText(self._shown, Qt.TextElideMode.ElideMiddle, self.width())
         painter.drawText(self.rect(), int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft), shown)
         painter.end()
 

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QLabel, QTabBar, QTabWidget, QWidget
 
 from aether_desktop.ui.icons import icon
 from aether_desktop.ui.links import icon_button
-from aether_desktop.ui.safe_text import plain_tooltip, visible
+from aether_desktop.ui.safe_text import plain_tooltip, short, visible
 from aether_desktop.ui.theme_qss import set_tab_role
 
 if TYPE_CHECKING:
@@ -80,9 +80,9 @@ class Documents(QTabWidget):
         self._add_tab(view, icon_name, title, title)
 
     def _add_tab(self, view: QWidget, icon_name: str, title: str, tooltip: str) -> None:
-        index = self.addTab(view, icon(icon_name), visible(title).replace("&", "&&"))
+        index = self.addTab(view, icon(icon_name), visible(short(title)).replace("&", "&&"))
         self.setTabToolTip(index, plain_tooltip(tooltip))
-        button = icon_button("close", f"Close {title}")
+        button = icon_button("close", f"Close {visible(short(title))}")
         button.clicked.connect(lambda: self.close_asked.emit(view))
         self.tabBar().setTabButton(index, QTabBar.ButtonPosition.RightSide, button)
 
@@ -92,7 +92,7 @@ class Documents(QTabWidget):
 
     def rename(self, view: QWidget, title: str) -> None:
         """Give a tab another title."""
-        self.setTabText(self.indexOf(view), visible(title).replace("&", "&&"))
+        self.setTabText(self.indexOf(view), visible(short(title)).replace("&", "&&"))
 
     def view_of(self, document: Document) -> QWidget | None:
         """The tab that shows `document`."""

@@ -7,7 +7,7 @@ from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from aether_desktop.ui.links import LinkButton
-from aether_desktop.ui.safe_text import visible
+from aether_desktop.ui.safe_text import LABEL_LIMIT, short, visible
 from aether_desktop.ui.theme import current_theme, theme_notifier, ui_font
 
 
@@ -69,6 +69,7 @@ class EmptyState(QWidget):
 
     def set_words(self, what: str, why: str = "", action: str = "") -> None:
         """Say what is not there, why, and name the action; empty parts are not shown."""
+        what, why = short(what, LABEL_LIMIT), short(why, 2 * LABEL_LIMIT)
         self._what.setText(visible(what))
         self._why.setText(visible(why, keep_lines=True))
         self._why.setVisible(bool(why))

@@ -18,7 +18,7 @@ from aether_desktop.numbers import number_text
 from aether_desktop.ui.empty_state import EmptyState
 from aether_desktop.ui.event_delegate import PADDING
 from aether_desktop.ui.position_bar import PositionBar
-from aether_desktop.ui.safe_text import visible
+from aether_desktop.ui.safe_text import short, visible
 from aether_desktop.ui.table_setup import setup_table
 from aether_engine.event import StoredEvent
 
@@ -88,7 +88,7 @@ class EventView(QWidget):
         self._words = ("", "")
         self.table = EventTableView()
         self.table.setObjectName("eventTable")
-        self.table.setAccessibleName(title)
+        self.table.setAccessibleName(visible(short(title)))
         self.table.setModel(model)
         # No list of kinds: columns can come and go, and the model tells what each is.
         setup_table(self.table)

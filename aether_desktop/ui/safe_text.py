@@ -24,6 +24,9 @@ _DELETE = 0x7F
 _CONTROL_PICTURES = 0x2400
 _DELETE_PICTURE = "\u2421"
 
+LABEL_LIMIT = 500
+"""Characters of a text in one line; more would not fit on any screen."""
+
 TOOLTIP_LIMIT = 2000
 """Characters of a text that a tooltip shows before it says how many there are."""
 
@@ -53,6 +56,17 @@ def visible(text: str, *, keep_lines: bool = False) -> str:
     if text.isascii() and text.isprintable():
         return text
     return _hostile(keep_lines).sub(_show, text)
+
+
+def short(text: str, limit: int = 60) -> str:
+    """`text` with its middle left out if it is longer than `limit` characters, as a name among other words.
+
+    An id may have a million: to measure them takes a second, and to give them room takes the window.
+    """
+    if len(text) <= limit:
+        return text
+    end = limit // 3
+    return f"{text[: limit - end - 1]}…{text[-end:]}"
 
 
 def plain_tooltip(text: str, limit: int = TOOLTIP_LIMIT) -> str:

@@ -22,7 +22,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
-from aether_desktop.ui.safe_text import plain_tooltip
+from aether_desktop.ui.safe_text import LABEL_LIMIT, plain_tooltip, short, visible
 from aether_desktop.ui.theme import current_theme, theme_notifier, ui_font
 
 #: Height of what is drawn above the axis, in pixels.
@@ -195,7 +195,7 @@ class Timeline(QWidget):
         words = self._drawing.words(self._cursor) if 0 <= self._cursor < self._drawing.places else ""
         description = f"{self._summary} {words}".strip()
         if description != self.accessibleDescription():
-            self.setAccessibleDescription(description)
+            self.setAccessibleDescription(visible(short(description, LABEL_LIMIT)))
 
     # -- painting
 

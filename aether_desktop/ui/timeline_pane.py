@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QVBoxLayout, QWidget
 
 from aether_desktop.ui.dock_title import ElidedLabel
 from aether_desktop.ui.links import LinkButton, icon_button
+from aether_desktop.ui.safe_text import short, visible
 from aether_desktop.ui.theme import grown, theme_notifier
 from aether_desktop.ui.timeline import Timeline
 from aether_desktop.ui.tinted import Surface, ToneLabel
@@ -27,7 +28,7 @@ class TimelinePane(QWidget):
     def __init__(self, name: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.plot = Timeline()
-        self.plot.setAccessibleName(f"Timeline of {name}")
+        self.plot.setAccessibleName(f"Timeline of {visible(short(name))}")
         self._line = Surface("window", top="line", bottom="line")
         title = ToneLabel("Timeline", "text", semibold=True)
         self.detail = ElidedLabel()

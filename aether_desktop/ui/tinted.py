@@ -6,7 +6,7 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPalette
 from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
 
-from aether_desktop.ui.safe_text import plain_tooltip, visible
+from aether_desktop.ui.safe_text import LABEL_LIMIT, plain_tooltip, short, visible
 from aether_desktop.ui.theme import Meaning, current_theme, theme_notifier, ui_font
 
 
@@ -37,7 +37,7 @@ class ToneLabel(QLabel):
 
     def set_text(self, text: str, role: str = "") -> None:
         """Show `text` as plain text with everything in it visible, perhaps in another colour."""
-        shown = visible(text)
+        shown = visible(short(text, LABEL_LIMIT))
         self.setText(shown)
         self.setAccessibleName(shown)
         if self._elide is not Qt.TextElideMode.ElideNone:

@@ -11,7 +11,7 @@ from aether_engine.store.jetstream_frames import frame
 from aether_engine.store.jetstream_layout import JetStreamLayout
 
 _TICK = 0.004
-_ACTORS = 500
+ACTORS = 500
 _TYPES = ("OrderPlaced", "OrderPaid", "OrderPacked", "OrderShipped", "OrderClosed")
 
 
@@ -22,7 +22,7 @@ def written_at(number: int) -> bytes:
         b'"data":{"at":%d,"customer":"customer-%04d","amount":%d,"currency":"EUR","items":3},'
         b'"metadata":{"CorrelationID":"%08x","UserID":"user-%d"},"timestamp":"2024-01-01T00:00:00Z"}'
         % (
-            *(number, number, _TYPES[number % len(_TYPES)].encode(), number % _ACTORS, number // _ACTORS + 1),
+            *(number, number, _TYPES[number % len(_TYPES)].encode(), number % ACTORS, number // ACTORS + 1),
             *(time_ns(), number % 977, number, number, number % 53),
         )
     )
@@ -32,7 +32,7 @@ def main(url: str, namespace: str, rate: int, count: int, first: int = 0) -> Non
     """Say "ready", wait for a line, write `count` events at `rate` a second, say how many a second it were."""
     layout = JetStreamLayout()
     stream = layout.stream(namespace)
-    subjects = [layout.event_subject(stream, f"order-{actor:08d}") for actor in range(_ACTORS)]
+    subjects = [layout.event_subject(stream, f"order-{actor:08d}") for actor in range(ACTORS)]
     place = urlsplit(url)
     with socket.create_connection((place.hostname, place.port)) as connection:
         answers = connection.makefile("rb")
@@ -48,7 +48,7 @@ def main(url: str, namespace: str, rate: int, count: int, first: int = 0) -> Non
                 # The last one of all is answered when it is stored.
                 frames = [
                     frame(
-                        subjects[number % _ACTORS],
+                        subjects[number % ACTORS],
                         written_at(number),
                         {"Nats-Msg-Id": f"{number:08x}"},
                         "done" if number == first + count - 1 else "",

