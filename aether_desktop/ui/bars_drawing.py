@@ -14,7 +14,7 @@ from aether_desktop.models.timeline_words import bar_words, other_types_text, ou
 from aether_desktop.numbers import number_text
 from aether_desktop.ui.chips import CHIP_SIZE, chip_for, chip_index, paint_chip
 from aether_desktop.ui.icons import pixmap
-from aether_desktop.ui.safe_text import visible
+from aether_desktop.ui.safe_text import LABEL_LIMIT, short, visible
 from aether_desktop.ui.theme import Theme, current_theme, ui_font
 from aether_desktop.ui.timeline import LEFT_WIDE, Drawing
 from aether_engine.time_bars import Bar, Bars
@@ -266,7 +266,7 @@ class BarsDrawing(Drawing):
                 return
             paint_chip(painter, QRectF(12, y - metrics.ascent(), CHIP_SIZE, metrics.height()), name)
             painter.setPen(theme.text2)
-            text = metrics.elidedText(visible(name), Qt.TextElideMode.ElideMiddle, room - 14)
+            text = metrics.elidedText(visible(short(name, LABEL_LIMIT)), Qt.TextElideMode.ElideMiddle, room - 14)
             painter.drawText(12 + 14, y, text)
             y += metrics.height() + 1
         if self.bars.other_types and y <= area.bottom() - 2:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from heapq import nsmallest
 from typing import Final
 
 from aether_engine.closing import closing
@@ -42,6 +44,10 @@ _SAMPLE_BYTES: Final = 8 << 20
 _LARGE: Final = 64 << 10
 _ACTOR_SAMPLE: Final = 1000
 _DEEPEST_PATH: Final = 4
+#: Event types that are known only from an index: nobody looks through more, and a store may have millions.
+_MOST_TYPES: Final = 5_000
+#: Longer names are not offered: nobody types them, and to draw a megabyte takes a second.
+_LONGEST_NAME: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +113,7 @@ async def known_values(store: EventLog) -> KnownValues:
     rare = {actor.last_event_type for actor in await store.actors(limit=_ACTOR_SAMPLE)}
     if isinstance(store, TypeIndex):
         rare.update(await store.event_types())
-    for name in sorted(rare):
+    for name in await asyncio.to_thread(nsmallest, _MOST_TYPES, rare):
         types.setdefault(name, 0)
     types.pop("", None)
     return KnownValues(_names(types), _names(paths), _names(metadata))
@@ -157,7 +163,7 @@ def _quoted(text: str, also: str = "") -> str:
 
 
 def _names(counter: Counter[str]) -> tuple[str, ...]:
-    return tuple(name for name, _ in counter.most_common())
+    return tuple(name for name, _ in counter.most_common() if len(name) <= _LONGEST_NAME)
 
 
 assert {f"{key}:" for key in KEYS} <= KEY_HINTS.keys()

@@ -85,3 +85,15 @@ async def test_what_a_store_is_known_to_have(tmp_path: Path, place: str) -> None
         assert known.metadata_keys == ("meta.UserID",)
         await store.save_event(Event("big", "Big", "order-2", 1, {"a" * n: n for n in range(1, 400)}))
         assert "data.a" not in (await known_values(store)).data_paths
+
+
+async def test_names_that_nobody_types_are_not_offered() -> None:
+    async with open_engine("memory://") as engine:
+        store = await engine.store("shop")
+        long = "x" * 5_000
+        await store.save_event(Event("1", long, "order-1", 1, {long: 1, "total": 2}, {long: "y", "UserID": "u"}))
+        await store.save_event(Event("2", "Paid", "order-1", 2, {}))
+        known = await known_values(store)
+    assert known.event_types == ("Paid",)
+    assert known.data_paths == ("data.total",)
+    assert known.metadata_keys == ("meta.UserID",)
