@@ -286,15 +286,23 @@ class FindingTable(QAbstractTableModel):
         before = sum(len(group.rows) for group in self._order[: bisect_right(self._ends, row)])
         return before + max(at[1], 0)
 
-    def numbers_in(self, rows: Iterable[int]) -> list[int]:
-        """The findings in rows; a heading stands for all of its group."""
+    def numbers_in(self, parts: Iterable[range]) -> list[int]:
+        """The findings in ranges of rows; a heading stands for all of its group."""
         found: dict[int, None] = {}
-        for row in rows:
-            at = self._at(row)
-            if at is not None:
-                group, within = at
-                found.update(dict.fromkeys(group.rows if within < 0 else (group.rows[within],)))
+        heading = 1 if self._has_headings else 0
+        for rows in parts:
+            place = bisect_right(self._ends, rows.start)
+            while place < len(self._order) and (start := self._start(place)) < rows.stop:
+                group = self._order[place]
+                first, stop = max(rows.start - start - heading, 0), max(rows.stop - start - heading, 0)
+                is_whole = heading and rows.start <= start
+                found.update(dict.fromkeys(group.rows if is_whole else group.rows[first:stop]))
+                place += 1
         return list(found)
+
+    def numbers(self) -> list[int]:
+        """All findings that are shown, also those of closed groups."""
+        return [number for group in self._order for number in group.rows]
 
     def is_heading(self, row: int) -> bool:
         """Whether a row is the heading of a group."""

@@ -155,7 +155,7 @@ class AuditView(DocumentView):
             row += by
 
     def _size_of_group(self, row: int) -> int:
-        return len(self.run.table.numbers_in([row]))
+        return len(self.run.table.numbers_in([range(row, row + 1)]))
 
     def session_state(self) -> Mapping[str, Any]:
         state: dict[str, Any] = {"columns": dict(self.run.subject.columns)}
@@ -206,7 +206,7 @@ class AuditView(DocumentView):
         table.copy_asked.connect(
             lambda: self.copy_requested.emit("\n".join(map(line_of, self.chosen()[:_MOST_COPIED])))
         )
-        table.doubleClicked.connect(lambda index: self._enter(index.row()))
+        table.doubleClicked.connect(self._double_clicked)
         table.clicked.connect(self._clicked)
         self.totals.group_asked.connect(self.set_group_by)
         detail = self.detail
@@ -226,8 +226,7 @@ class AuditView(DocumentView):
     def chosen(self) -> list[Finding]:
         """The findings of the selected rows; a heading stands for its group. Without any, all that are shown."""
         table = self.run.table
-        rows = [row for part in selected_ranges(self.table) for row in part]
-        numbers = table.numbers_in(rows) or table.numbers_in(range(table.rowCount()))
+        numbers = table.numbers_in(selected_ranges(self.table)) or table.numbers()
         return [table.findings[number] for number in numbers]
 
     def select_row(self, row: int) -> None:
@@ -279,6 +278,9 @@ class AuditView(DocumentView):
         table = self.run.table
         current = table.row_of(self._current) if self._current is not None else -1
         if current < 0:
+            # A finding that is left out comes back with its row; those of another run are others.
+            self._current = self._current if table.findings else None
+            self.detail.show_finding(None, 0, 0, can_open=False, can_leave_out=False)
             return
         selection = QItemSelection()
         for number in self._kept:
@@ -290,12 +292,19 @@ class AuditView(DocumentView):
         model.blockSignals(True)
         self.table.setCurrentIndex(table.index(current, 0))
         model.blockSignals(False)
+        if self.detail.finding is None:
+            self._current_changed()
         model.select(selection, QItemSelectionModel.SelectionFlag.Select)
         self.table.scrollTo(table.index(current, 0))
 
     def _clicked(self, index: QModelIndex) -> None:
         if self.run.table.is_heading(index.row()):
             self._fold(index.row(), not self.run.table.is_open(index.row()))
+
+    def _double_clicked(self, index: QModelIndex) -> None:
+        # A heading has followed the first click.
+        if not self.run.table.is_heading(index.row()):
+            self._open_current()
 
     def _fold(self, row: int, is_open: bool) -> None:
         heading = self.run.table.set_open(row, is_open)

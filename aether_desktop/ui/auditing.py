@@ -162,7 +162,7 @@ class Auditing(QObject):
             if isinstance(view, AuditView) and shown.connection is connection:
                 self._documents.setCurrentWidget(view)
                 return view
-        return self._open_subject(document, AuditSubject(connection.title, connection))
+        return self.open_subject(document, AuditSubject(connection.title, connection))
 
     async def _reopen(self, place: Place, _name: str, state: Mapping[str, Any]) -> AuditView:
         # Not started by itself: it may take long, and nobody has asked for it this time.
@@ -188,9 +188,10 @@ class Auditing(QObject):
             return view
         if view is not None:
             self._desk.close_view(view)
-        return self._open_subject(document, AuditSubject(path.name, path=path, columns=columns or {}))
+        return self.open_subject(document, AuditSubject(path.name, path=path, columns=columns or {}))
 
-    def _open_subject(self, document: Document, subject: AuditSubject) -> AuditView:
+    def open_subject(self, document: Document, subject: AuditSubject) -> AuditView:
+        """The audit of anything in a tab of its own, ready to be run."""
         run = AuditRun(self._workspace, subject)
         view = AuditView(run)
         view.head.run_asked.connect(lambda: self._run(view))

@@ -18,9 +18,10 @@ from aether_desktop.models.finding_groups import GroupBy
 from aether_desktop.models.finding_table import FindingTable
 from aether_desktop.ui.audit_settings_dialog import AuditSettingsDialog
 from aether_desktop.ui.audit_view import AuditView, FindingsView
+from aether_desktop.ui.documents import Document
 from aether_desktop.ui.event_view import EventView
 from aether_desktop.ui.filter_edit import FilterEdit
-from aether_engine.audit import CHECKS, AuditScope, AuditSettings, Finding, LogTarget, Target
+from aether_engine.audit import CHECKS, AuditScope, Finding, LogTarget, Target
 from aether_engine.audit.examining import Examined
 from aether_engine.audit.target import AuditLog
 from tests.desktop.driven_window import DrivenWindow, driven_file
@@ -186,8 +187,11 @@ async def test_findings_are_grouped_filtered_and_gone_through(damaged: DrivenWin
     assert seen.child(QPushButton, "auditOnlyNotes").isChecked()
     QTest.mouseClick(seen.child(QPushButton, "auditOnlyWarnings"), Qt.MouseButton.LeftButton)
     assert editor.toPlainText() == "severity:warning,note"
+    assert seen.child(QLabel, "findingTitle").text() == "", "it is left out"
     seen.run("clear_filter")
     assert table.shown == len(table.findings)
+    assert view.detail.finding is view.current is not None
+    assert len(table.numbers_in([range(table.rowCount())])) == len(table.findings)
     QTest.keyClicks(editor, "severity:bad")
     await until(lambda: view.filter is not None and not view.filter.is_valid)
     seen.run("clear_filter")
@@ -266,31 +270,42 @@ async def test_paused_gone_on_with_and_cancelled(tmp_path: Path) -> None:
         subject = _GatedSubject("memory", seen.workspace.connections[0])
         gate = asyncio.Semaphore(0)
         object.__setattr__(subject, "gate", gate)
-        run = AuditRun(seen.workspace, subject)
-        try:
-            run.start(AuditScope(), AuditSettings())
-            await until(lambda: run.totals.started_at is not None)
-            gate.release()
-            await until(lambda: run.totals.events > 0, what="the first log was read")
-            read = run.totals.events
-            run.pause()
-            await until(lambda: run.state is AuditState.PAUSED)
-            gate.release()
-            run.go_on()
-            await over(run)
-            assert state_of(run) is AuditState.DONE
-            assert read < run.totals.events == 37
-            assert [one.check for one in run.found] == ["cause-missing"]
+        view = seen.panels.auditing.open_subject(Document("audit", None, "gated"), subject)
+        run = view.run
+        assert not seen.can("audit_pause")
+        seen.run("audit_run")
+        await until(lambda: run.totals.started_at is not None)
+        gate.release()
+        await until(lambda: run.totals.events > 0, what="the first log was read")
+        words = seen.child(QLabel, "auditProgress")
+        await until(lambda: words.text().startswith("Reading events: "), what="how far it is")
+        assert not seen.can("audit_run")
+        assert not seen.can("audit_export")
+        read = run.totals.events
+        QTest.mouseClick(seen.child(QPushButton, "auditPause"), Qt.MouseButton.LeftButton)
+        await until(lambda: state_of(run) is AuditState.PAUSED)
+        assert words.text().startswith("Paused. ")
+        assert seen.child(QPushButton, "auditPause").text() == "Go on"
+        gate.release()
+        seen.run("audit_pause")
+        await over(run)
+        assert state_of(run) is AuditState.DONE
+        assert read < run.totals.events == 37
+        assert [one.check for one in run.found] == ["cause-missing"]
 
-            run.start(AuditScope(), AuditSettings())
-            await until(lambda: run.is_running and run.totals.started_at is not None)
-            run.cancel()
-            await over(run)
-            assert state_of(run) is AuditState.CANCELLED
-            assert not run.report().is_complete
-        finally:
-            await run.close()
-            run.deleteLater()
+        seen.run("audit_run")
+        await until(lambda: run.is_running and run.totals.started_at is not None)
+        QTest.mouseClick(seen.child(QPushButton, "auditCancel"), Qt.MouseButton.LeftButton)
+        await over(run)
+        assert state_of(run) is AuditState.CANCELLED
+        assert "cancelled" in view.banner.plain_text()
+        assert not run.report().is_complete
+        # The tab goes with what it audits, also while it runs.
+        seen.run("audit_run")
+        await until(lambda: run.is_running)
+        await seen.workspace.close_connection(seen.workspace.connections[0])
+        seen.panels.desk.close_view(view)
+        await until(lambda: seen.tabs == [], what="the tab is closed")
 
 
 # -- parts by themselves
@@ -311,6 +326,8 @@ async def test_a_table_of_very_many_findings_is_filled_and_grouped_in_pieces() -
     assert table.rowCount() == 6001 + 50
     assert table.shown == 6001
     assert table.number(table.row_of(6000)) == 6000
+    assert table.numbers_in([range(2)]) == [number for number in range(6001) if (number + 1) % 50 == 1]
+    assert table.numbers_in([range(1, 3), range(2, 4)]) == [0, 50, 100]
     table.show_passing(passing(parse_finding_filter('actor:a-7 -check:version-gap "wrong 7"')))
     await until(lambda: not table.is_filtering)
     shown = [one.sequence for row in range(table.rowCount()) if (one := table.finding(row)) is not None]

