@@ -114,7 +114,8 @@ class BatchController(AppendFlow):
                 places = [at for at, event in enumerate(events) if event.id == error.event_id]
                 place = places[-1] if places else None
         if place is None:
-            return "" if len(events) < 2 or isinstance(error, InvalidEventError) else "None of the events: "
+            # A store says what is not valid, and not of which of several.
+            return "One of the events: " if len(events) > 1 and isinstance(error, InvalidEventError) else ""
         event = events[place]
         return f"Event {place + 1:,} of {len(events):,} ({event.event_type}, v{event.version}): "
 

@@ -276,6 +276,9 @@ class AppendingDialog(QDialog):
         self.question.clear_actions()
         if running:
             fact, text = "It is still being saved.", "Closed now, it is not known whether it is stored."
+        elif self._flow.state in (AppendState.UNKNOWN, AppendState.LOOKING):
+            later = " As a draft, it is looked for the next time." if self._keeps_drafts else ""
+            fact, text = "It is not known whether this is stored.", f"Close without finding out?{later}"
         else:
             fact, text = "This is not appended.", "Close and lose what you typed?"
         self.question.set_message(BannerKind.INFO, fact, text)

@@ -298,6 +298,10 @@ async def test_looking_in_vain_is_said_and_the_form_keeps_its_room(
         await until(lambda: failure.fact == "It is not stored, as of now.")
         assert dialog.form.height() >= form - 24
         assert dialog.height() < 480
+    QTest.keyClick(dialog, Qt.Key.Key_Escape)
+    assert dialog.question.fact == "It is not known whether this is stored."
+    QTest.keyClick(dialog, Qt.Key.Key_Escape)
+    assert not dialog.question.isVisible()
     monkeypatch.setattr(store, "save_event", save)
     again = next(each for each in failure.findChildren(QAbstractButton) if each.text().startswith("Save the same"))
     QTest.mouseClick(again, Qt.MouseButton.LeftButton)
