@@ -22,7 +22,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
-from aether_desktop.ui.safe_text import LABEL_LIMIT, plain_tooltip, short, visible
+from aether_desktop.ui.safe_text import TOOLTIP_LIMIT, plain_tooltip, short, visible
 from aether_desktop.ui.theme import current_theme, theme_notifier, ui_font
 
 #: Height of what is drawn above the axis, in pixels.
@@ -193,9 +193,9 @@ class Timeline(QWidget):
 
     def _describe(self) -> None:
         words = self._drawing.words(self._cursor) if 0 <= self._cursor < self._drawing.places else ""
-        description = f"{self._summary} {words}".strip()
+        description = visible(short(f"{self._summary} {words}".strip(), TOOLTIP_LIMIT), keep_lines=True)
         if description != self.accessibleDescription():
-            self.setAccessibleDescription(visible(short(description, LABEL_LIMIT)))
+            self.setAccessibleDescription(description)
 
     # -- painting
 
