@@ -259,6 +259,8 @@ async def _run(window: MainWindow, arguments: argparse.Namespace, marker: StartM
         window.deleteLater()
         if run is not None:
             run.end()
+        if arguments.screenshots is not None:
+            workspace.settings.path.unlink(missing_ok=True)
 
 
 async def _before(ended: asyncio.Event, work: Coroutine[Any, Any, None]) -> bool:
@@ -328,8 +330,6 @@ async def _take_screenshots(window: MainWindow, folder: Path) -> int:
     except OSError as error:
         print(f"aether-desktop: {error}", file=sys.stderr)  # noqa: T201 (said to whoever started it)
         return 3
-    finally:
-        window.workspace.settings.path.unlink(missing_ok=True)
     print(f"{count} pictures written to {folder}", file=sys.stderr)  # noqa: T201 (said to whoever started it)
     return 0
 

@@ -103,6 +103,7 @@ class AuditSettingsDialog(QDialog):
         self.resize(580, 700)
         self._count()
         self.list.setCurrentRow(0)
+        self.list.setFocus()
 
     def _lay_out(self, every: QWidget, none: QWidget) -> None:
         head = QHBoxLayout()
@@ -114,6 +115,7 @@ class AuditSettingsDialog(QDialog):
         snapshots.addWidget(self.reducer)
         snapshots.addStretch(1)
         form = QFormLayout()
+        form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         form.addRow("Clock ahead by more than", self.ahead)
         form.addRow("Clock behind by more than", self.behind)
         form.addRow("List of each check at most", self.limit)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
 from PySide6.QtWidgets import QApplication
@@ -25,13 +26,14 @@ async def take_pictures(window: MainWindow, folder: Path) -> int:
     for theme in THEMES:
         await asyncio.to_thread((folder / theme).mkdir, parents=True, exist_ok=True)
     count = 0
-    async for name, widget in scenes(window, folder):
-        for theme in THEMES:
-            apply_theme(app, theme)
-            await window.settle()
-            path = folder / theme / f"{name}.png"
-            if not widget.grab().save(str(path)):
-                raise OSError(f"{path} could not be written")
-            count += 1
-        print(name, file=sys.stderr)  # noqa: T201 (said to whoever started it)
+    with TemporaryDirectory(prefix="aether-pictures-") as own:
+        async for name, widget in scenes(window, Path(own)):
+            for theme in THEMES:
+                apply_theme(app, theme)
+                await window.settle()
+                path = folder / theme / f"{name}.png"
+                if not widget.grab().save(str(path)):
+                    raise OSError(f"{path} could not be written")
+                count += 1
+            print(name, file=sys.stderr)  # noqa: T201 (said to whoever started it)
     return count

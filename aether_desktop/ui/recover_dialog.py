@@ -84,6 +84,8 @@ class RecoverDialog(QDialog):
         layout.addWidget(self.words)
         layout.addWidget(self.table, 1)
         layout.addWidget(self.listed)
+        # Until there is something in the table the room is left here, not between the lines.
+        layout.addStretch(0)
         layout.addWidget(buttons)
         self.resize(720, 460)
         self.source.textChanged.connect(lambda _text: self._show())
