@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import random
 import shutil
@@ -19,8 +20,11 @@ from pathlib import Path
 from typing import Final, Self
 
 import nats
+from nats.aio.client import Client
 
 _PATIENCE: Final = 30.0  # seconds that a server may take to start
+#: What a server says that is still removing the folder of a stream which was deleted before.
+_ERROR_CREATING_STORE: Final = 10049
 #: Below those that systems give to outgoing connections (Linux from 32768 on, others from 49152 on).
 _PORTS: Final = (15_000, 32_000)
 
@@ -208,6 +212,18 @@ def nats_cluster() -> Iterator[NatsCluster]:
     finally:
         cluster.kill()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+async def create_stream(connection: Client, name: str, **settings: object) -> None:
+    """Make a stream as another program does; fields of its configuration are given as the server names them."""
+    body = json.dumps({"name": name, "storage": "file"} | settings).encode()
+    end = time.monotonic() + _PATIENCE
+    while True:
+        answer = json.loads((await connection.request(f"$JS.API.STREAM.CREATE.{name}", body, timeout=20)).data)
+        if answer.get("error", {}).get("err_code") != _ERROR_CREATING_STORE or time.monotonic() > end:
+            break
+        await asyncio.sleep(0.02)
+    assert "error" not in answer, answer
 
 
 async def wipe(*servers: NatsServer) -> None:

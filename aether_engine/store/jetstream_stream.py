@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, Final
 
 from aether_engine.errors import NamespaceCollisionError, NotPermittedError, StoreUnavailableError
@@ -14,6 +15,10 @@ _SUBJECTS_OVERLAP: Final = 10065
 # More replicas than there are servers, or than are up.
 _TOO_FEW_SERVERS: Final = frozenset({10005, 10023, 10052, 10074})
 _IN_A_CLUSTER: Final = 3
+# The server cannot make the files: it may still be removing those of a stream that was deleted just now.
+_NO_FILES: Final = 10049
+_TRIES_FOR_FILES: Final = 20
+_REST_SECONDS: Final = 0.05
 
 
 def settings(layout: JetStreamLayout, namespace: str, replicas: int) -> dict[str, Any]:
@@ -47,6 +52,7 @@ async def create(api: Api, layout: JetStreamLayout, namespace: str, replicas: in
     Without a number of replicas there are three in a cluster and one without; returns what to be warned of.
     """
     wanted = replicas or _IN_A_CLUSTER
+    tries_left = _TRIES_FOR_FILES
     warnings: list[StoreWarning] = []
     while True:
         config = settings(layout, namespace, wanted)
@@ -61,6 +67,10 @@ async def create(api: Api, layout: JetStreamLayout, namespace: str, replicas: in
         except ApiError as error:
             if error.err_code in _NAME_IN_USE:
                 return warnings
+            if error.err_code == _NO_FILES and tries_left:
+                tries_left -= 1
+                await asyncio.sleep(_REST_SECONDS)
+                continue
             if error.err_code in _TOO_FEW_SERVERS and replicas is None and wanted > 1:
                 if error.err_code != 10074:
                     warnings.append(

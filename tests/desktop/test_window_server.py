@@ -28,7 +28,7 @@ from tests.certificates import certificates
 from tests.desktop.driven_window import DrivenWindow, driven, replace_text
 from tests.engine.test_jetstream_connection import WRITER
 from tests.nats_accounts import Accounts
-from tests.nats_servers import NatsServer, nats_server
+from tests.nats_servers import NatsServer, create_stream, nats_server
 from tests.waiting import until
 
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support")
@@ -156,7 +156,7 @@ async def test_a_server_that_is_not_there_is_said(tmp_path: Path) -> None:
 
 async def test_another_programs_stream_is_shown_as_such(seen: DrivenWindow, server: NatsServer) -> None:
     connection = await nats.connect(server.url)
-    await connection.jetstream().add_stream(name="TELEMETRY", subjects=["telemetry.>"])
+    await create_stream(connection, "TELEMETRY", subjects=["telemetry.>"])
     await connection.close()
     shown = seen.workspace.connections[0]
     await until(lambda: shown.foreign_streams == ["TELEMETRY"], what="the other stream")
@@ -400,7 +400,7 @@ async def test_drifted_settings_are_warned_of(server: NatsServer, tmp_path: Path
     connection = await nats.connect(server.url)
     context = connection.jetstream()
     subjects = ["tidy_events.events.>", "tidy_events.snapshots.>"]
-    await context.add_stream(name="tidy_events", subjects=subjects, max_age=86_400, allow_direct=True)
+    await create_stream(connection, "tidy_events", subjects=subjects, max_age=86_400 * 10**9, allow_direct=True)
     try:
         async with driven(tmp_path / "settings.json") as window:
             await connect(window, server.url)

@@ -27,7 +27,7 @@ from aether_engine.store.jetstream_backend import JetStreamBackend
 from aether_engine.store.jetstream_layout import JetStreamLayout
 from aether_engine.store.jetstream_publish import message_id
 from aether_engine.testing import collect, make_event
-from tests.nats_servers import NatsServer, nats_server, wipe
+from tests.nats_servers import NatsServer, create_stream, nats_server, wipe
 
 GO_EVENT = (
     b'{"id":"5d4f","eventType":"Order\\u003cPlaced\\u003e","actorId":"order-7","version":1,"data":null,'
@@ -60,16 +60,8 @@ class Stranger:
         self._connection = connection
 
     async def create(self, name: str, **settings: object) -> None:
-        config = {"name": name, "subjects": [f"{name}.events.>", f"{name}.snapshots.>"], "storage": "file"}
-        body = json.dumps(config | settings).encode()
-        answer = b""
-        for _ in range(100):
-            answer = (await self._connection.request(f"$JS.API.STREAM.CREATE.{name}", body, timeout=20)).data
-            if json.loads(answer).get("error", {}).get("err_code") != 10049:
-                break
-            # "error creating store": the server is still removing the folder of the last test's stream.
-            await asyncio.sleep(0.02)
-        assert "error" not in json.loads(answer), answer
+        subjects = [f"{name}.events.>", f"{name}.snapshots.>"]
+        await create_stream(self._connection, name, **({"subjects": subjects} | settings))
 
     async def publish(self, subject: str, payload: bytes, headers: dict[str, str] | None = None) -> int:
         answer = await self._connection.jetstream().publish(subject, payload, headers=headers)

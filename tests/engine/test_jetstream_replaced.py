@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import shutil
+from typing import Any
 
 import pytest
 
 from aether_engine.engine import open_engine
-from aether_engine.errors import VersionConflictError
+from aether_engine.errors import StoreUnavailableError, VersionConflictError
+from aether_engine.store import jetstream_stream
+from aether_engine.store.jetstream_api import Api, ApiError
 from aether_engine.store.jetstream_backend import JetStreamBackend
 from aether_engine.testing import collect, make_event
 from tests.nats_servers import nats_server, wipe
@@ -34,6 +37,34 @@ async def test_what_is_remembered_of_a_deleted_stream_refuses_nothing(monkeypatc
             await wipe(server)
             assert await store.save_events([make_event(9, "order-2"), events[0]]) == [1, 2]
             assert [stored.event for stored in await collect(store.read())][1:] == events[:1]
+
+
+@pytest.mark.parametrize(("refusals", "outcome"), [(3, None), (99, "error creating store")])
+async def test_a_server_that_still_removes_the_files_of_the_old_one(
+    monkeypatch: pytest.MonkeyPatch, refusals: int, outcome: str | None
+) -> None:
+    ask, asked = Api.ask, 0
+
+    async def refuse(api: Api, question: str, body: object = None, **options: Any) -> dict[str, Any]:
+        nonlocal asked
+        if question.startswith("STREAM.CREATE"):
+            asked += 1
+            if asked <= refusals:
+                error = {"code": 500, "err_code": 10049, "description": "error creating store for stream"}
+                raise ApiError(api.url, error)
+        return await ask(api, question, body, **options)
+
+    monkeypatch.setattr(Api, "ask", refuse)
+    monkeypatch.setattr(jetstream_stream, "_REST_SECONDS", 0.001)
+    with nats_server() as server:
+        async with open_engine(server.url) as engine:
+            store = await engine.store("a")
+            if outcome is None:
+                assert await store.save_event(make_event(1)) == 1
+            else:
+                with pytest.raises(StoreUnavailableError, match=outcome):
+                    await store.save_event(make_event(1))
+                assert asked < 30, "a full disk is told within seconds"
 
 
 async def test_a_server_that_lost_its_last_events() -> None:
