@@ -180,10 +180,13 @@ class JetStreamBackend:
     # --- Noticing -----------------------------------------------------------------------------------------
 
     def _warn(self, warnings: Sequence[StoreWarning]) -> None:
-        for warning in warnings:
-            if self._warnings.get((warning.namespace, warning.setting)) != warning:
-                _log.warning("%s", warning.message)
+        new = [each for each in warnings if self._warnings.get((each.namespace, each.setting)) != each]
+        for warning in new:
+            _log.warning("%s", warning.message)
             self._warnings[warning.namespace, warning.setting] = warning
+        if new:
+            # Whoever heard of the change itself may have looked before the stream's settings were known.
+            self._saved(born=False)
 
     def _saved(self, born: bool) -> None:
         if born:

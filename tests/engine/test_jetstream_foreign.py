@@ -26,7 +26,7 @@ from aether_engine.event import ActorSnapshot
 from aether_engine.store.jetstream_backend import JetStreamBackend
 from aether_engine.store.jetstream_layout import JetStreamLayout
 from aether_engine.store.jetstream_publish import message_id
-from aether_engine.testing import collect, make_event
+from aether_engine.testing import collect, make_event, soon
 from tests.nats_servers import NatsServer, create_stream, nats_server, wipe
 
 GO_EVENT = (
@@ -62,6 +62,13 @@ class Stranger:
     async def create(self, name: str, **settings: object) -> None:
         subjects = [f"{name}.events.>", f"{name}.snapshots.>"]
         await create_stream(self._connection, name, **({"subjects": subjects} | settings))
+
+    async def change(self, name: str, **settings: object) -> None:
+        config = (await self.state(name))["config"] | settings
+        answer = await self._connection.request(
+            f"$JS.API.STREAM.UPDATE.{name}", json.dumps(config).encode(), timeout=20
+        )
+        assert "error" not in json.loads(answer.data), answer.data
 
     async def publish(self, subject: str, payload: bytes, headers: dict[str, str] | None = None) -> int:
         answer = await self._connection.jetstream().publish(subject, payload, headers=headers)
@@ -229,6 +236,28 @@ async def test_drifted_settings_are_warned_of(
     await store.save_event(make_event(1))
     assert len(await store.get_events("order-1")) == 1
     assert len(await store.actors()) == 1
+
+
+async def test_what_is_to_be_warned_of_is_a_change(
+    engine: Engine, stranger: Stranger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever shows warnings has looked when the stream changed; its settings are read with its next use."""
+
+    async def watch(_backend: JetStreamBackend) -> None:
+        """See nothing."""
+
+    monkeypatch.setattr(JetStreamBackend, "_watch", watch)
+    await stranger.create("shop_events", allow_direct=True)
+    store = await engine.store("shop")
+    known = len(engine.warnings)
+    before = engine.change_count()
+    await stranger.change("shop_events", max_msgs=1000)
+    await soon(engine.wait_for_change(before))
+    seen = engine.change_count()
+    assert len(engine.warnings) == known
+    assert await store.last_sequence() == 0
+    assert len(engine.warnings) == known + 1
+    await soon(engine.wait_for_change(seen))
 
 
 async def test_a_stream_without_atomic_batches(engine: Engine, stranger: Stranger) -> None:
