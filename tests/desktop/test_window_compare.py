@@ -80,7 +80,7 @@ async def test_a_fork_is_tried_on_and_compared(kind: str, tmp_path: Path) -> Non
         seen.run("append")
         append = await seen.dialog(AppendDialog)
         assert ACTOR in append.windowTitle()
-        await until(append.isActiveWindow, what="the dialog has the keyboard, without which a shortcut is nobody's")
+        await until(append.isActiveWindow, what="the dialog hears its shortcuts")
         replace_text(seen.child(QPlainTextEdit, "appendData", append), '{"total": 77}')
         seen.child(QComboBox, "appendEventType", append).setEditText("WhatIf")
         QTest.keyClick(append, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
