@@ -133,6 +133,15 @@ class AuditRun(QObject):
         return self.state is AuditState.RUNNING
 
     @property
+    def has_job(self) -> bool:
+        """Whether the last run still has something to end, or to say."""
+        return self._job is not None
+
+    @property
+    def is_paused(self) -> bool:
+        return self.state is AuditState.PAUSED
+
+    @property
     def progress(self) -> AuditProgress:
         return self._audit.progress if self._audit is not None else AuditProgress()
 

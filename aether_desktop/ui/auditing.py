@@ -6,42 +6,38 @@ import asyncio
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QFileDialog, QMenu
 
-from aether_desktop.audit_subjects import proposed_columns
-from aether_desktop.models.audit_run import AuditRun, AuditState, AuditSubject, FindingBytes
-from aether_desktop.models.finding_groups import GroupBy
 from aether_desktop.ui.audit_actions import AUDIT_COMMANDS, AUDIT_MENU
-from aether_desktop.ui.audit_handover import AuditHandover
-from aether_desktop.ui.audit_settings_dialog import AuditSettingsDialog
-from aether_desktop.ui.audit_view import AuditView
 from aether_desktop.ui.chosen_rows import ChosenRows
 from aether_desktop.ui.clipboard import put_text
-from aether_desktop.ui.csv_columns_dialog import CsvColumnsDialog
 from aether_desktop.ui.documents import Document
 from aether_desktop.ui.state_actions import fill_menu
 from aether_desktop.workspace import Place, Workspace
-from aether_engine.audit import AuditScope, Finding
-from aether_engine.errors import AetherError
 
+# What an audit needs is loaded with the first one: a first table does not wait for it.
 if TYPE_CHECKING:
     from aether_desktop.connection import Connection
+    from aether_desktop.models.audit_run import AuditSubject, FindingBytes
+    from aether_desktop.ui.audit_handover import AuditHandover
+    from aether_desktop.ui.audit_view import AuditView
     from aether_desktop.ui.desk import Desk
     from aether_desktop.ui.main_window import MainWindow
     from aether_desktop.ui.time_travel import TimeTravel
+    from aether_engine.audit import AuditScope, Finding
 
 _EVIDENCE_FILES = (
     "Events (*.aether *.ndjson *.jsonl *.json *.csv *.gz *.zst)",
     "All files (*)",
 )
 _GROUPS = {
-    "audit_by_check": GroupBy.CHECK,
-    "audit_by_actor": GroupBy.ACTOR,
-    "audit_by_namespace": GroupBy.NAMESPACE,
-    "audit_in_one_list": GroupBy.NONE,
+    "audit_by_check": "check",
+    "audit_by_actor": "actor",
+    "audit_by_namespace": "namespace",
+    "audit_in_one_list": "none",
 }
 
 
@@ -57,7 +53,7 @@ class Auditing(QObject):
         self._travel = travel
         self._actions = window.actions_by_name
         self._actions.add(AUDIT_COMMANDS)
-        self.handover = AuditHandover(window, self)
+        self._handover: AuditHandover | None = None
         for menu in window.menuBar().findChildren(QMenu):
             if menu.title() == "Audit":
                 fill_menu(menu, self._actions, AUDIT_MENU)
@@ -66,6 +62,20 @@ class Auditing(QObject):
         self._workspace.place_changed.connect(self.update_actions)
         self._workspace.selection_changed.connect(lambda _selection: self.update_actions())
         self.update_actions()
+
+    @property
+    def handover(self) -> AuditHandover:
+        """Reports, bundles and recoveries; made on first use."""
+        if self._handover is None:
+            from aether_desktop.ui.audit_handover import AuditHandover
+
+            self._handover = AuditHandover(self._window, self)
+        return self._handover
+
+    async def close(self) -> None:
+        """End what was started beside the documents."""
+        if self._handover is not None:
+            await self._handover.close()
 
     def commands(self) -> dict[str, Callable[[], object]]:
         """What the actions do, by name."""
@@ -80,9 +90,9 @@ class Auditing(QObject):
             "audit_cancel": lambda: self._on_view(lambda view: view.run.cancel()),
             "audit_settings": lambda: self._on_view(self._ask_for_settings),
             "audit_to_event": lambda: self._on_view(self._open_current),
-            "audit_export": lambda: self._on_view(self.handover.export),
-            "audit_compare": lambda: self._on_view(self.handover.compare),
-            "audit_end_comparison": lambda: self._on_view(self.handover.end_comparison),
+            "audit_export": lambda: self._on_view(lambda view: self.handover.export(view)),
+            "audit_compare": lambda: self._on_view(lambda view: self.handover.compare(view)),
+            "audit_end_comparison": lambda: self._on_view(lambda view: self.handover.end_comparison(view)),
             "bundle": self.bundle_shown,
             "recover": self.recover_shown,
             **{name: partial(self._group, group_by) for name, group_by in _GROUPS.items()},
@@ -98,14 +108,16 @@ class Auditing(QObject):
     def in_front(self) -> AuditView | None:
         """The audit in front."""
         view = self._documents.currentWidget()
-        return view if isinstance(view, AuditView) else None
+        document = self._documents.document_of(view)
+        # Whatever is of that kind was made here.
+        return cast("AuditView", view) if document is not None and document.kind == "audit" else None
 
     def update_actions(self) -> None:
         """Offer what can be done now."""
         actions, view = self._actions, self.in_front
         run = view.run if view is not None else None
         running = run is not None and run.is_running
-        paused = run is not None and run.state is AuditState.PAUSED
+        paused = run is not None and run.is_paused
         place, selection = self._workspace.place, self._workspace.selection
         for names, possible in (
             (("audit", "audit_namespace"), place is not None),
@@ -126,8 +138,10 @@ class Auditing(QObject):
         if view is not None:
             work(view)
 
-    def _group(self, group_by: GroupBy) -> None:
-        self._on_view(lambda view: view.set_group_by(group_by))
+    def _group(self, group_by: str) -> None:
+        from aether_desktop.models.finding_groups import GroupBy
+
+        self._on_view(lambda view: view.set_group_by(GroupBy(group_by)))
 
     def _open_current(self, view: AuditView) -> None:
         if view.current is not None:
@@ -144,14 +158,14 @@ class Auditing(QObject):
         place = self._workspace.place
         if place is not None:
             view = self._open_connection(place.connection)
-            view.head.choose_scope(AuditScope(place.namespace))
+            view.head.choose_scope(_scope(place.namespace))
 
     def _audit_actor(self) -> None:
         selection = self._workspace.selection
         event = selection.event if selection is not None else None
         if selection is not None and event is not None:
             view = self._open_connection(selection.place.connection)
-            view.head.choose_scope(AuditScope(selection.place.namespace, event.actor_id))
+            view.head.choose_scope(_scope(selection.place.namespace, event.actor_id))
 
     def _open_connection(self, connection: Connection) -> AuditView:
         names = [info.name for info in connection.namespaces]
@@ -159,9 +173,11 @@ class Auditing(QObject):
         known = place if place is not None and place.connection is connection else None
         document = Document("audit", known or Place(connection, names[0] if names else "default"), "connection")
         for view, shown in self._documents.views().items():
-            if isinstance(view, AuditView) and shown.connection is connection:
+            if shown.kind == "audit" and shown.connection is connection:
                 self._documents.setCurrentWidget(view)
-                return view
+                return cast("AuditView", view)
+        from aether_desktop.models.audit_run import AuditSubject
+
         return self.open_subject(document, AuditSubject(connection.title, connection))
 
     async def _reopen(self, place: Place, _name: str, state: Mapping[str, Any]) -> AuditView:
@@ -183,15 +199,20 @@ class Auditing(QObject):
         """The audit of a file or folder as evidence, in its tab; it is not opened as a store."""
         document = Document("audit", None, str(path.absolute()))
         view = self._documents.view_of(document)
-        if isinstance(view, AuditView) and columns is None:
+        if view is not None and columns is None:
             self._documents.setCurrentWidget(view)
-            return view
+            return cast("AuditView", view)
+        from aether_desktop.models.audit_run import AuditSubject
+
         if view is not None:
             self._desk.close_view(view)
         return self.open_subject(document, AuditSubject(path.name, path=path, columns=columns or {}))
 
     def open_subject(self, document: Document, subject: AuditSubject) -> AuditView:
         """The audit of anything in a tab of its own, ready to be run."""
+        from aether_desktop.models.audit_run import AuditRun
+        from aether_desktop.ui.audit_view import AuditView
+
         run = AuditRun(self._workspace, subject)
         view = AuditView(run)
         view.head.run_asked.connect(lambda: self._run(view))
@@ -231,6 +252,9 @@ class Auditing(QObject):
         kind, subject = view.run.kind, view.run.subject
         if kind is None:
             return
+        from aether_desktop.audit_subjects import proposed_columns
+        from aether_desktop.ui.csv_columns_dialog import CsvColumnsDialog
+
         known = subject.columns or proposed_columns(kind.columns)
         dialog = CsvColumnsDialog(subject.title, kind.columns, known, self._window)
         dialog.chosen.connect(view.run.use_columns)
@@ -277,6 +301,8 @@ class Auditing(QObject):
     # -- running
 
     def _run(self, view: AuditView) -> None:
+        from aether_engine.errors import AetherError
+
         try:
             scope = view.head.scope()
         except AetherError as error:
@@ -286,6 +312,8 @@ class Auditing(QObject):
         view.table.setFocus()
 
     def _ask_for_settings(self, view: AuditView) -> None:
+        from aether_desktop.ui.audit_settings_dialog import AuditSettingsDialog
+
         source = view.run.target.source if view.run.target is not None else None
         dialog = AuditSettingsDialog(view.run.settings, source, self._window)
         dialog.chosen.connect(view.run.use_settings)
@@ -314,6 +342,9 @@ class Auditing(QObject):
                     self._workspace.select(place, stored)
 
     async def _bytes(self, view: AuditView, finding: Finding) -> FindingBytes:
+        from aether_desktop.models.audit_run import FindingBytes
+        from aether_engine.errors import AetherError
+
         try:
             return await view.run.bytes_of(finding)
         except AetherError:
@@ -321,8 +352,10 @@ class Auditing(QObject):
             return FindingBytes()
 
     def _start_beside(self, view: AuditView, finding: Finding, sequence: int) -> None:
+        from aether_engine.audit import Finding as Beside
+
         async def work() -> None:
-            beside = Finding(finding.check, "", namespace=finding.namespace, sequence=sequence)
+            beside = Beside(finding.check, "", namespace=finding.namespace, sequence=sequence)
             found = await self._bytes(view, beside)
             if view.current is finding:
                 view.detail.show_neighbour(found)
@@ -373,3 +406,9 @@ def _pause_or_go_on(view: AuditView) -> None:
         view.run.pause()
     else:
         view.run.go_on()
+
+
+def _scope(namespace: str, actor_id: str = "") -> AuditScope:
+    from aether_engine.audit import AuditScope
+
+    return AuditScope(namespace, actor_id)

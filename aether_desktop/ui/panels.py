@@ -116,7 +116,7 @@ class Panels(QObject):
         self.save_layout()
         await self.session.close()
         await self.commands.close()
-        await self.auditing.handover.close()
+        await self.auditing.close()
         await self.desk.close()
         await self.travel.close()
         await self.inspection.close()

@@ -55,6 +55,18 @@ _FOR_COMMANDS = (
     "aether_desktop.ui.append_dialog",
     "aether_desktop.ui.batch_dialog",
     "aether_desktop.demo",
+    "aether_engine.audit.checks",
+    "aether_engine.audit.examining",
+    "aether_engine.audit.running",
+    "aether_engine.audit.report",
+    "aether_desktop.audit_subjects",
+    "aether_desktop.models.finding_table",
+    "aether_desktop.models.audit_run",
+    "aether_desktop.ui.finding_detail",
+    "aether_desktop.ui.audit_view",
+    "aether_desktop.ui.audit_settings_dialog",
+    "aether_desktop.models.bundle_run",
+    "aether_desktop.ui.audit_handover",
 )
 
 

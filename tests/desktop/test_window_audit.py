@@ -44,7 +44,9 @@ async def audited(seen: DrivenWindow) -> AuditView:
 
 async def over(run: AuditRun) -> None:
     await until(
-        lambda: run.state not in (AuditState.READY, AuditState.RUNNING) and run.is_shown, 20, "the audit is over"
+        lambda: run.state not in (AuditState.READY, AuditState.RUNNING) and run.is_shown and not run.has_job,
+        20,
+        "the audit is over",
     )
 
 
