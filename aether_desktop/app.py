@@ -307,7 +307,10 @@ async def open_asked(window: MainWindow, arguments: argparse.Namespace) -> None:
                 arguments.url, read_only=arguments.read_only, options=server_options(arguments)
             )
         else:
-            connection = await workspace.open_path(Path(arguments.url), read_only=arguments.read_only)
+            path = Path(arguments.url)
+            if window.panels.commands.audit_evidence(path):
+                return
+            connection = await workspace.open_path(path, read_only=arguments.read_only)
     if connection is None:
         return
     namespace = arguments.namespace or (connection.namespaces[0].name if connection.namespaces else "default")

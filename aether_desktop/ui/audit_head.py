@@ -248,6 +248,7 @@ class AuditHead(Surface):
         self._progress_row.setVisible(is_running or is_paused)
         self.progress.set_text(progress_text(run))
         progress = run.progress
+        self._bar.setVisible(progress.total > 0)
         self._bar.set_share(progress.checked / progress.total if progress.total else None)
 
     def _make_primary(self, chosen: QPushButton) -> None:

@@ -116,10 +116,16 @@ class Commands(QObject):
 
     def open_path(self, path: Path, *, read_only: bool = False) -> None:
         """Open a store or a file of events; what is neither, and may be audited, is."""
-        if not read_only and _is_evidence_only(path):
-            self._panels.auditing.audit_path(path)
+        if not read_only and self.audit_evidence(path):
             return
         self._workspace.start(self._workspace.open_path(path, read_only=read_only), "open")
+
+    def audit_evidence(self, path: Path) -> bool:
+        """Audit what can be audited and not be opened, such as a folder; returns whether it is that."""
+        is_evidence = _is_evidence_only(path)
+        if is_evidence:
+            self._panels.auditing.audit_path(path)
+        return is_evidence
 
     def open_file(self, *, read_only: bool = False) -> None:
         """Ask for a file and open it."""

@@ -137,7 +137,9 @@ class FindingDetail(QWidget):
         flow.addWidget(QWidget(buttons))
         self.neighbours = {side: LinkButton("", page) for side in ("before", "after")}
         self._beside = {side: ToneLabel("", elide=Qt.TextElideMode.ElideMiddle, parent=page) for side in _SIDES}
-        beside = QGridLayout()
+        self._beside_part = QWidget(page)
+        beside = QGridLayout(self._beside_part)
+        beside.setContentsMargins(0, 0, 0, 0)
         beside.setColumnStretch(2, 1)
         for row, (side, link) in enumerate(self.neighbours.items()):
             link.setObjectName(f"finding{side.capitalize()}")
@@ -154,7 +156,7 @@ class FindingDetail(QWidget):
         column.addLayout(self._facts)
         for part in (self._hint, self.meaning, self.remedy, buttons):
             column.addWidget(part)
-        column.addLayout(beside)
+        column.addWidget(self._beside_part)
         column.addStretch(1)
         self._words = QScrollArea(self)
         self._words.setAccessibleName("What is wrong, and what can be done")
@@ -202,12 +204,15 @@ class FindingDetail(QWidget):
         self.show_bytes(FindingBytes())
         self.open_button.setEnabled(finding is not None and can_open)
         self.leave_out_button.setVisible(can_leave_out)
+        for widget in (self.open_button, self.copy_button, self._beside_part):
+            widget.setVisible(finding is not None)
         if finding is None:
             self._number.set_text("No finding selected")
             for part in (self._what, self._title):
                 part.set_text("")
             for text in (self.explanation, self._hint, self.meaning, self.remedy):
-                text.setText("")
+                _say(text, "")
+            _say(self.explanation, "Select a finding to see what it means, and the bytes of its event (F8).")
             self._icon.hide()
             return
         check = CHECKS[finding.check]

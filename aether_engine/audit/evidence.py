@@ -70,7 +70,7 @@ class OpenedEvidence:
             self.evidence.files.append(FileHash(str(wal), wal.stat().st_size))
             if is_in_use(raw):
                 self.evidence.notes.append(
-                    "The file is in use by another program and was read where it is, together with its "
+                    "The file is in use and was read where it is, together with its "
                     "write-ahead "
                     "log; it may have grown meanwhile."
                 )

@@ -15,6 +15,7 @@ from PySide6.QtGui import QDropEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel, QPushButton
 
+from aether_desktop.app import open_asked, parse_arguments
 from aether_desktop.audit_subjects import kind_of, proposed_columns
 from aether_desktop.models.audit_run import AuditState
 from aether_desktop.models.finding_groups import GroupBy
@@ -134,8 +135,11 @@ async def test_a_folder_is_one_log(seen: DrivenWindow, tmp_path: Path) -> None:
     raws = lines(4)
     (folder / "a.ndjson").write_bytes(b"\n".join(raws[:2]))
     (folder / "b.json").write_bytes(b"[" + b",".join(raws[1:]) + b"]")
+    # As from the command line; dropped is the same.
+    await open_asked(seen.window, parse_arguments([str(folder)]))
     drop(seen, folder)
     view = await evidence(seen)
+    assert seen.tabs == ["Audit export"]
     assert "Folder with 2 files of events" in seen.child(QLabel, "auditFacts").text()
     seen.run("audit_run")
     await over(view.run)
