@@ -107,8 +107,8 @@ class Run:
         log.info("ended")
         if self._is_first:
             self._marker.ended()
-        faulthandler.disable()
         if self._crashes is not None:
+            faulthandler.disable()
             self._crashes.close()
         if self._handler is not None:
             logging.getLogger().removeHandler(self._handler)
@@ -116,6 +116,9 @@ class Run:
 
     def _keep_crashes(self) -> None:
         path = state_folder() / CRASH_NAME
+        if faulthandler.is_enabled():
+            # Whoever started the program wants to see it somewhere else.
+            return
         with suppress(OSError):
             is_long = path.exists() and path.stat().st_size > _MOST_CRASHES
             self._crashes = path.open("w" if is_long else "a", encoding="utf-8")
