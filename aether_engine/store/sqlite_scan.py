@@ -110,6 +110,9 @@ class _Scan:
         """Give work to whoever has none."""
         if self._wants_workers():
             self._pool.start(self._news.set)
+        if not self.ranges.has_work:
+            # Others are at the last ranges; asking again and again would keep the event loop busy meanwhile.
+            return
         for worker in self._pool.ready:
             if worker not in self._driven:
                 self._driven.add(worker)

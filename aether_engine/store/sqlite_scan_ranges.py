@@ -42,6 +42,13 @@ class ScanRanges:
         """Whether everything was handed over."""
         return self._known_to >= self._last
 
+    @property
+    def has_work(self) -> bool:
+        """Whether `take` would hand out a range now; if not, there may be one when others are done."""
+        with self._lock:
+            ahead = self._next - self._known_to > _AHEAD
+            return not self._ended and (bool(self._rest) or (self._next <= self._last and not ahead))
+
     def take(self, length: int) -> Range | None:
         """A range to look at; None if there is nothing to do, or nothing before others are done."""
         with self._lock:

@@ -27,6 +27,8 @@ from aether_engine.query import FoundSequences, Hits, parse_filter, search, sele
 from aether_engine.query.damage import DamageMap
 from aether_engine.store.protocols import SieveDepth, Store
 from aether_engine.store.sqlite import SQLiteBackend
+from aether_engine.store.sqlite_scan_ranges import ScanRanges
+from aether_engine.store.sqlite_sifting import SiftedRange
 from aether_engine.transfer import export_ndjson
 from tests.engine.sqlite_support import NAMESPACE, opened
 from tests.nats_servers import NatsServer, nats_server, wipe
@@ -532,3 +534,23 @@ async def test_an_export_tells_how_far_it_is_to_its_end(whole_file: Path, tmp_pa
     fractions = [each for each in told if each is not None]
     assert fractions == sorted(fractions)
     assert fractions[-1] == 1
+
+
+def test_who_waits_for_the_last_range_is_not_asked_to_work() -> None:
+    notified: list[None] = []
+    ranges = ScanRanges(1, 20, lambda: notified.append(None))
+    assert ranges.has_work
+    one, two = ranges.take(10), ranges.take(10)
+    assert one is not None
+    assert two is not None
+    assert not ranges.has_work
+    assert ranges.take(10) is None
+    ranges.give(two, SiftedRange(array("q"), 15))
+    assert notified
+    assert ranges.has_work, "a part of it is left"
+    assert ranges.take(10) == (16, 20)
+    assert not ranges.has_work
+    ranges.put_back(one)
+    assert ranges.has_work
+    ranges.end()
+    assert not ranges.has_work
