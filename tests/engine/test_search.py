@@ -539,18 +539,20 @@ async def test_an_export_tells_how_far_it_is_to_its_end(whole_file: Path, tmp_pa
 def test_who_waits_for_the_last_range_is_not_asked_to_work() -> None:
     notified: list[None] = []
     ranges = ScanRanges(1, 20, lambda: notified.append(None))
-    assert ranges.has_work
+    there: list[bool] = [ranges.has_work]
     one, two = ranges.take(10), ranges.take(10)
     assert one is not None
     assert two is not None
-    assert not ranges.has_work
+    there.append(ranges.has_work)
     assert ranges.take(10) is None
+    # A part of it is left.
     ranges.give(two, SiftedRange(array("q"), 15))
-    assert notified
-    assert ranges.has_work, "a part of it is left"
+    there.append(ranges.has_work)
     assert ranges.take(10) == (16, 20)
-    assert not ranges.has_work
+    there.append(ranges.has_work)
     ranges.put_back(one)
-    assert ranges.has_work
+    there.append(ranges.has_work)
     ranges.end()
-    assert not ranges.has_work
+    there.append(ranges.has_work)
+    assert there == [True, False, True, False, True, False]
+    assert len(notified) == 2
