@@ -35,6 +35,8 @@ log = logging.getLogger("aether_desktop")
 CLOSE_TIMEOUT = 5.0
 #: Longest wait for the first paint, in seconds; a window that starts minimised is never painted.
 PAINT_TIMEOUT = 0.5
+#: Seconds for which a thread keeps Python's interpreter while others wait for it.
+SWITCH_INTERVAL = 0.001
 #: What `parse_arguments` returns for an empty command line; making the parser takes as long as making the bars.
 NOTHING_ASKED: dict[str, object] = {
     "url": None,
@@ -134,6 +136,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     window.show()
     _paint_first(app, window)
     _tame_garbage_collector()
+    favour_the_loop()
     os.environ["QT_API"] = "pyside6"
     import asyncio
 
@@ -195,6 +198,14 @@ def _start_marker(is_kept: bool) -> StartMarker:
     if is_kept:
         marker.start()
     return marker
+
+
+def favour_the_loop() -> None:
+    """Have threads that compute hand the interpreter over soon: painting asks for it again and again.
+
+    Each time costs the window up to this interval; of five milliseconds, Python's own, ten are a frame too late.
+    """
+    sys.setswitchinterval(SWITCH_INTERVAL)
 
 
 def _make_window(app: QApplication, arguments: argparse.Namespace, last_run: LastRun) -> MainWindow:

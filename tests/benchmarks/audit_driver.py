@@ -13,6 +13,7 @@ from time import perf_counter, thread_time
 
 from PySide6.QtWidgets import QApplication
 
+from aether_desktop.app import favour_the_loop
 from aether_desktop.models.audit_run import AuditState
 from aether_desktop.models.finding_groups import GroupBy
 from aether_desktop.ui.theme import apply_theme
@@ -76,6 +77,8 @@ async def _late() -> float:
 if __name__ == "__main__":
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     import qasync
+
+    favour_the_loop()
 
     application = QApplication([])
     apply_theme(application)
