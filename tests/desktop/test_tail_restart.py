@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -15,12 +16,15 @@ from aether_desktop.workspace import Place
 from aether_engine.engine import Engine, open_engine
 from aether_engine.event import Event
 from tests.desktop.driven_window import DrivenWindow, driven
-from tests.nats_servers import NatsServer, nats_server
+from tests.nats_servers import NatsServer, nats_server, wipe
 from tests.waiting import until
 
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support")
 
 NAMESPACES = ("prod.a", "prod.b")
+#: Namespaces that come and go.
+BORN = 1000 if "AETHER_SOAK" in os.environ else 40
+PATIENCE = 300.0
 
 
 @pytest.fixture
@@ -125,3 +129,25 @@ async def test_nothing_is_missing_when_a_server_is_killed_and_comes_back(
         assert counters.adds_up
         assert counters.received == counters.shown
         assert counters.filtered == counters.dropped == 0
+
+
+async def test_namespaces_appear_and_vanish_under_a_tail(seen: DrivenWindow, server: NatsServer) -> None:
+    connection = seen.workspace.connections[0]
+    view = seen.panels.desk.open_tail(Place(connection, "prod.a"), "*")
+    await until(lambda: view.controller.running)
+    told = 0
+    async with open_engine(server.url) as engine:
+        for turn in range(2):
+            names = [f"born-{turn}.{number}" for number in range(BORN)]
+            for name in names:
+                await (await engine.store(name)).save_event(Event(f"{name}-1", "Born", "thing-1", 1, {}))
+            told += len(names)
+            await until(
+                lambda told=told: view.controller.counters.received == told, what=str(view.controller.counters)
+            )  # type: ignore[misc]
+            await until(lambda names=names: {info.name for info in connection.namespaces} == set(names))  # type: ignore[misc]
+            await wipe(server)
+            await until(lambda: connection.namespaces == [], what="the navigator forgets what is gone")
+    assert view.controller.running
+    assert view.controller.counters.adds_up
+    assert view.controller.counters.shown == told
