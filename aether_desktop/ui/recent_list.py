@@ -37,6 +37,7 @@ class RecentList(QListWidget):
         super().__init__()
         self.setAccessibleName("Connections and recent files")
         self.setProperty("card", True)
+        self.setSpacing(4)
         self._has_badges = False
         set_by_name(self, horizontalScrollBarPolicy="ScrollBarAlwaysOff")
         self.itemActivated.connect(self._chosen)
@@ -63,7 +64,8 @@ class RecentList(QListWidget):
                 # Settings can be written by hand.
                 continue
             place = f"{visible(str(path.parent))}, {_detail(path)}"
-            item = QListWidgetItem(icon("file"), f"{visible(title_of(url))}\n{place}")
+            sign = icon("file") if path.exists() else icon("warning", "corrupted")
+            item = QListWidgetItem(sign, f"{visible(title_of(url))}\n{place}")
             item.setData(_URL_ROLE, url)
             item.setToolTip(plain_tooltip(str(path)))
             self.addItem(item)

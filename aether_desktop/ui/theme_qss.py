@@ -144,6 +144,12 @@ QAbstractSpinBox::down-arrow {{ image: {down}; width: 10px; height: 10px; }}
 QAbstractSpinBox::up-arrow:off, QAbstractSpinBox::up-arrow:disabled {{ image: {up_off}; }}
 QAbstractSpinBox::down-arrow:off, QAbstractSpinBox::down-arrow:disabled {{ image: {down_off}; }}
 
+QListView {{ outline: 0; }}
+QListView::item {{ background: transparent; }}
+QListView::item:hover {{ background: {c["hover"]}; }}
+QListView::item:selected {{ background: {c["sel"]}; color: {c["text"]}; }}
+QListView::item:selected:!active {{ background: {c["selInactive"]}; }}
+
 QCheckBox, QRadioButton {{ spacing: 6px; }}
 QCheckBox::indicator, QRadioButton::indicator, QAbstractItemView::indicator, QGroupBox::indicator {{
     width: 14px; height: 14px; border: 1px solid {c["lineStrong"]}; background: {c["base"]}; }}
