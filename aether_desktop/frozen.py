@@ -7,6 +7,9 @@ import sys
 
 #: What the start of a frozen program leaves in the environment for itself.
 _LEFT_BY_START = ("_PYI_", "_MEIPASS")
+#: Where the library for TLS that is bundled looks for certificates, and where they are on other kinds of Linux.
+_CERTIFICATES = "/usr/lib/ssl/certs"
+_CERTIFICATES_ELSEWHERE = ("/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem")
 
 
 def serve_as_child_if_asked() -> None:
@@ -14,6 +17,7 @@ def serve_as_child_if_asked() -> None:
     if not getattr(sys, "frozen", False):
         return
     _restore_environment()
+    _find_certificates()
     if not "".join(sys.argv[1:2]).startswith("--aether-"):
         return
     from aether_engine.replay.reducer_protocol import CHILD_ARGUMENT
@@ -46,3 +50,13 @@ def _restore_environment() -> None:
             os.environ.pop("LD_LIBRARY_PATH", None)
         else:
             os.environ["LD_LIBRARY_PATH"] = original
+
+
+def _find_certificates() -> None:
+    """Trust what the system trusts, also where its certificates are elsewhere than on the system of the build."""
+    if not sys.platform.startswith("linux") or os.path.exists(_CERTIFICATES):  # noqa: PTH110 (pathlib takes its time)
+        return
+    for path in _CERTIFICATES_ELSEWHERE:
+        if os.path.exists(path):  # noqa: PTH110
+            os.environ.setdefault("SSL_CERT_FILE", path)
+            return

@@ -365,6 +365,24 @@ def test_a_frozen_program_leaves_no_trace_in_the_environment(monkeypatch: pytest
     assert "LD_LIBRARY_PATH" not in os.environ
 
 
+def test_a_frozen_program_trusts_what_the_system_trusts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    monkeypatch.setattr(frozen, "_CERTIFICATES", str(tmp_path))
+    frozen._find_certificates()
+    assert "SSL_CERT_FILE" not in os.environ
+
+    kept = tmp_path / "ca-bundle.crt"
+    kept.write_text("")
+    monkeypatch.setattr(frozen, "_CERTIFICATES", str(tmp_path / "nowhere"))
+    monkeypatch.setattr(frozen, "_CERTIFICATES_ELSEWHERE", (str(tmp_path / "none"), str(kept)))
+    frozen._find_certificates()
+    assert os.environ["SSL_CERT_FILE"] == str(kept)
+    monkeypatch.setenv("SSL_CERT_FILE", "chosen")
+    frozen._find_certificates()
+    assert os.environ["SSL_CERT_FILE"] == "chosen"
+
+
 def test_what_is_frozen_is_what_is_tested() -> None:
     def pins(name: str) -> set[str]:
         return set(re.findall(r"^[a-z0-9-]+==[^ ]+", (PACKAGING / name).read_text("utf-8"), re.MULTILINE))
