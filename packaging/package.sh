@@ -4,7 +4,7 @@
 #
 #   packaging/package.sh [--only-build]
 #
-# With --only-build nothing is checked or tried out.
+# With --only-build nothing is checked or tried out. AETHER_COMPRESSION=0 is quicker, for what is not to be handed on.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 unset PYTHONPATH PYTHONHOME

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds everything twice, the second time in a copy of this tree in another folder and under another umask and time zone, and
-# compares the sums: the same input must give the same files.
+# compares the sums: the same input must give the same files. AETHER_COMPRESSION=0 makes it quicker.
 #
 #   packaging/reproducible.sh
 set -euo pipefail

@@ -25,7 +25,7 @@ from typing import Final
 
 from builds import icons, licences, manual
 from builds.components import components_of, debian_libraries
-from builds.files import copy_tree, set_times, source_date, write, write_compressed
+from builds.files import compression, copy_tree, set_times, source_date, write, write_compressed
 from builds.product import APP_ID, COMMANDS, HOMEPAGE, MAINTAINER, NAME, ROOT, SUMMARY, TITLE, version
 
 LINUX: Final = ROOT / "packaging/linux"
@@ -115,7 +115,9 @@ def build(tree: Path, name: str, target: Path) -> Path:
     set_times(tree)
     package = target / f"{name}_{full}_{architecture}.deb"
     target.mkdir(parents=True, exist_ok=True)
-    subprocess.run(["dpkg-deb", "--root-owner-group", "-Zxz", "-z9", "--build", tree, package], check=True)
+    subprocess.run(
+        ["dpkg-deb", "--root-owner-group", "-Zxz", f"-z{compression()}", "--build", tree, package], check=True
+    )
     return package
 
 

@@ -14,6 +14,11 @@ def source_date() -> int:
     return int(os.environ["SOURCE_DATE_EPOCH"])
 
 
+def compression() -> int:
+    """How hard xz tries, from 0 to 9; less only where what is built is not to be handed on."""
+    return int(os.environ.get("AETHER_COMPRESSION", "9"))
+
+
 def write(path: Path, content: str | bytes, mode: int = 0o644) -> None:
     """Write a file and the folders above it."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -18,7 +18,7 @@ from pathlib import Path
 from builds import icons, licences, manual
 from builds.components import components_of
 from builds.debian import LINUX, metainfo
-from builds.files import all_below, copy_tree, source_date, write
+from builds.files import all_below, compression, copy_tree, source_date, write
 from builds.product import APP_ID, NAME, ROOT, TITLE, version
 from builds.sbom import bill
 
@@ -67,7 +67,7 @@ def pack(tree: Path, archive: Path) -> None:
         return member
 
     archive.parent.mkdir(parents=True, exist_ok=True)
-    with lzma.open(archive, "wb", preset=9) as packed, tarfile.open(fileobj=packed, mode="w") as tar:
+    with lzma.open(archive, "wb", preset=compression()) as packed, tarfile.open(fileobj=packed, mode="w") as tar:
         for path in (tree, *all_below(tree)):
             name = path.relative_to(tree.parent)
             tar.add(path, str(name), recursive=False, filter=plain)

@@ -23,7 +23,7 @@ _BUILT = _ROOT / "build/package"
 def run(quick: bool) -> list[Row]:
     """Measure; milliseconds are medians of runs that take turns."""
     bare = _BUILT / "bare-window/bare-window"
-    timed = _BUILT / "work/aether-desktop/timed-window"
+    timed = _BUILT / "work/aether-desktop/aether/timed-window"
     packages = [*(_ROOT / "dist").glob("aether-desktop_*.deb"), *_BUILT.glob("bare-window_*.deb")]
     if not bare.is_file() or not timed.is_file() or len(packages) != 2:
         print("  nothing is packaged here: run make package first", file=sys.stderr)
