@@ -88,7 +88,8 @@ def debian_libraries(bundle: Path) -> tuple[Component, ...]:
 def _debian_libraries(bundle: Path) -> Iterator[Component]:
     files: dict[str, list[str]] = {}
     for library in sorted((bundle / "_internal").glob("lib*.so*")):
-        if (package := _debian_package(library)) is not None:
+        # The interpreter stays the bundle's, whoever built it: its modules are made for this one version.
+        if not library.name.startswith("libpython") and (package := _debian_package(library)) is not None:
             files.setdefault(package, []).append(f"_internal/{library.name}")
     for package, libraries in sorted(files.items()):
         version = _said("dpkg-query", "--show", "--showformat=${Version}", package)
