@@ -18,7 +18,7 @@ check() { # tool, arguments
 }
 check desktop-file-validate "$tree"/usr/share/applications/*.desktop
 check appstreamcli validate --no-net --explain "$tree"/usr/share/metainfo/*.metainfo.xml
-check lintian --allow-root --fail-on error,warning --no-tag-display-limit "$package"
+check lintian --allow-root --fail-on error,warning --tag-display-limit 0 "$package"
 for page in "$tree"/usr/share/man/man1/*.gz; do
     said=$(LC_ALL=C.UTF-8 MANWIDTH=80 man --warnings -E UTF-8 -l -Tutf8 -Z "$page" 2>&1 > /dev/null) || missing+=(man)
     [ -z "$said" ] || { echo "man says of $(basename "$page"): $said" >&2; exit 1; }

@@ -135,6 +135,7 @@ wait "$window_process" || status=$?
 step 'Removing it'
 apt purge -y aether-desktop
 while IFS= read -r path; do
+    [ "$path" != /. ] || continue
     [ -d "$root$path" ] && grep -qxF "$path" "$work/before.txt" && continue
     [ ! -e "$root$path" ] && [ ! -L "$root$path" ] && continue
     # A folder that another package has too stays with it.
