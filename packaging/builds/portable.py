@@ -27,8 +27,8 @@ _README = f"""\
 
     ./{NAME}            the window
     ./{NAME} --demo     the window with a demo shop
-    ./aether --help            the same for scripts
-    ./install.sh               menu entry, icon, file type and links for you alone (--remove takes them away)
+    ./aether --help             the same for scripts
+    ./install.sh                menu entry, icon, file type and links for you alone (--remove takes them away)
 
 The folder can be anywhere; nothing outside it is changed unless you run install.sh. It needs a Linux with glibc
 2.35 or later and a desktop of X11 or Wayland. The manual is in share/man, the licences of what is inside in
