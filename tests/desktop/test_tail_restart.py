@@ -136,18 +136,25 @@ async def test_namespaces_appear_and_vanish_under_a_tail(seen: DrivenWindow, ser
     view = seen.panels.desk.open_tail(Place(connection, "prod.a"), "*")
     await until(lambda: view.controller.running)
     told = 0
+    names: set[str] = set()
+
+    def is_there() -> bool:
+        return {info.name for info in connection.namespaces} == names
+
+    def is_told() -> bool:
+        return view.controller.counters.received == told
+
     async with open_engine(server.url) as engine:
         for turn in range(2):
-            names = [f"born-{turn}.{number}" for number in range(BORN)]
-            for name in names:
+            names = {f"born-{turn}.{number}" for number in range(BORN)}
+            for name in sorted(names):
                 await (await engine.store(name)).save_event(Event(f"{name}-1", "Born", "thing-1", 1, {}))
             told += len(names)
-            await until(
-                lambda told=told: view.controller.counters.received == told, what=str(view.controller.counters)
-            )  # type: ignore[misc]
-            await until(lambda names=names: {info.name for info in connection.namespaces} == set(names))  # type: ignore[misc]
+            await until(is_told, PATIENCE, "the tail has them")
+            await until(is_there, PATIENCE, "the navigator has them")
             await wipe(server)
-            await until(lambda: connection.namespaces == [], what="the navigator forgets what is gone")
+            names = set()
+            await until(is_there, PATIENCE, "the navigator forgets what is gone")
     assert view.controller.running
     assert view.controller.counters.adds_up
     assert view.controller.counters.shown == told
