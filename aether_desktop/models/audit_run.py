@@ -8,6 +8,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
+from time import monotonic
 from typing import Final
 
 from PySide6.QtCore import QObject, QTimer, Signal
@@ -29,6 +30,7 @@ from aether_engine.audit import (
     Comparison,
     FileTarget,
     Finding,
+    SourceTarget,
     Target,
     audit_target,
     report_of,
@@ -117,6 +119,8 @@ class AuditRun(QObject):
         self._target: Target | None = None
         self._job: Job | None = None
         self._pausing = False
+        # When it began to read from the beginning; of one that was gone on with nothing is guessed.
+        self._began = 0.0
         self._waiting: list[Finding] = []
         self._tasks = TaskOwner(lambda error: workspace.fail(f"The audit of {subject.title} stopped", error))
         self._show = QTimer(self, singleShot=True, interval=_SHOW_EVERY)
@@ -144,6 +148,22 @@ class AuditRun(QObject):
     @property
     def progress(self) -> AuditProgress:
         return self._audit.progress if self._audit is not None else AuditProgress()
+
+    @property
+    def share(self) -> float | None:
+        """How much was read, 0 to 1; None where that cannot be told."""
+        progress, target = self.progress, self._target
+        if progress.total:
+            return progress.checked / progress.total
+        return target.share if isinstance(target, SourceTarget) else None
+
+    @property
+    def seconds_left(self) -> float | None:
+        """A guess, None while there is none."""
+        share = self.share
+        if self.progress.seconds_left is None and share and self._began and not self.progress.total:
+            return (monotonic() - self._began) * (1 - share) / share
+        return self.progress.seconds_left
 
     @property
     def totals(self) -> AuditTotals:
@@ -197,6 +217,7 @@ class AuditRun(QObject):
         self.table.clear()
         self.compared.emit()
         old, self._audit = self._audit, None
+        self._began = monotonic()
         self._run(old)
 
     def use_settings(self, settings: AuditSettings) -> None:
@@ -208,6 +229,7 @@ class AuditRun(QObject):
     def go_on(self) -> None:
         """Go on where it was paused."""
         if self.state is AuditState.PAUSED:
+            self._began = 0.0
             self._run(None)
 
     def pause(self) -> None:

@@ -247,9 +247,8 @@ class AuditHead(Surface):
         self._make_primary(self.export_button if run.state is AuditState.DONE else self.run_button)
         self._progress_row.setVisible(is_running or is_paused)
         self.progress.set_text(progress_text(run))
-        progress = run.progress
-        self._bar.setVisible(progress.total > 0)
-        self._bar.set_share(progress.checked / progress.total if progress.total else None)
+        self._bar.setVisible(run.share is not None)
+        self._bar.set_share(run.share)
 
     def _make_primary(self, chosen: QPushButton) -> None:
         for button, name in ((self.run_button, "audit"), (self.export_button, "export")):
@@ -312,9 +311,9 @@ def progress_text(run: AuditRun) -> str:
     if progress.total:
         words += f" of {number_text(progress.total)} events ({progress.checked / progress.total:.0%})"
     else:
-        words += " events"
-    if progress.seconds_left is not None and run.is_running:
-        words += f", {time_left(progress.seconds_left)}"
+        words += " events" if run.share is None else f" events (about {run.share:.0%} of the text)"
+    if run.seconds_left is not None and run.is_running:
+        words += f", {time_left(run.seconds_left)}"
     found = run.totals.findings
     words += f", {counted(found, 'finding')} so far"
     return f"Paused. {words}" if run.state is AuditState.PAUSED else words

@@ -32,6 +32,8 @@ _BATCH: Final = 512
 #: Where events have no time: far from anything that is a date.
 _NO_TIME: Final = -(1 << 62)
 _BLOCK: Final = 1 << 20
+#: Files whose events are as long as what stands in them.
+_PLAIN: Final = (".ndjson", ".jsonl", ".json")
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -54,6 +56,7 @@ class SourceTarget:
         self._sequences = array("q")
         self._recorded = array("q")
         self._read: list[Examined] = []
+        self._read_bytes = 0
 
     @property
     def url(self) -> str:
@@ -62,6 +65,14 @@ class SourceTarget:
     @property
     def source(self) -> Source:
         return Source.BACKUP if self._source.keeps_times else Source.TEXT
+
+    @property
+    def share(self) -> float | None:
+        """How much of the files was read, 0 to 1; None where that cannot be told from the events."""
+        files = self.evidence.files
+        size = sum(one.size for one in files)
+        plain = all(one.path.lower().endswith(_PLAIN) for one in files)
+        return min(self._read_bytes / size, 1.0) if plain and size else None
 
     async def open(self, scope: AuditScope, settings: AuditSettings) -> None:
         self._scope = scope
@@ -120,6 +131,8 @@ class SourceTarget:
             self._kept.write(b"".join([entry.raw for entry in batch]))
             self._sequences.extend(sequences)
             self._recorded.extend(recorded)
+            # Each has a line feed or a comma behind it.
+            self._read_bytes = place + len(self._sequences)
         errors = {index: entry.error for index, entry in enumerate(batch) if entry.error is not None}
         examined = examiner.examine(LogPart(sequences, recorded, [entry.raw for entry in batch], errors=errors))
         self._note_places(batch, sequences, examined)

@@ -16,7 +16,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel, QPushButton
 
 from aether_desktop.app import open_asked, parse_arguments
-from aether_desktop.audit_subjects import kind_of, proposed_columns
+from aether_desktop.audit_subjects import kind_of, proposed_columns, target_of
 from aether_desktop.models.audit_run import AuditState
 from aether_desktop.models.finding_groups import GroupBy
 from aether_desktop.report_files import load_report
@@ -24,6 +24,7 @@ from aether_desktop.ui.audit_view import AuditView
 from aether_desktop.ui.banner import Banner
 from aether_desktop.ui.csv_columns_dialog import CsvColumnsDialog
 from aether_desktop.ui.recover_dialog import RecoverDialog
+from aether_engine.audit import AuditScope, AuditSettings, SourceTarget
 from aether_engine.engine import open_engine, sqlite_url
 from aether_engine.errors import TransferError
 from tests.desktop.driven_window import DrivenWindow, driven
@@ -303,6 +304,18 @@ def test_what_lies_at_a_path(tmp_path: Path) -> None:
     for name in ("empty", "missing.aether"):
         with pytest.raises(TransferError):
             kind_of(tmp_path / name)
+
+
+async def test_how_much_of_a_text_was_read(tmp_path: Path) -> None:
+    path = tmp_path / "orders.ndjson"
+    path.write_bytes(b"\n".join(lines(600)) + b"\n")
+    target = target_of(path)
+    assert isinstance(target, SourceTarget)
+    await target.open(AuditScope(), AuditSettings())
+    [log] = await target.logs()
+    shares = [target.share async for _ in target.parts(log, 0)]
+    await target.close()
+    assert shares == [pytest.approx(512 / 600, abs=0.01), 1.0]
 
 
 def test_columns_are_proposed_by_their_names() -> None:
