@@ -54,6 +54,9 @@ class SessionKeeping(QObject):
         self._documents.tabBar().tabMoved.connect(lambda *_places: self._changed())
         self._desk.view_added.connect(self._view_added)
         self._desk.view_closing.connect(self._remember_closed)
+        # A filter, and where one stands.
+        self._desk.counts_changed.connect(self._changed)
+        self._workspace.selection_changed.connect(lambda _selection: self._changed())
 
     @property
     def busy(self) -> bool:
@@ -110,7 +113,8 @@ class SessionKeeping(QObject):
         return TabState(document.kind, document.origin, document.name, title, text, state)
 
     def _changed(self) -> None:
-        if self._is_kept and not self._is_restoring:
+        # Not begun anew by each of many: a tail would put it off for ever.
+        if self._is_kept and not self._is_restoring and not self._soon.isActive():
             self._soon.start()
 
     def _write_soon(self) -> None:

@@ -55,7 +55,8 @@ def test_text_roles_can_be_read(theme: Theme) -> None:
             assert contrast(theme.color(role), theme.color(ground)) >= 4.5, (role, ground)
     for role in ("text3", "accent", "string", "number", "literal"):
         assert contrast(theme.color(role), theme.base) >= 4.5, role
-    assert contrast(theme.text3, theme.window) >= 4.5
+    for ground in ("window", "sunken", "raised"):
+        assert contrast(theme.text3, theme.color(ground)) >= 4.5, ground
     assert contrast(theme.accent, theme.sel) >= 4.5
     assert contrast(theme.onAccent, theme.accent) >= 4.5
 
