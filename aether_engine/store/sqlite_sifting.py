@@ -28,6 +28,7 @@ _PASSED_OVER: Final = 16 * _ROWS
 _WORTHWHILE: Final = 3
 
 _TYPES: Final = "SELECT id, name FROM event_types NOT INDEXED"
+_NEWEST_TYPE: Final = "SELECT max(id) FROM event_types"
 # How many columns the log is read with; they are the last ones of every row here.
 _OF_LOG: Final = LOG_COLUMNS.count(",") + 1
 
@@ -50,6 +51,8 @@ class Sifter:
     def __init__(self, reader: Reader, name: str) -> None:
         self._reader = reader
         self._name = name
+        # The sieve, the newest event type and what was asked last.
+        self._kept: tuple[Sieve, list[Row], RowQuery] | None = None
 
     def sift(
         self, sieve: Sieve, first: int, last: int, seconds: float, *, leaves_large: bool = False
@@ -63,13 +66,30 @@ class Sifter:
         namespace = self._reader.namespace_id(self._name)
         if namespace is None:
             return SiftedRange(found, last)
-        look = _Look(self._reader, namespace, sieve, perf_counter() + seconds, leaves_large)
+        end = perf_counter() + seconds
+        look = _Look(self._reader, namespace, sieve, end, leaves_large)
+        if sieve.depth is not SieveDepth.ALL:
+            look.use(self._query(look, sieve, namespace))
         while True:
             picked, looked_to = look.at(first, last)
             found.extend(picked)
             if look.met_large or looked_to >= last or perf_counter() >= look.end:
                 return SiftedRange(found, looked_to, look.met_large)
             first = looked_to + 1
+
+    def _query(self, look: _Look, sieve: Sieve, namespace: int) -> RowQuery:
+        """What to ask of the rows: the same for all looks of a scan, as long as there are no more event types.
+
+        There can be a million types: asking the sieve about each takes longer than a look.
+        """
+        newest = look.fetch(_NEWEST_TYPE, ())
+        kept = self._kept
+        if kept is not None and newest is not None and kept[0] is sieve and kept[1] == newest:
+            return kept[2]
+        types = look.fetch(_TYPES, ()) or ()
+        query = RowQuery(sieve, namespace, {row[0]: str(row[1]) for row in types})
+        self._kept = None if newest is None else (sieve, newest, query)
+        return query
 
 
 class _Look:
@@ -82,8 +102,11 @@ class _Look:
         self._leaves_large = leaves_large
         self.end = end
         self.met_large = False
-        types = self._fetch(_TYPES, ()) or ()
-        self._query = RowQuery(sieve, namespace, {row[0]: str(row[1]) for row in types})
+        self._query = RowQuery(sieve, namespace, None)
+
+    def use(self, query: RowQuery) -> None:
+        """Ask this of the rows; at first none is left out."""
+        self._query = query
 
     def at(self, first: int, last: int) -> tuple[list[int], int]:
         """Look at the first sequences of a range."""
@@ -92,7 +115,7 @@ class _Look:
         if self._query.narrows:
             return self._at_some(first, min(last, first + _PASSED_OVER - 1))
         last = min(last, first + _ROWS - 1)
-        rows = self._fetch(*self._query.statement(first, last, _ROWS))
+        rows = self.fetch(*self._query.statement(first, last, _ROWS))
         # Positions are unique, so that the right number of rows in a range are the right rows.
         if rows is None or len(rows) != last - first + 1:
             return self._read(first, last)
@@ -100,7 +123,7 @@ class _Look:
 
     def _at_some(self, first: int, last: int) -> tuple[list[int], int]:
         """Look only at what columns do not rule out."""
-        rows = self._fetch(*self._query.statement(first, last, _ROWS))
+        rows = self.fetch(*self._query.statement(first, last, _ROWS))
         if rows is None:
             return self._read(first, min(last, first + _ROWS - 1))
         sequences = [row[0] & SEQUENCE_MASK for row in rows]
@@ -115,7 +138,7 @@ class _Look:
     def _has_all(self, first: int, last: int) -> bool:
         """Whether all rows are there, in their places: a scan of a damaged tree can end early, or repeat one."""
         base = first_position(self._namespace)
-        rows = self._fetch(COUNT_AND_SUM, (base, base + first, base + last))
+        rows = self.fetch(COUNT_AND_SUM, (base, base + first, base + last))
         count = last - first + 1
         return rows is not None and rows[0] == (count, (first + last) * count // 2)
 
@@ -149,7 +172,7 @@ class _Look:
         if not self._leaves_large:
             return self._read(first, last)
         base = first_position(self._namespace)
-        large = self._fetch(FIRST_LARGE, (base + first, base + last))
+        large = self.fetch(FIRST_LARGE, (base + first, base + last))
         if not large:
             return self._read(first, last)
         last = large[0][0] - base - 1
@@ -188,7 +211,7 @@ class _Look:
         ]
         return found, batch[-1].sequence
 
-    def _fetch(self, sql: str, parameters: Sequence[int]) -> list[Row] | None:
+    def fetch(self, sql: str, parameters: Sequence[int]) -> list[Row] | None:
         """The rows of a query; None where the file is damaged."""
 
         def job(connection: sqlite3.Connection) -> list[Row] | None:

@@ -25,6 +25,7 @@ from aether_engine.errors import InvalidFilterError, StoreUnavailableError
 from aether_engine.event import Event, StoredEvent, Tailed
 from aether_engine.query import FoundSequences, Hits, parse_filter, search, select_events
 from aether_engine.query.damage import DamageMap
+from aether_engine.query.sieve import FilterSieve
 from aether_engine.store.protocols import SieveDepth, Store
 from aether_engine.store.sqlite import SQLiteBackend
 from aether_engine.store.sqlite_scan_ranges import ScanRanges
@@ -556,3 +557,14 @@ def test_who_waits_for_the_last_range_is_not_asked_to_work() -> None:
     there.append(ranges.has_work)
     assert there == [True, False, True, False, True, False]
     assert len(notified) == 2
+
+
+async def test_an_event_type_that_comes_during_a_scan_is_found(tmp_path: Path) -> None:
+    async with opened(tmp_path / "types.aether", synchronous="OFF") as backend:
+        store = await backend.store(NAMESPACE)
+        await store.save_events([Event(f"a-{n}", f"Old{n}", "order-1", n, {}) for n in range(1, 801)])
+        sifter = backend.scanner._sifter(NAMESPACE)
+        sieve = FilterSieve(parse_filter("type:New*"))
+        assert list(sifter.sift(sieve, 1, 800, 60).sequences) == []
+        await store.save_event(Event("b", "Newest", "order-1", 801, {}))
+        assert list(sifter.sift(sieve, 1, 801, 60).sequences) == [801]
