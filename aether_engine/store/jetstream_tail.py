@@ -172,16 +172,21 @@ class JetStreamTail(AsyncIterator[list[StoredEvent]]):
                     place=info.last_sequence,
                 )
             ]
-        if info.first_sequence > self._position + 1 and info.last_sequence > self._position:
-            after = self._position
-            missed = info.first_sequence - after - 1
-            return [self._gap(after, missed, _DELETED, place=info.first_sequence - 1)]
+        gap: list[StoredEvent] = []
+        after = self._position
+        if info.first_sequence > after + 1 and info.last_sequence > after:
+            self._position = info.first_sequence - 1
+            gap = [self._gap(after, self._position - after, _DELETED, place=self._position)]
+        # In any case: where events are deleted all the time, the next look would find another gap, for ever.
         if not self._polls:
             try:
                 self._pull = await reader.open_run(self._position + 1)
             except NotPermittedError:
                 self._polls = True
-        return []
+            except BaseException:
+                self._position = after  # Nobody was told of the gap.
+                raise
+        return gap
 
     async def _poll(self, reader: StreamReader) -> list[StoredEvent]:
         rows: list[StoredEvent] = []

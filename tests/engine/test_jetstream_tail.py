@@ -12,9 +12,10 @@ import pytest
 import pytest_asyncio
 
 from aether_engine.engine import Engine, EngineTail, open_engine
-from aether_engine.errors import StoreUnavailableError
+from aether_engine.errors import LogGapError, StoreUnavailableError
 from aether_engine.event import ActorSnapshot, Gap, StoredEvent, Tailed
 from aether_engine.nats_bus import NATSEventBus
+from aether_engine.store.jetstream_layout import JetStreamLayout
 from aether_engine.testing import make_event, soon, take, take_published
 from tests.nats_servers import NatsServer, nats_server, wipe
 from tests.waiting import until
@@ -159,6 +160,46 @@ async def test_events_deleted_under_a_slow_tail_are_a_gap(server: NatsServer, en
     missing = 200 - len(sequences)
     told = [stored for stored in found if stored.event is None]
     assert missing == 0 or told, "events are missing and nobody says so"
+
+
+async def test_a_tail_comes_through_where_events_are_deleted_all_the_time(
+    server: NatsServer, engine: Engine
+) -> None:
+    """It begins behind what is left, and before it has asked for that, that is gone too."""
+    subjects = ["a_events.events.>", "a_events.snapshots.>"]
+    config = {"name": "a_events", "subjects": subjects, "allow_direct": True, "max_msgs": 50, "discard": "old"}
+    await api(server, "STREAM.CREATE.a_events", config)
+    layout, written = JetStreamLayout(), 0
+    subject = layout.event_subject(layout.stream("a"), "order-1")
+    connection = await nats.connect(server.url)
+    stopping = asyncio.Event()
+
+    async def write() -> None:
+        nonlocal written
+        while not stopping.is_set():
+            for _ in range(20):
+                written += 1
+                await connection.publish(subject, make_event(written).to_json())
+            await connection.flush()
+            await asyncio.sleep(0.001)
+
+    writing = asyncio.create_task(write())
+    await until(lambda: written > 200)
+    tail = (await engine.store("a")).tail(after_sequence=1)
+    position, events = 1, 0
+    async with asyncio.timeout(30):
+        while events < 300:
+            for stored in await anext(tail):
+                error = None if stored.error is None else stored.error.error
+                if isinstance(error, LogGapError):
+                    assert (error.after_sequence, error.missed) == (position, stored.sequence - position)
+                else:
+                    assert stored.sequence == position + 1
+                    events += 1
+                position = stored.sequence
+    stopping.set()
+    await writing
+    await connection.close()
 
 
 async def test_giving_up_waiting_loses_nothing(server: NatsServer, engine: Engine, other: Engine) -> None:
