@@ -342,6 +342,7 @@ def parse_timestamp(text: str) -> datetime:
     # fromisoformat reads far more than RFC 3339; these tests leave just its form.
     if (
         moment.tzinfo is not None
+        and len(text) >= len("0001-01-01T00:00:00Z")
         and text[10] == "T"
         and text[16] == ":"
         and text[7] == "-"

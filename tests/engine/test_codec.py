@@ -409,3 +409,11 @@ def test_the_fast_decoder_and_the_careful_one_agree_on_every_input(
     if late is not None:
         assert repr(late) == outcomes[0]
         assert late.to_json() == raw
+
+
+@pytest.mark.parametrize(
+    "text", ["2024-01-01T00:00Z", "2024-01-01T00+00:00", "2024-01-01T00Z", "20240101T000000Z"]
+)
+def test_a_time_that_is_too_short_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="is not an RFC 3339 time"):
+        parse_timestamp(text)
