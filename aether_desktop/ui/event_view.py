@@ -7,7 +7,15 @@ from functools import partial
 
 from PySide6.QtCore import QItemSelectionModel, QModelIndex, QPoint, Qt, Signal
 from PySide6.QtGui import QFocusEvent, QKeyEvent
-from PySide6.QtWidgets import QHBoxLayout, QMenu, QStackedLayout, QTableView, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QAbstractScrollArea,
+    QHBoxLayout,
+    QMenu,
+    QStackedLayout,
+    QTableView,
+    QVBoxLayout,
+    QWidget,
+)
 
 from aether_desktop.models.document_filter import DocumentFilter, FilterState
 from aether_desktop.models.event_table import Column, EventTable
@@ -31,9 +39,15 @@ class EventTableView(QTableView):
     """The table itself; Enter opens the event's state, Home and End go to the first and last event."""
 
     entered_row = Signal(int)
+    #: Whether the keyboard may choose the first row when it comes in: not where no row is selected on purpose.
+    chooses_first = True
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         """Select the row that Qt makes the current one when the keyboard comes in and there was none."""
+        if not self.chooses_first and not self.currentIndex().isValid():
+            QAbstractScrollArea.focusInEvent(self, event)
+            self.viewport().update()
+            return
         super().focusInEvent(event)
         if self.currentIndex().isValid() and not self.selectionModel().hasSelection():
             self.selectRow(self.currentIndex().row())
@@ -214,6 +228,7 @@ class EventView(QWidget):
 
     def select_none(self) -> None:
         """Select no row: what is selected is not among them."""
+        self.table.chooses_first = False
         self.table.clearSelection()
         self.table.setCurrentIndex(QModelIndex())
 
@@ -292,6 +307,7 @@ class EventView(QWidget):
         self._awaited, self._awaited_step = -1, 0
         if not current.isValid():
             return
+        self.table.chooses_first = True
         self._kept = 0
         self._position = self.model.first_position + current.row()
         if self._is_reselecting:

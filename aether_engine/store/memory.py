@@ -424,10 +424,6 @@ class InMemoryEventStore:
             self._check_open()
         return batch
 
-    def _stored(self, sequence: int) -> StoredEvent:
-        recorded_at, raw = self._records[sequence - 1]
-        return StoredEvent(sequence, recorded_at, raw, decode_event(raw), None)
-
     def _event_at(self, actor_id: str, version: int) -> Event | None:
         actor = self._actors.get(actor_id)
         if actor is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -171,14 +171,15 @@ class _DamagedStore(InMemoryEventStore):
 
     fails_behind = 1000
 
-    def _stored(self, sequence: int) -> StoredEvent:
-        if sequence > self.fails_behind:
+    async def _batch(self, sequences: Sequence[int]) -> list[StoredEvent]:
+        if max(sequences, default=0) > self.fails_behind:
             raise StoreUnavailableError("memory://", "the test says so")
-        stored = super()._stored(sequence)
-        if sequence % 2:
-            return stored
-        error = ReplayError(sequence, stored.raw, ValueError("damaged"))
-        return StoredEvent(sequence, stored.recorded_at, stored.raw, None, error)
+        return [stored if stored.sequence % 2 else _damaged(stored) for stored in await super()._batch(sequences)]
+
+
+def _damaged(stored: StoredEvent) -> StoredEvent:
+    error = ReplayError(stored.sequence, stored.raw, ValueError("damaged"))
+    return StoredEvent(stored.sequence, stored.recorded_at, stored.raw, None, error)
 
 
 class _DamagedBackend(MemoryBackend):

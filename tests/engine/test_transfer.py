@@ -398,11 +398,9 @@ async def test_export_of_a_part(store: Store) -> None:
 
 
 class _Damaged(InMemoryEventStore):
-    def _stored(self, sequence: int) -> StoredEvent:
-        stored = super()._stored(sequence)
-        if sequence != 2:
-            return stored
-        return StoredEvent(2, datetime.now(UTC), b"", None, ReplayError(2, b"", ValueError("lost")))
+    async def _batch(self, sequences: Sequence[int]) -> list[StoredEvent]:
+        lost = StoredEvent(2, datetime.now(UTC), b"", None, ReplayError(2, b"", ValueError("lost")))
+        return [lost if stored.sequence == 2 else stored for stored in await super()._batch(sequences)]
 
 
 async def test_what_cannot_be_a_line_is_listed(tmp_path: Path) -> None:
