@@ -135,7 +135,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         window.fit_to_screen()
     window.show()
     _paint_first(app, window)
-    _tame_garbage_collector()
     favour_the_loop()
     os.environ["QT_API"] = "pyside6"
     import asyncio
@@ -183,13 +182,6 @@ def _paint_first(app: QApplication, window: MainWindow) -> None:
         app.processEvents()
 
 
-def _tame_garbage_collector() -> None:
-    """Let full collections be rare: each one stops the window for as long as looking at every object takes."""
-    gc.freeze()
-    gc.set_threshold(5_000, 20, 100)
-    gc.enable()
-
-
 def _start_marker(is_kept: bool) -> StartMarker:
     from aether_desktop.settings import default_path
     from aether_desktop.start_marker import StartMarker
@@ -201,11 +193,16 @@ def _start_marker(is_kept: bool) -> StartMarker:
 
 
 def favour_the_loop() -> None:
-    """Have threads that compute hand the interpreter over soon: painting asks for it again and again.
+    """Set up the interpreter so that the window is not kept waiting by others.
 
-    Each time costs the window up to this interval; of five milliseconds, Python's own, ten are a frame too late.
+    Threads that compute hand it over soon: painting asks for it again and again, and each time costs the window
+    up to this interval; of five milliseconds, Python's own, ten are a frame too late. Full collections are rare:
+    each one stops the window for as long as looking at every object takes.
     """
     sys.setswitchinterval(SWITCH_INTERVAL)
+    gc.freeze()
+    gc.set_threshold(5_000, 20, 100)
+    gc.enable()
 
 
 def _make_window(app: QApplication, arguments: argparse.Namespace, last_run: LastRun) -> MainWindow:

@@ -17,6 +17,7 @@ from typing import Any
 from PySide6.QtGui import QPaintEvent
 from PySide6.QtWidgets import QApplication, QLineEdit
 
+from aether_desktop.app import favour_the_loop
 from aether_desktop.connection import Connection
 from aether_desktop.models.actor_table import PAGE_ACTORS
 from aether_desktop.settings import Settings
@@ -237,6 +238,7 @@ if __name__ == "__main__":
 
     application = QApplication([])
     apply_theme(application, "light")
+    favour_the_loop()
     loop = qasync.QEventLoop(application)
     asyncio.set_event_loop(loop)
     with loop:

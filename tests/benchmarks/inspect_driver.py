@@ -16,6 +16,7 @@ from typing import Any, Final
 from PySide6.QtCore import QObject, Qt, QTimer
 from PySide6.QtWidgets import QApplication, QScrollBar
 
+from aether_desktop.app import favour_the_loop
 from aether_desktop.settings import Settings
 from aether_desktop.ui.event_view import EventView
 from aether_desktop.ui.main_window import MainWindow
@@ -199,8 +200,7 @@ async def main(megabytes: int) -> Any:
         del made
         # As the application does after its start.
         gc.collect()
-        gc.freeze()
-        gc.set_threshold(5_000, 20, 100)
+        favour_the_loop()
         driver = Driver(home)
         try:
             return await driver.look(path, kinds)

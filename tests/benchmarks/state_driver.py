@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import json
 import os
 import random
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QApplication
 
+from aether_desktop.app import favour_the_loop
 from aether_desktop.settings import Settings
 from aether_desktop.ui.main_window import MainWindow
 from aether_desktop.ui.theme import apply_theme
@@ -133,8 +133,7 @@ def main() -> None:
     application = QApplication([])
     application.setQuitOnLastWindowClosed(False)
     apply_theme(application, "light")
-    gc.freeze()
-    gc.set_threshold(5_000, 20, 100)
+    favour_the_loop()
     home, count, moves = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     with asyncio.Runner(loop_factory=lambda: QEventLoop(application)) as runner:
         runner.run(_run(home, count, moves))

@@ -18,6 +18,7 @@ from typing import Any
 from PySide6.QtGui import QPaintEvent
 from PySide6.QtWidgets import QApplication
 
+from aether_desktop.app import favour_the_loop
 from aether_desktop.connection import Connection
 from aether_desktop.models.tail_feed import TailSource
 from aether_desktop.settings import Settings
@@ -267,8 +268,7 @@ def main() -> None:
     application = QApplication([])
     application.setQuitOnLastWindowClosed(False)
     apply_theme(application, "light")
-    gc.freeze()
-    gc.set_threshold(5_000, 20, 100)
+    favour_the_loop()
     work, home, *arguments = sys.argv[1:]
     with asyncio.Runner(loop_factory=lambda: QEventLoop(application)) as runner:
         runner.run(_run(work, Path(home), arguments))

@@ -14,6 +14,7 @@ from time import perf_counter
 from PySide6.QtGui import QPaintEvent
 from PySide6.QtWidgets import QApplication
 
+from aether_desktop.app import favour_the_loop
 from aether_desktop.ui.theme import apply_theme
 from aether_desktop.ui.timeline import Timeline
 from tests.benchmarks.browse_driver import Driver, resident
@@ -79,6 +80,7 @@ if __name__ == "__main__":
 
     application = QApplication([])
     apply_theme(application, "light")
+    favour_the_loop()
     loop = qasync.QEventLoop(application)
     asyncio.set_event_loop(loop)
     with loop:
