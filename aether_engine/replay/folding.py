@@ -154,6 +154,10 @@ class _InPlaceFold:
         return self._state
 
 
+#: What is decoded exactly wherever it is not 0.
+_PLAIN: Final = frozenset((str, bool, int))
+
+
 class MergeFold(_InPlaceFold):
     """JSON merge."""
 
@@ -175,7 +179,11 @@ class MergeFold(_InPlaceFold):
         return state
 
     def _take(self, state: dict[str, Any], event: Event) -> None:
-        for key, value in event.data.items():
+        data = event.data
+        if _PLAIN.issuperset(map(type, data.values())) and all(data.values()):
+            state.update(data)
+            return
+        for key, value in data.items():
             kind = type(value)
             # Nothing is lost in decoding texts, truths, and numbers that are neither decimals nor 0.
             if kind is str or kind is bool or (kind is int and value):
