@@ -72,6 +72,9 @@ class StreamTimelineController(QObject):
         self._store = store
         self._table = table
         self._known: dict[int, TimeCount] = {}
+        self._known_changes = 0
+        # The last long picture, and what it was made of: scrolling asks for it again and again.
+        self._drawn: tuple[tuple[object, ...], Steps] | None = None
         self._looked_at = 0
         self._active = False
         self._running = False
@@ -120,6 +123,9 @@ class StreamTimelineController(QObject):
         rows = self._table.all_rows
         snapshots = rows.count(StreamRow.SNAPSHOT, 0, len(rows))
         are_single = len(rows) - snapshots <= limit
+        made_of = (rows, len(rows), snapshots, self._known_changes, self.is_exact, limit)
+        if not are_single and self._drawn is not None and self._drawn[0] == made_of:
+            return self._drawn[1]
         totals = Counter[str]()
         damaged = rows.events - len(self._known) if self.is_exact else 0
         for group in self._known.values():
@@ -129,7 +135,7 @@ class StreamTimelineController(QObject):
                 totals[group.event_type] += 1
         types = tuple(name for name, _ in totals.most_common(BAR_TYPES))
         steps = self._single(rows) if are_single else self._several(rows, types, limit)
-        return Steps(
+        made = Steps(
             steps=tuple(steps),
             types=types,
             are_single=are_single,
@@ -141,6 +147,8 @@ class StreamTimelineController(QObject):
             gaps=rows.count(StreamRow.GAP, 0, len(rows)),
             snapshots=snapshots,
         )
+        self._drawn = (made_of, made)
+        return made
 
     def bars(self, limit: int) -> Bars:
         """At most `limit` bars over the time of the stream."""
@@ -249,11 +257,13 @@ class StreamTimelineController(QObject):
                 sequences = [sequence for sequence in sequences if sequence not in self._known]
                 if end > LOOKED_UP and sequences:
                     self._known.clear()
+                    self._known_changes += 1
                 # Where they cannot be asked for by place, the stream is read, and that once.
                 part = _AT_ONCE if isinstance(self._store, CountsByTime) else max(len(sequences), 1)
                 for start in range(0, len(sequences), part):
                     for group in await self._times_of(sequences[start : start + part]):
                         self._known[group.first_sequence] = group
+                    self._known_changes += 1
                     self._picture_changed()
                     if self._rests():
                         return

@@ -268,6 +268,22 @@ async def test_a_long_stream_is_a_strip_of_several_versions_each(tmp_path: Path)
         assert [step.first_version for step in steps[:2]] == [1, 1 + steps[0].events]
         QTest.mouseClick(plot(seen), Qt.MouseButton.LeftButton, pos=middle(seen, 5))
         await seen.at(steps[5].first_version)
+        before = plot(seen).drawing
+        QTest.mouseClick(plot(seen), Qt.MouseButton.LeftButton, pos=middle(seen, 7))
+        await seen.at(steps[7].first_version)
+        after = plot(seen).drawing
+        assert isinstance(before, StepsDrawing)
+        assert isinstance(after, StepsDrawing)
+        assert before is not after
+        assert before.steps[7] is after.steps[7], "selecting counts nothing anew"
+        await save_elsewhere(path, event_at(1000, actor=1, version=1001))
+        await until(lambda: _last_version(seen) == 1001, what="the picture follows the stream")
+
+
+def _last_version(seen: DrivenWindow) -> int:
+    drawing = plot(seen).drawing
+    assert isinstance(drawing, StepsDrawing)
+    return drawing.steps[-1].last_version
 
 
 async def test_an_estimate_is_drawn_before_all_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
