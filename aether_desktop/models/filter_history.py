@@ -15,6 +15,8 @@ class FilterHistory(QObject):
     """Texts of filters in the settings, the latest first; they are the user's words and hold no payloads."""
 
     changed = Signal()
+    forgotten = Signal(list)
+    """The texts that are recent no longer, for whoever offers to take that back."""
 
     def __init__(self, settings: Settings, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -35,7 +37,15 @@ class FilterHistory(QObject):
 
     def forget_recent(self) -> None:
         """Forget what was used; what was saved stays."""
+        before = self.recent
         self._set(_RECENT, [])
+        if before:
+            self.forgotten.emit(before)
+
+    def recall(self, texts: list[str]) -> None:
+        """Take forgetting back; what was used since comes first."""
+        since = self.recent
+        self._set(_RECENT, [*since, *(text for text in texts if text not in since)][:MOST_RECENT])
 
     def is_saved(self, text: str) -> bool:
         return text in self.saved

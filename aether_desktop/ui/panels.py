@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -82,7 +83,9 @@ class Panels(QObject):
         self.state, self.state_panel = self.travel.state, self.travel.panel
         self.state_panel.setMinimumWidth(_INSPECTOR_WIDTH[0])
         left, right = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea
-        self.filter_bar = FilterBar(FilterHistory(self._workspace.settings, self))
+        filters = FilterHistory(self._workspace.settings, self)
+        filters.forgotten.connect(partial(self._offer_to_recall, filters))
+        self.filter_bar = FilterBar(filters)
         window.add_filter_bar(self.filter_bar)
         self._navigator_dock = self._dock("Navigator", self.navigator, left)
         self._inspector_dock = self._dock("Inspector", self.inspector, right)
@@ -159,6 +162,10 @@ class Panels(QObject):
             if layout is None or not self._window.restoreState(layout, _LAYOUT_VERSION):
                 # Docks can be sized only after they were laid out.
                 QTimer.singleShot(0, self, self._size_docks)
+
+    def _offer_to_recall(self, filters: FilterHistory, texts: list[str]) -> None:
+        count = "1 recent filter is" if len(texts) == 1 else f"{len(texts)} recent filters are"
+        self._workspace.offered.emit(f"{count} forgotten.", "Undo", lambda: filters.recall(texts))
 
     def _show_filter_bar(self) -> None:
         self._window.show_filter_bar(self._shown or self._documents.count() > 0)

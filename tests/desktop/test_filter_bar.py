@@ -10,7 +10,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QTextCharFormat
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QLabel, QListView, QToolButton
+from PySide6.QtWidgets import QAbstractButton, QLabel, QListView, QToolButton
 
 from aether_desktop.models.document_filter import FilterState
 from aether_desktop.models.event_table import Column
@@ -225,6 +225,13 @@ async def test_filters_are_remembered_and_saved(seen: DrivenWindow) -> None:
     assert settings.get("saved_filters") == ["version:2", 'data.task:"task & more"']
     QTest.mouseClick(star, Qt.MouseButton.LeftButton)
     assert settings.get("saved_filters") == ['data.task:"task & more"']
+    recent = settings.get("recent_filters")
+    next(action for action in bar(seen).menu.actions() if action.text() == "Forget the recent ones").trigger()
+    assert settings.get("recent_filters") == []
+    await until(lambda: "2 recent filters are forgotten" in seen.banner)
+    undo = next(each for each in seen.window.banner.findChildren(QAbstractButton) if each.text() == "Undo")
+    QTest.mouseClick(undo, Qt.MouseButton.LeftButton)
+    assert settings.get("recent_filters") == recent
 
 
 async def test_a_tail_is_filtered_and_what_is_left_out_counted(seen: DrivenWindow, tmp_path: Path) -> None:
