@@ -162,7 +162,7 @@ def serve(working: Callable[[Any], AbstractContextManager[Callable[[Any], object
         with working(setup) as answer_to:
             _send(target, hash(_PROBE))
             while True:
-                request = pickle.load(source)  # noqa: S301
+                request = pickle.load(source)  # noqa: S301 (from the process that started us)
                 answer: object
                 try:
                     answer = answer_to(request)

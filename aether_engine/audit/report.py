@@ -20,7 +20,7 @@ VERSION: Final = 1
 #: Findings in one piece of a report that is written piece by piece.
 PART: Final = 250
 _MEMBERS: Final = (
-    "explanation namespace sequence last_sequence actor_id version timestamp offset path hint".split()  # noqa: SIM905
+    "explanation namespace sequence last_sequence actor_id version timestamp offset path hint".split()  # noqa: SIM905 (a list of names)
 )
 _ORDER: Final = {check: number for number, check in enumerate(CHECKS)}
 _SEVERITIES: Final = {severity: number for number, severity in enumerate(Severity)}

@@ -175,7 +175,7 @@ class JetStreamBackend:
 
     def _publish(self, namespace: str, stored: Sequence[tuple[int, object]]) -> None:
         if self.publish is not None:
-            self.publish(namespace, stored)  # type: ignore[arg-type]
+            self.publish(namespace, stored)  # type: ignore[arg-type]  # the writer hands over events
 
     # --- Noticing -----------------------------------------------------------------------------------------
 
