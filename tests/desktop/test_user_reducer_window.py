@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import sys
 from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
@@ -176,3 +177,21 @@ async def test_another_reducer_is_not_kept_waiting_by_one_that_hangs(
     await until(lambda: reducer.process_id is not None)
     seen.run("reducer_shallow_merge")
     await until(lambda: "total" in rows(panel.tree))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a limit for the address space")
+async def test_a_memory_bomb_is_shown_at_its_event(seen: DrivenWindow, file: Path) -> None:
+    panel = seen.panels.state_panel
+    file.write_text(
+        "def apply(state, event):\n"
+        "    hoard = [bytearray(1 << 24) for _ in range(1 << 12)] if event.version == 7 else []\n"
+        "    return {'version': event.version, 'hoarded': len(hoard)}\n"
+    )
+    await trust(seen, await ask_for(seen, file))
+    await until(lambda: panel.banner.isVisible())
+    words = panel.banner.plain_text()
+    assert "v7 (#7)" in words
+    assert "memory" in words
+    panel.moves.go_to(6)
+    await until(lambda: "version" in rows(panel.tree), what="the state before it is there")
+    await until(lambda: cell(panel.tree, "version", 1) == "6")
