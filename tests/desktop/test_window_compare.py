@@ -185,6 +185,7 @@ async def test_both_trees_open_scroll_and_go_together(seen: DrivenWindow) -> Non
     assert right.isExpanded(right.model().index(3, 0))
     right.collapse(right.model().index(3, 0))
     assert not left.isExpanded(top)
+    await until(lambda: all(tree.verticalScrollBar().maximum() >= 200 for tree in (left, right)))
     left.verticalScrollBar().setValue(200)
     assert right.verticalScrollBar().value() == left.verticalScrollBar().value() > 0
     QTest.mouseClick(compared(seen).next, Qt.MouseButton.LeftButton)
