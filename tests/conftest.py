@@ -26,9 +26,6 @@ from hypothesis import HealthCheck, settings
 from tests import qt_messages
 from tests.leaks import Census
 
-# Before anything can import it: a failing assertion of the shipped contracts reads as well as one of the tests.
-pytest.register_assert_rewrite("aether_engine.testing")
-
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 # Whoever runs the tests has a keyring of his own, which is none of theirs.
 os.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.fail.Keyring"
