@@ -176,7 +176,8 @@ def _add_actors(commands: Any) -> None:
         "actors",
         "reading:actors",
         "list the actors of a namespace",
-        'Prints {"actorId","events","latestVersion","lastEventType","lastRecordedAt"} for each, by id.',
+        'Prints {"actorId","events","latestVersion","lastEventType","lastRecordedAt"} for each, by id; with '
+        '--counts only {"actorId","events"}, which a server with many actors tells several times as fast.',
         "shop.aether --namespace staging",
         "shop.aether --namespace prod.tenant-a --prefix order- --limit 100 --after order-1007",
     )
@@ -184,6 +185,7 @@ def _add_actors(commands: Any) -> None:
     command.add_argument("--prefix", metavar="P", default="", help="only ids that start with P")
     command.add_argument("--limit", metavar="N", type=whole_number(1), help="at most N actors (default: all)")
     command.add_argument("--after", metavar="ID", help="only ids behind ID: the last one of the page before")
+    command.add_argument("--counts", action="store_true", help="only ids and numbers of events")
 
 
 def _add_events(commands: Any) -> None:

@@ -10,7 +10,7 @@ from aether_desktop.commands.outcome import Exit, FindingError, UsageError
 from aether_desktop.commands.output import Output, damage_sentence, event_line, time_text, to_line
 from aether_desktop.commands.running import closing, existing_namespace, opened
 from aether_engine.event import ActorInfo, StoredEvent
-from aether_engine.store.protocols import Store
+from aether_engine.store.protocols import CountsActors, Store
 
 if TYPE_CHECKING:
     from aether_engine.query import EventFilter
@@ -44,6 +44,9 @@ async def actors(args: argparse.Namespace, output: Output) -> int:
         store = await engine.store(await existing_namespace(engine, args.namespace))
         after: str | None = args.after
         left: int | None = args.limit
+        if args.counts and isinstance(store, CountsActors):
+            await _print_counts(store, args, output)
+            return Exit.DONE
         while left is None or left > 0:
             limit = _PAGE if left is None else min(left, _PAGE)
             page = await store.actors(prefix=args.prefix, after=after, limit=limit)
@@ -53,6 +56,16 @@ async def actors(args: argparse.Namespace, output: Output) -> int:
             after = page[-1].actor_id
             left = None if left is None else left - len(page)
     return Exit.DONE
+
+
+async def _print_counts(store: CountsActors, args: argparse.Namespace, output: Output) -> None:
+    left: int | None = args.limit
+    async with closing(store.actor_counts(prefix=args.prefix, after=args.after)) as parts:
+        async for part in parts:
+            output.lines(to_line({"actorId": name, "events": count}) for name, count in part[:left])
+            left = None if left is None else left - len(part[:left])
+            if left == 0:
+                break
 
 
 def _actor_line(actor: ActorInfo) -> bytes:

@@ -285,6 +285,15 @@ class JetStreamEventStore:
         opened = await self._current.open()
         return 0 if opened is None else await opened.index.count(prefix, pattern)
 
+    async def actor_counts(
+        self, *, prefix: str = "", after: str | None = None, pattern: str = ""
+    ) -> AsyncGenerator[list[tuple[str, int]], None]:
+        """See `CountsActors.actor_counts`."""
+        opened = await self._current.open()
+        if opened is not None:
+            async for part in opened.index.counts(prefix, after, pattern):
+                yield part
+
     def tail(self, *, after_sequence: int | None = None) -> AsyncIterator[list[StoredEvent]]:
         born = asyncio.Event()
         self._births.add(born)

@@ -7,7 +7,7 @@ it, and only its events tell which. Those subjects, and only those, are read.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -115,6 +115,15 @@ class ActorIndex:
         if not pattern:
             return len(places)
         return sum([len(part) async for part in matching(self._sorted, places, pattern)])
+
+    async def counts(
+        self, prefix: str, after: str | None, pattern: str
+    ) -> AsyncGenerator[list[tuple[str, int]], None]:
+        """Id and number of events of actors by id, in parts; see `CountsActors.actor_counts`."""
+        await self._refresh()
+        places = span(self._sorted, prefix, after, backwards=False)
+        async for part in matching(self._sorted, places, pattern):
+            yield [(name, self._event_count(name)) for name in part]
 
     def close(self) -> None:
         """Let go of what the list has on the server."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from bisect import bisect_left, insort
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final, overload
@@ -321,6 +321,16 @@ class InMemoryEventStore:
         if not pattern:
             return len(places)
         return sum([len(part) async for part in matching(names, places, pattern)])
+
+    async def actor_counts(
+        self, *, prefix: str = "", after: str | None = None, pattern: str = ""
+    ) -> AsyncGenerator[list[tuple[str, int]], None]:
+        """See `CountsActors.actor_counts`."""
+        self._check_open()
+        names = self._actors_in_order()
+        async for part in matching(names, span(names, prefix, after, backwards=False), pattern):
+            self._check_open()
+            yield [(name, len(self._actors[name].versions)) for name in part]
 
     def tail(self, *, after_sequence: int | None = None) -> AsyncIterator[list[StoredEvent]]:
         start = len(self._records) if after_sequence is None else max(after_sequence, 0)

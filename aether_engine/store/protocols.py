@@ -143,6 +143,21 @@ class ActorDirectory(Protocol):
 
 
 @runtime_checkable
+class CountsActors(Protocol):
+    """Stores that know how many events each actor has without reading any actor's events."""
+
+    def actor_counts(
+        self, *, prefix: str = "", after: str | None = None, pattern: str = ""
+    ) -> AsyncIterator[list[tuple[str, int]]]:
+        """Id and number of events of every actor, by id and in parts.
+
+        Of those that start with `prefix`, sort behind `after` and match `pattern`, where these are given. What
+        else `EventLog.actors` tells stands in the last event of each, which a server has to be asked for.
+        """
+        ...
+
+
+@runtime_checkable
 class SequenceReader(Protocol):
     """Stores that find single events of the log at once, for whoever shows some of very many."""
 

@@ -361,6 +361,19 @@ class SQLiteEventStore:
         wanted = ActorRange(prefix, pattern=pattern)
         return await self._backend.run(lambda: self._backend.directory.actor_count(self._namespace, wanted))
 
+    async def actor_counts(
+        self, *, prefix: str = "", after: str | None = None, pattern: str = ""
+    ) -> AsyncGenerator[list[tuple[str, int]], None]:
+        """See `CountsActors.actor_counts`."""
+        backend, last = self._backend, after
+        while True:
+            wanted = ActorRange(prefix, last, pattern)
+            part = await backend.run(partial(backend.directory.actor_counts, self._namespace, wanted))
+            if not part:
+                break
+            yield part
+            last = part[-1][0]
+
     async def count_by_time(self, first: int, last: int, width: int) -> list[TimeCount]:
         """See `CountsByTime.count_by_time`."""
         return await self._backend.run(lambda: self._backend.times.counts(self._namespace, first, last, width))

@@ -34,6 +34,7 @@ _ORDERS: Final = {
 #: No text comes behind it: to SQLite every text is less than any BLOB.
 _NO_END: Final = b""
 _NAMES_AT_ONCE: Final = 2000
+_COUNTS_AT_ONCE: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +240,33 @@ class Directory:
 
         count = self._reader.run(job, 0)
         return len(self._collect_actors(name, wanted, _MOST, 0)) if count is None else count
+
+    def actor_counts(self, name: str, wanted: ActorRange) -> list[tuple[str, int]]:
+        """Id and number of events of the first actors by id, none if there are no more."""
+        namespace = self._reader.namespace_id(name)
+        if namespace is None or not wanted.is_text:
+            return []
+
+        def job(connection: sqlite3.Connection) -> list[tuple[str, int]] | None:
+            try:
+                rows = connection.execute(
+                    f"SELECT actor_id, event_count FROM {wanted.source} {wanted.order_by}",  # noqa: S608 (constants)
+                    (namespace, *wanted.bounds),
+                )
+                found: list[tuple[str, int]] = []
+                while not found and (part := rows.fetchmany(_COUNTS_AT_ONCE)):
+                    found = [(str(one), _number(count)) for one, count in part if wanted.accepts(str(one))]
+                return found
+            except sqlite3.Error as error:
+                if not is_corruption(error):
+                    raise
+                return None
+
+        counts = self._reader.run(job, [])
+        if counts is None:
+            infos = self._collect_actors(name, wanted, _COUNTS_AT_ONCE, 0)
+            return [(info.actor_id, info.event_count) for info in infos]
+        return counts
 
     def _matching(
         self, connection: sqlite3.Connection, namespace: int, wanted: ActorRange

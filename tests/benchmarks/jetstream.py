@@ -19,7 +19,7 @@ from nats.aio.msg import Msg
 
 from aether_engine.engine import Engine, open_engine
 from aether_engine.event import Event
-from aether_engine.store.protocols import Store
+from aether_engine.store.protocols import CountsActors, Store
 from tests.benchmarks.events import make_events
 from tests.benchmarks.table import Row
 from tests.nats_servers import nats_server
@@ -368,6 +368,7 @@ async def _listing(engine: Engine, connection: Client, count: int) -> list[Row]:
     first: list[float] = []
     whole: list[float] = []
     again: list[float] = []
+    counts: list[float] = []
     names: list[float] = []
     heads: list[float] = []
     for _ in range(_REPEATS):
@@ -379,6 +380,15 @@ async def _listing(engine: Engine, connection: Client, count: int) -> list[Row]:
             connection, "listing_events", count, deliver_policy="last_per_subject", filter_subject=subject
         )
         heads.append((perf_counter() - start_at) * 1000)
+        async with open_engine(f"nats://{connection.connected_url.netloc}") as fresh:  # type: ignore[union-attr]
+            other = await fresh.store("listing")
+            assert isinstance(other, CountsActors)
+            start_at = perf_counter()
+            listed = 0
+            async for part in other.actor_counts():
+                listed += sum([events for _, events in part])
+            counts.append((perf_counter() - start_at) * 1000)
+            assert listed == count
         async with open_engine(f"nats://{connection.connected_url.netloc}") as fresh:  # type: ignore[union-attr]
             other = await fresh.store("listing")
             for total in (whole, again):
@@ -395,6 +405,7 @@ async def _listing(engine: Engine, connection: Client, count: int) -> list[Row]:
                 assert listed == count
     work = f"list {count:,} actors, "
     return [
+        _row(work + "each with its count", counts, "ms", "paged stream info", names, "≤ 1.5"),
         _row(work + "first page", first, "ms", "paged stream info", names, "≤ 1.5"),
         _row(work + "all pages, again", again, "ms", "paged stream info", names, "≤ 1.5"),
         _row(work + "all pages, first time", whole, "ms", "paged stream info", names, ""),

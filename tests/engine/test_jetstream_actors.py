@@ -18,7 +18,7 @@ from aether_engine.store.jetstream_api import Api
 from aether_engine.store.jetstream_link import Link
 from aether_engine.store.jetstream_options import LinkOptions
 from aether_engine.store.jetstream_pull import open_pull
-from aether_engine.store.protocols import ActorDirectory, Store
+from aether_engine.store.protocols import ActorDirectory, CountsActors, Store
 from aether_engine.testing import make_event
 from tests.nats_servers import NatsServer, nats_server, wipe
 
@@ -125,6 +125,19 @@ async def test_a_page_asks_for_what_it_shows(engine: Engine, other: Engine, traf
     assert len(await store.actors(prefix="order-05", limit=300)) == 300
     assert len(await store.actors(prefix="order-05", after="order-05299", limit=300)) == 300
     assert (traffic.asked, traffic.runs) == (700, 0)
+
+
+async def test_names_and_counts_are_told_without_reading_events(
+    engine: Engine, other: Engine, traffic: Traffic
+) -> None:
+    last = await fill(await engine.store("shop"))
+    store = await other.store("shop")
+    assert isinstance(store, CountsActors)
+    counts = [each async for part in store.actor_counts() for each in part]
+    assert [name for name, _ in counts] == sorted(last)
+    expected = {name: 2 if name in ODD or event.event_type == "Second" else 1 for name, event in last.items()}
+    assert dict(counts) == expected
+    assert (traffic.asked, traffic.runs) == (0, 0)
 
 
 async def test_who_lists_everything_is_served_from_one_run(
