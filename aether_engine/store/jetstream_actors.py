@@ -123,7 +123,8 @@ class ActorIndex:
         await self._refresh()
         places = span(self._sorted, prefix, after, backwards=False)
         async for part in matching(self._sorted, places, pattern):
-            yield [(name, self._event_count(name)) for name in part]
+            if part:
+                yield [(name, self._event_count(name)) for name in part]
 
     def close(self) -> None:
         """Let go of what the list has on the server."""

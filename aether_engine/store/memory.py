@@ -330,7 +330,8 @@ class InMemoryEventStore:
         names = self._actors_in_order()
         async for part in matching(names, span(names, prefix, after, backwards=False), pattern):
             self._check_open()
-            yield [(name, len(self._actors[name].versions)) for name in part]
+            if part:
+                yield [(name, len(self._actors[name].versions)) for name in part]
 
     def tail(self, *, after_sequence: int | None = None) -> AsyncIterator[list[StoredEvent]]:
         start = len(self._records) if after_sequence is None else max(after_sequence, 0)

@@ -6,7 +6,7 @@ import pytest
 
 from aether_engine.event import ActorOrder
 from aether_engine.patterns import match_actor_pattern
-from aether_engine.store.protocols import ActorDirectory, Store
+from aether_engine.store.protocols import ActorDirectory, CountsActors, Store
 from aether_engine.testing.harness import Contract, collect
 from aether_engine.testing.samples import ODD_ACTOR_IDS, make_event
 
@@ -112,6 +112,25 @@ class ActorContract(Contract):
         with_prefix = [actor_id for actor_id in expected if actor_id.startswith("o")]
         assert [info.actor_id for info in await store.actors(pattern=pattern, prefix="o")] == with_prefix
         assert await store.actor_count(pattern=pattern, prefix="o") == len(with_prefix)
+
+    @pytest.mark.parametrize(("prefix", "pattern"), [("", ""), ("", "a*"), ("order", ""), ("o", "*1"), ("no", "")])
+    async def test_the_counts_of_all_actors(self, store: Store, prefix: str, pattern: str) -> None:
+        """Ids and counts are those of the list, without the rest of it; nothing comes twice."""
+        if not isinstance(store, CountsActors):
+            pytest.skip("this store counts one actor at a time")
+        assert await collect(store.actor_counts()) == []
+        await store.save_events([make_event(1, actor_id) for actor_id in ODD_ACTOR_IDS])
+        await store.save_events([make_event(version, "order-1") for version in (5, 7)])
+        infos = [
+            info
+            for info in await store.actors(prefix=prefix)
+            if not pattern or match_actor_pattern(pattern, info.actor_id)
+        ]
+        expected = [(info.actor_id, info.event_count) for info in infos]
+        assert await collect(store.actor_counts(prefix=prefix, pattern=pattern)) == expected
+        for after in (actor_id for actor_id, _ in expected[:1]):
+            counts = store.actor_counts(prefix=prefix, pattern=pattern, after=after)
+            assert await collect(counts) == expected[1:]
 
     async def test_actors_by_events_and_activity(self, store: Store) -> None:
         """Sorted by a number, equal ones by id; the infos are those of every other list."""
