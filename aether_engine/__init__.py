@@ -56,15 +56,20 @@ if TYPE_CHECKING:
         SubscriptionFilter,
         Tailed,
     )
+    from aether_engine.nats_bus import NATSEventBus
     from aether_engine.patterns import (
         is_wildcard_pattern,
         match_actor_pattern,
         match_namespace_pattern,
         sanitize_namespace,
     )
+    from aether_engine.store.jetstream import JetStreamEventStore
+    from aether_engine.store.jetstream_layout import JetStreamLayout
     from aether_engine.store.memory import InMemoryEventStore
     from aether_engine.store.protocols import (
+        ActorDirectory,
         BulkWriter,
+        CountsActors,
         EventLog,
         EventStore,
         EventStoreWithErrors,
@@ -76,6 +81,7 @@ if TYPE_CHECKING:
     from aether_engine.store.sqlite import SQLiteEventStore
 
 __all__ = [
+    "ActorDirectory",
     "ActorInfo",
     "ActorOrder",
     "ActorSnapshot",
@@ -84,6 +90,7 @@ __all__ = [
     "BulkWriter",
     "ChecksumMismatchError",
     "CorruptStoreError",
+    "CountsActors",
     "DuplicateEventError",
     "Engine",
     "EngineTail",
@@ -98,7 +105,10 @@ __all__ = [
     "ImportLineError",
     "InMemoryEventStore",
     "InvalidEventError",
+    "JetStreamEventStore",
+    "JetStreamLayout",
     "MisplacedEventError",
+    "NATSEventBus",
     "NamespaceCollisionError",
     "NamespaceInfo",
     "NamespaceNameError",
@@ -138,6 +148,7 @@ __all__ = [
 ]
 
 _MODULES = {
+    "ActorDirectory": "aether_engine.store.protocols",
     "ActorInfo": "aether_engine.event",
     "ActorOrder": "aether_engine.event",
     "ActorSnapshot": "aether_engine.event",
@@ -146,6 +157,7 @@ _MODULES = {
     "BulkWriter": "aether_engine.store.protocols",
     "ChecksumMismatchError": "aether_engine.errors",
     "CorruptStoreError": "aether_engine.errors",
+    "CountsActors": "aether_engine.store.protocols",
     "DuplicateEventError": "aether_engine.errors",
     "Engine": "aether_engine.engine",
     "EngineTail": "aether_engine.engine",
@@ -160,7 +172,10 @@ _MODULES = {
     "ImportLineError": "aether_engine.errors",
     "InMemoryEventStore": "aether_engine.store.memory",
     "InvalidEventError": "aether_engine.errors",
+    "JetStreamEventStore": "aether_engine.store.jetstream",
+    "JetStreamLayout": "aether_engine.store.jetstream_layout",
     "MisplacedEventError": "aether_engine.errors",
+    "NATSEventBus": "aether_engine.nats_bus",
     "NamespaceCollisionError": "aether_engine.errors",
     "NamespaceInfo": "aether_engine.event",
     "NamespaceNameError": "aether_engine.errors",
