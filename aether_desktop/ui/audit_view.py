@@ -11,7 +11,6 @@ from PySide6.QtCore import QItemSelection, QItemSelectionModel, QModelIndex, Qt,
 from PySide6.QtGui import QKeyEvent, QKeySequence
 from PySide6.QtWidgets import (
     QAbstractItemView,
-    QSplitter,
     QStackedLayout,
     QTableView,
     QVBoxLayout,
@@ -23,6 +22,7 @@ from aether_desktop.models.finding_cells import line_of
 from aether_desktop.models.finding_filter import FindingFilter
 from aether_desktop.models.finding_groups import GroupBy
 from aether_desktop.models.finding_table import KINDS, FindingTable
+from aether_desktop.models.kept_audit import kept_settings
 from aether_desktop.numbers import counted, number_text
 from aether_desktop.ui.audit_head import AuditHead
 from aether_desktop.ui.audit_totals import AuditTotals
@@ -31,6 +31,7 @@ from aether_desktop.ui.chosen_rows import selected_ranges
 from aether_desktop.ui.document_view import DocumentView
 from aether_desktop.ui.empty_state import EmptyState
 from aether_desktop.ui.finding_detail import FindingDetail
+from aether_desktop.ui.kept_layout import KeptSplitter
 from aether_desktop.ui.table_setup import setup_table
 from aether_desktop.workspace import Selection
 from aether_engine.audit import CHECKS, AuditScope, Finding, Severity
@@ -111,7 +112,7 @@ class AuditView(DocumentView):
         self.detail = FindingDetail(self)
         self.totals = AuditTotals(run, self._filter, self)
         self._build_table()
-        self.splitter = QSplitter(Qt.Orientation.Vertical, self)
+        self.splitter = KeptSplitter("auditSplitter", Qt.Orientation.Vertical, self)
         self.splitter.addWidget(self._pages)
         self.splitter.addWidget(self.detail)
         self.splitter.setStretchFactor(0, 3)
@@ -162,12 +163,17 @@ class AuditView(DocumentView):
         with suppress(AetherError):
             scope = self.head.scope()
             state |= {"namespaces": scope.namespaces, "actors": scope.actors}
-        return state
+        return state | {"settings": self.run.settings.to_json(), "group_by": self.run.table.group_by.value}
 
     def restore_session(self, state: Mapping[str, Any]) -> None:
-        """Show the scope that `session_state` said; its findings are found again by running it."""
+        """Show the scope and settings that `session_state` said; its findings are found again by running it."""
         with suppress(AetherError):
             self.head.choose_scope(AuditScope(str(state.get("namespaces", "*")), str(state.get("actors", ""))))
+        self.run.use_settings(kept_settings(state.get("settings")))
+        group_by = state.get("group_by")
+        # By what has changed there is nothing to group before there is a comparison.
+        if group_by in set(GroupBy) - {GroupBy.CHANGE}:
+            self.set_group_by(GroupBy(group_by))
 
     async def close_document(self) -> None:
         await self._filter.close()

@@ -9,7 +9,7 @@ from typing import Any
 
 from PySide6.QtCore import QModelIndex, Qt, Signal
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QHeaderView, QSplitter, QStackedLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QHeaderView, QStackedLayout, QVBoxLayout, QWidget
 
 from aether_desktop.connection import Connection
 from aether_desktop.models.compare_tree import CompareTree
@@ -20,6 +20,7 @@ from aether_desktop.tasks import TaskOwner
 from aether_desktop.ui.document_view import DocumentView
 from aether_desktop.ui.empty_state import EmptyState
 from aether_desktop.ui.json_view import JsonView
+from aether_desktop.ui.kept_layout import KeptSplitter
 from aether_desktop.ui.links import LinkButton, icon_button
 from aether_desktop.ui.side_picker import SidePicker
 from aether_desktop.ui.tinted import Surface, ToneLabel
@@ -56,7 +57,7 @@ class CompareView(DocumentView):
             JsonView("compareRight", "Right state", self),
         )
         self._empties = (EmptyState(parent=self), EmptyState(parent=self))
-        split = QSplitter(Qt.Orientation.Horizontal, self)
+        split = KeptSplitter("compareSplitter", Qt.Orientation.Horizontal, self)
         split.setChildrenCollapsible(False)
         self._stacks: list[QStackedLayout] = []
         for side, picker, tree, empty, model in zip(

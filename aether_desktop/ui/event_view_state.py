@@ -7,7 +7,9 @@ from typing import Any
 
 from PySide6.QtCore import QObject, QTimer
 
+from aether_desktop.models.document_filter import FilterState
 from aether_desktop.models.event_table import Column
+from aether_desktop.models.filterable_table import FilterableTable
 from aether_desktop.models.log_table import LogTable
 from aether_desktop.models.path_column import PathColumn
 from aether_desktop.models.stream_table import StreamTable
@@ -53,20 +55,39 @@ class ViewRestoring(QObject):
             self._later.start()
 
     def _go_on(self) -> None:
-        view, top = self._view, _number(self._state, "top")
-        self.deleteLater()
+        view, top, selected = self._view, _number(self._state, "top"), _number(self._state, "selected")
         for signal in (view.model.rowsInserted, view.model.modelReset):
             signal.disconnect(self._look)
-        row = _row_of(view, _number(self._state, "selected"))
+        row = _row_of(view, selected)
         if row >= 0:
             view.select_row(row)
         if self._filter and view.filter is not None:
             view.filter.set_text(self._filter, at_once=True)
+            if top and not selected:
+                view.filter.changed.connect(self._scroll_filtered)
+                self._scroll_filtered()
+                return
         elif top:
-            found = view.model.bring(min(top, view.model.total - 1))
-            view.table.scrollTo(view.model.index(found, 1), view.table.ScrollHint.PositionAtTop)
+            self._scroll_to(min(top, view.model.total - 1))
+        self.deleteLater()
         if view.isVisible():
             view.tell_selected()
+
+    def _scroll_filtered(self) -> None:
+        """Go to the row that was on top as soon as so many are found; once all are, there may be fewer."""
+        view, model, top = self._view, self._view.model, _number(self._state, "top")
+        assert view.filter is not None
+        is_filtered = isinstance(model, FilterableTable) and model.is_filtered
+        if not is_filtered or (view.filter.status.state is FilterState.SEARCHING and model.total <= top):
+            return
+        view.filter.changed.disconnect(self._scroll_filtered)
+        self.deleteLater()
+        if model.total > top and view.table.verticalScrollBar().value() == 0:
+            QTimer.singleShot(0, view, lambda: self._scroll_to(top))
+
+    def _scroll_to(self, position: int) -> None:
+        table, model = self._view.table, self._view.model
+        table.scrollTo(model.index(model.bring(position), 1), table.ScrollHint.PositionAtTop)
 
     def _show_widths(self) -> None:
         widths = self._state.get("widths")

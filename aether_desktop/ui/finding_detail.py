@@ -12,7 +12,6 @@ from PySide6.QtWidgets import (
     QLabel,
     QPushButton,
     QScrollArea,
-    QSplitter,
     QTabWidget,
     QVBoxLayout,
     QWidget,
@@ -30,6 +29,7 @@ from aether_desktop.ui.flow_layout import FlowLayout
 from aether_desktop.ui.hex_view import HexView
 from aether_desktop.ui.icons import icon
 from aether_desktop.ui.json_view import JsonView
+from aether_desktop.ui.kept_layout import KeptSplitter
 from aether_desktop.ui.linked_selection import LinkedSelection
 from aether_desktop.ui.links import IconLabel, LinkButton, icon_button
 from aether_desktop.ui.raw_view import RawView
@@ -69,7 +69,7 @@ class FindingDetail(QWidget):
         self._build_head()
         self._build_words()
         self._build_bytes()
-        self.splitter = QSplitter(Qt.Orientation.Horizontal, self)
+        self.splitter = KeptSplitter("findingSplitter", Qt.Orientation.Horizontal, self)
         self.splitter.addWidget(self._words)
         self.splitter.addWidget(self._right)
         self.splitter.setStretchFactor(0, 2)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from PySide6.QtCore import QEvent, QModelIndex, QObject, QPoint, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QResizeEvent, QStandardItem, QStandardItemModel
 from PySide6.QtWidgets import (
@@ -11,7 +14,6 @@ from PySide6.QtWidgets import (
     QLabel,
     QLineEdit,
     QMenu,
-    QSplitter,
     QTableView,
     QTreeView,
     QVBoxLayout,
@@ -25,6 +27,7 @@ from aether_desktop.ui.badge import BadgeKind
 from aether_desktop.ui.cell_marks import PADDING
 from aether_desktop.ui.connection_rows import BADGE, COLOR, ConnectionDelegate, connection_words
 from aether_desktop.ui.icons import icon
+from aether_desktop.ui.kept_layout import KeptSplitter
 from aether_desktop.ui.links import LinkButton
 from aether_desktop.ui.safe_text import plain_tooltip, visible
 from aether_desktop.ui.table_setup import setup_table
@@ -294,6 +297,20 @@ class Navigator(QWidget):
         self._lay_out()
         self._show_counts()
 
+    def session_state(self) -> Mapping[str, Any]:
+        """What is searched and how the actors are sorted."""
+        actors = self._actors
+        return {"search": self.search.text(), "order": actors.order.value, "descending": actors.descending}
+
+    def restore_session(self, state: object) -> None:
+        """Search and sort as `session_state` said; what is not understood is as usual."""
+        if not isinstance(state, dict):
+            return
+        order = next((order for order in COLUMN_ORDERS.values() if order.value == state.get("order")), None)
+        if order is not None:
+            self._actors.sort_by(order, descending=state.get("descending") is True)
+        self.search.setText(str(state.get("search") or ""))
+
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Arrow keys move in the list while typing goes on; Escape empties the search, then leaves it."""
         if watched is self.search and isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
@@ -351,7 +368,7 @@ class Navigator(QWidget):
         layout.addLayout(search)
         layout.addWidget(self.table, 1)
         layout.addLayout(footer)
-        splitter = QSplitter(Qt.Orientation.Vertical)
+        splitter = KeptSplitter("navigatorSplitter", Qt.Orientation.Vertical)
         splitter.setChildrenCollapsible(False)
         splitter.addWidget(self.tree)
         splitter.addWidget(lower)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -190,17 +189,6 @@ class Panels(QObject):
     def show_recent(self) -> None:
         """List on the welcome page what can be gone on with."""
         self._window.show_recent()
-
-    def chosen_pages(self) -> dict[str, int]:
-        """Which page of each panel is in front, for the session."""
-        return {"inspector": self.inspector.tabs.currentIndex(), "state": self.state_panel.tabs.currentIndex()}
-
-    def choose_pages(self, pages: Mapping[str, object]) -> None:
-        """Bring these pages to the front; what is no page is passed over."""
-        for name, tabs in (("inspector", self.inspector.tabs), ("state", self.state_panel.tabs)):
-            index = pages.get(name)
-            if isinstance(index, int):
-                tabs.setCurrentIndex(index)
 
     def quick_open(self) -> None:
         """Put the keyboard into the search for actors."""

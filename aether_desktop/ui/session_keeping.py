@@ -16,6 +16,8 @@ from aether_desktop.ui.document_view import DocumentView
 from aether_desktop.ui.documents import Document
 from aether_desktop.ui.event_view import EventView
 from aether_desktop.ui.event_view_state import ViewRestoring, view_state
+from aether_desktop.ui.kept_layout import kept_layout, restore_layout
+from aether_desktop.ui.panels_state import panels_state, restore_panels
 from aether_desktop.ui.reopening import Spot, TabState
 from aether_desktop.ui.tail_view import TailView
 from aether_desktop.ui.waiting_view import WaitingView
@@ -57,6 +59,7 @@ class SessionKeeping(QObject):
         # A filter, and where one stands.
         self._desk.counts_changed.connect(self._changed)
         self._workspace.selection_changed.connect(lambda _selection: self._changed())
+        panels.navigator.search_changed.connect(lambda _search: self._changed())
 
     @property
     def busy(self) -> bool:
@@ -87,7 +90,7 @@ class SessionKeeping(QObject):
                 if view is self._documents.currentWidget():
                     front = len(tabs)
                 tabs.append(saved)
-        return Session(tuple(addresses), tuple(tabs), front, self._panels.chosen_pages())
+        return Session(tuple(addresses), tuple(tabs), front, panels_state(self._panels))
 
     async def close(self) -> None:
         """Write down what is open, for the last time."""
@@ -102,11 +105,13 @@ class SessionKeeping(QObject):
             return None
         state: Mapping[str, Any] | None = None
         if isinstance(view, EventView):
-            state = view_state(view)
+            state = {**view_state(view), "timeline": self._panels.timelines.session_state(view)}
         elif isinstance(view, (TailView, DocumentView)):
             state = view.session_state()
         if state is None:
             return None
+        if layout := kept_layout(view):
+            state = {**state, "layout": layout}
         document_filter = self._desk.filter_of(view)
         text = document_filter.text if document_filter is not None else ""
         title = self._documents.tabText(self._documents.indexOf(view)).replace("&&", "&")
@@ -137,7 +142,7 @@ class SessionKeeping(QObject):
                 self._documents.add_waiting(view, icon_name=icon_name, title=saved.title or saved.kind)
         if 0 <= session.front < self._documents.count():
             self._documents.setCurrentIndex(session.front)
-        self._panels.choose_pages(session.panels)
+        restore_panels(self._panels, session.panels)
         self._is_restoring = False
 
     def open_front(self, session: Session) -> None:
@@ -208,10 +213,15 @@ class SessionKeeping(QObject):
         self._finish(view, waiting.tab)
 
     def _finish(self, view: QWidget, tab: TabState) -> None:
+        restore_layout(view, tab.state.get("layout"))
         if isinstance(view, EventView):
+            self._panels.timelines.restore_session(view, tab.state.get("timeline"))
             ViewRestoring(view, tab.state, tab.filter)
         elif tab.filter and (document_filter := self._desk.filter_of(view)) is not None:
             document_filter.set_text(tab.filter, at_once=True)
+        if isinstance(view, TailView):
+            # Only what passes a filter is called for.
+            view.set_alerts(tab.state.get("alerts") is True)
 
     def _view_added(self, document: Document, view: QWidget) -> None:
         """A log or stream that a tab stands for was opened: by that tab, or from elsewhere."""

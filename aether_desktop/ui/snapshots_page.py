@@ -8,7 +8,6 @@ from PySide6.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
     QHeaderView,
-    QSplitter,
     QStackedLayout,
     QTableView,
     QVBoxLayout,
@@ -21,6 +20,7 @@ from aether_desktop.models.state_controller import StateController
 from aether_desktop.models.state_tree import StateTreeModel
 from aether_desktop.ui.empty_state import EmptyState
 from aether_desktop.ui.json_view import JsonView
+from aether_desktop.ui.kept_layout import KeptSplitter
 from aether_desktop.ui.links import LinkButton
 from aether_desktop.ui.safe_text import plain_tooltip
 from aether_desktop.ui.table_setup import setup_table
@@ -88,7 +88,7 @@ class SnapshotsPage(QWidget):
         row.addStretch(1)
         for button in (self.check, self.save):
             row.addWidget(button)
-        split = QSplitter(Qt.Orientation.Vertical, self)
+        split = KeptSplitter("snapshotSplitter", Qt.Orientation.Vertical, self)
         split.setChildrenCollapsible(False)
         split.addWidget(self.table)
         split.addWidget(self.view)

@@ -23,6 +23,10 @@ class TableHeader(QHeaderView):
     def __init__(self, parent: QWidget, delegate: EventDelegate | None = None) -> None:
         super().__init__(Qt.Orientation.Horizontal, parent)
         self._delegate = delegate
+        #: Columns whose width somebody has chosen with the mouse.
+        self.dragged: set[int] = set()
+        self._is_pressed = False
+        self.sectionResized.connect(self._resized)
         self.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         self.setHighlightSections(False)
         self.setSectionsMovable(True)
@@ -43,20 +47,40 @@ class TableHeader(QHeaderView):
         said = self.model().headerData(section, Qt.Orientation.Horizontal, Qt.ItemDataRole.TextAlignmentRole)
         return said is not None and bool(int(said) & int(Qt.AlignmentFlag.AlignRight.value))
 
-    def _title(self, section: int) -> str:
+    def title(self, section: int) -> str:
+        """The title of a column, as it is shown."""
         title = self.model().headerData(section, Qt.Orientation.Horizontal, Qt.ItemDataRole.DisplayRole)
         return visible(str(title)) if title is not None else ""
 
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Remember that what changes now is wanted."""
+        self._is_pressed = True
+        super().mousePressEvent(event)
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        """Widths that are fitted to the content by a double click are wanted too."""
+        self._is_pressed = True
+        super().mouseDoubleClickEvent(event)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        """What changes from now on changes by itself."""
+        super().mouseReleaseEvent(event)
+        self._is_pressed = False
+
+    def _resized(self, section: int, _before: int, _now: int) -> None:
+        if self._is_pressed:
+            self.dragged.add(section)
+
     def sectionSizeFromContents(self, section: int) -> QSize:
         """Return room for the title and the arrow of the order."""
-        width = self.fontMetrics().horizontalAdvance(self._title(section)) + 2 * PADDING
+        width = self.fontMetrics().horizontalAdvance(self.title(section)) + 2 * PADDING
         return QSize(width + _ARROW + 4, self.height())
 
     def paintSection(self, painter: QPainter, rect: QRect, section: int) -> None:
         """Draw one title."""
         theme = current_theme()
         painter.fillRect(rect, theme.window)
-        title = self._title(section)
+        title = self.title(section)
         is_last = self.visualIndex(section) == self.count() - 1
         if title and not is_last:
             right = rect.x() + rect.width() - 1

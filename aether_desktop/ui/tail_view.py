@@ -111,6 +111,7 @@ class TailView(QWidget):
             "keep": self.controls.keep.value,
             "rate": self._rate_wanted,
             "running": self.controller.running,
+            "alerts": self.controller.alerts.on,
         }
 
     def restore_session(self, state: Mapping[str, Any]) -> None:
@@ -148,9 +149,10 @@ class TailView(QWidget):
 
     def toggle_alerts(self) -> None:
         """Have the desktop call at events that pass the filter, or no more."""
-        self._set_alerts(not self.controller.alerts.on)
+        self.set_alerts(not self.controller.alerts.on)
 
-    def _set_alerts(self, on: bool) -> None:
+    def set_alerts(self, on: bool) -> None:
+        """Have the desktop call, or not; without a filter it never does."""
         self.controller.alerts.set_on(on and self.controller.is_filtered)
         self._show_state()
 
@@ -255,7 +257,7 @@ class TailView(QWidget):
         self.controls.stop_requested.connect(self.controller.stop)
         self.controls.pause_requested.connect(self.toggle_pause)
         self.controls.keep_changed.connect(self.controller.set_capacity)
-        self.controls.alerts_requested.connect(self._set_alerts)
+        self.controls.alerts_requested.connect(self.set_alerts)
         self.pause_bar.show_requested.connect(self.controller.show_waiting)
         self.pause_bar.follow_requested.connect(self.follow)
         self.empty.activated.connect(self.controls.request_start)

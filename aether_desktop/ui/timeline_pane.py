@@ -33,6 +33,7 @@ class TimelinePane(QWidget):
         title = ToneLabel("Timeline", "text", semibold=True)
         self.detail = ElidedLabel()
         self._title = ""
+        self._choices: QButtonGroup | None = None
         row = QHBoxLayout(self._line)
         row.setContentsMargins(12, 0, 6, 0)
         row.setSpacing(2)
@@ -63,7 +64,7 @@ class TimelinePane(QWidget):
 
     def add_choice(self, texts: Sequence[str], chosen: Callable[[int], object]) -> None:
         """Links of which one is in force, the first one at the beginning."""
-        group = QButtonGroup(self)
+        group = self._choices = QButtonGroup(self)
         for number, text in enumerate(texts):
             link = LinkButton(text)
             link.setProperty("choice", True)
@@ -72,6 +73,17 @@ class TimelinePane(QWidget):
             group.addButton(link, number)
             self._links.addWidget(link)
         group.idClicked.connect(chosen)
+
+    @property
+    def choice(self) -> int:
+        """Which of the links of `add_choice` is in force, 0 without any."""
+        return max(self._choices.checkedId(), 0) if self._choices is not None else 0
+
+    def choose(self, number: int) -> None:
+        """Put a link of `add_choice` in force, as a click does; a number that is none of them is passed over."""
+        button = self._choices.button(number) if self._choices is not None else None
+        if button is not None and not button.isChecked():
+            button.click()
 
     def set_title(self, text: str) -> None:
         """What is shown, as long as nothing is pointed at."""

@@ -68,6 +68,17 @@ class Timelines(QObject):
         timeline = self._of.get(view) if isinstance(view, EventView) else None
         return timeline.pane if timeline is not None else None
 
+    def session_state(self, view: EventView) -> int:
+        """How the timeline of a tab is laid out: 1 by time where it is by version at first, else 0."""
+        pane = self.timeline_of(view)
+        return pane.choice if pane is not None else 0
+
+    def restore_session(self, view: EventView, state: object) -> None:
+        """Lay the timeline of a tab out as `session_state` said."""
+        pane = self.timeline_of(view)
+        if pane is not None and isinstance(state, int):
+            pane.choose(state)
+
     def _add(self, document: Document, view: object) -> None:
         if not isinstance(view, EventView):
             return

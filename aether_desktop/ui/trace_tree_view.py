@@ -252,12 +252,16 @@ class TraceTreeView(QTreeView):
                 for column, longest in texts.items():
                     text = str(model.index(row, column, parent).data() or "")
                     texts[column] = max(longest, text, key=len)
-        for column, text in texts.items():
-            self.header().resizeSection(column, metrics.horizontalAdvance(text) + 2 * _PADDING + 2)
+        fitted = {column: metrics.horizontalAdvance(text) + 2 * _PADDING + 2 for column, text in texts.items()}
         widths = [metrics.horizontalAdvance(text) + depth * self.indentation() for text, depth in events]
         least, most = _EVENT_WIDTHS
         widest = max(widths, default=0) + CHIP_SIZE + 3 * _GAP + 6
-        self.header().resizeSection(TraceTree.EVENT, max(least, min(widest, most)))
+        fitted[TraceTree.EVENT] = max(least, min(widest, most))
+        header = self.header()
+        assert isinstance(header, TableHeader)
+        for column, width in fitted.items():
+            if column not in header.dragged:
+                header.resizeSection(column, width)
 
     def show_times(self, by_time: bool) -> None:
         """Lay the axis out by time, or one event after the other."""

@@ -6,19 +6,26 @@ import json
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QWidget
 
 from aether_desktop.models.compared_state import SideChoice
 from aether_desktop.models.event_table import Column
+from aether_desktop.models.finding_groups import GroupBy
+from aether_desktop.models.kept_audit import kept_settings
 from aether_desktop.session import FILE_NAME, Session, SessionFile
 from aether_desktop.ui.audit_view import AuditView
+from aether_desktop.ui.bars_drawing import BarsDrawing
 from aether_desktop.ui.compare_view import CompareView
 from aether_desktop.ui.event_view import EventView
+from aether_desktop.ui.kept_layout import KeptSplitter
 from aether_desktop.ui.tail_view import TailView
 from aether_desktop.ui.trace_view import TraceView
 from aether_desktop.ui.waiting_view import WaitingView
 from aether_desktop.workspace import Place
-from aether_engine.audit import AuditScope
+from aether_engine.audit import AuditScope, AuditSettings
+from aether_engine.event import ActorOrder
 from tests.desktop.driven_window import DrivenWindow, driven
 from tests.desktop.state_stories import ACTOR, LAST, ORDERS, story_on
 from tests.waiting import until
@@ -125,11 +132,101 @@ async def test_five_tabs_come_back_each_when_it_is_shown(tmp_path: Path) -> None
         assert after.tabs[order.index("Tail *")] == before.tabs[order.index("Tail *")]
 
 
+async def test_what_was_laid_out_and_searched_comes_back(tmp_path: Path) -> None:
+    async with story_on("sqlite", tmp_path) as seen:
+        seen.panels.session.keep()
+        place = Place(seen.workspace.connections[0], ORDERS)
+        # The stream: by time, narrowed to a range of it.
+        pane = seen.panels.timelines.timeline_of(seen.view)
+        assert pane is not None
+        pane.choose(1)
+        await seen.settle()
+        pane.plot.range_chosen.emit(0, pane.plot.drawing.places // 2)
+        await seen.settle()
+        assert seen.view.filter is not None
+        stream_range = seen.view.filter.text
+        assert "since:" in stream_range
+        # The log: columns in another order and of another width, and further down.
+        log = await seen.panels.desk.open_log(place)
+        await seen.settle()
+        header = log.table.horizontalHeader()
+        header.moveSection(header.visualIndex(log.model.columns.index(Column.ACTOR)), 1)
+        log.select_none()
+        log.table.verticalScrollBar().setValue(7)
+        # The navigator: a search, the order, and the splitter above it.
+        navigator = seen.panels.navigator
+        navigator.search.setText("st*")
+        navigator.table.sort_by(1)
+        splitter = seen.child(KeptSplitter, "navigatorSplitter")
+        _drag(splitter.handle(1), QPoint(2, 2), QPoint(2, 62))
+        sizes = splitter.sizes()
+        seen.panels.inspector.tabs.setCurrentIndex(2)
+        columns = seen.panels.inspector.tree.header()
+        _drag(columns.viewport(), QPoint(columns.sectionSize(0) - 1, 8), QPoint(columns.sectionSize(0) + 39, 8))
+        width = columns.sectionSize(0)
+        assert width > 150
+        await seen.settle()
+    async with driven(tmp_path / "settings.json") as seen:
+        await restored(seen)
+        navigator = seen.panels.navigator
+        assert navigator.search.text() == "st*"
+        assert seen.panels.actors.order is ActorOrder.EVENTS
+        assert seen.panels.actors.descending
+        assert seen.panels.actors.shown_search == "st*"
+        assert seen.child(KeptSplitter, "navigatorSplitter").sizes() == sizes
+        assert seen.panels.inspector.tabs.currentIndex() == 2
+        assert seen.panels.inspector.tree.header().sectionSize(0) == width
+        header = seen.table.horizontalHeader()
+        assert header.visualIndex(seen.view.model.columns.index(Column.ACTOR)) == 1
+        await until(lambda: seen.table.verticalScrollBar().value() == 7, what="the log is where it was")
+
+        await show(seen, ACTOR)
+        pane = seen.panels.timelines.timeline_of(seen.view)
+        assert pane is not None
+        assert pane.choice == 1
+        assert seen.view.filter is not None
+        assert seen.view.filter.text == stream_range
+        drawing = pane.plot.drawing
+        assert isinstance(drawing, BarsDrawing)
+        assert drawing._span is not None, "the chosen range is shown in the bars"
+
+
+def _drag(target: QWidget, start: QPoint, end: QPoint) -> None:
+    """Press, move and release the mouse within a widget."""
+    left, none = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    QTest.mousePress(target, left, none, start)
+    QTest.mouseMove(target, end)
+    QTest.mouseRelease(target, left, none, end)
+
+
+async def test_a_filtered_log_is_scrolled_to_where_it_was(tmp_path: Path) -> None:
+    async with story_on("sqlite", tmp_path) as seen:
+        seen.panels.session.keep()
+        log = await seen.panels.desk.open_log(Place(seen.workspace.connections[0], ORDERS))
+        await seen.settle()
+        assert log.filter is not None
+        log.filter.set_text("-type:NoSuchType", at_once=True)
+        await seen.settle()
+        log.select_none()
+        log.keep_selected(0)
+        log.table.verticalScrollBar().setValue(5)
+    async with driven(tmp_path / "settings.json") as seen:
+        await restored(seen)
+        await until(lambda: seen.table.verticalScrollBar().value() == 5, what="the log is where it was")
+        assert seen.view.filter is not None
+        assert seen.view.filter.text == "-type:NoSuchType"
+
+
 async def test_audits_of_files_that_are_not_open_come_back(tmp_path: Path) -> None:
     async with story_on("sqlite", tmp_path) as seen:
         seen.panels.session.keep()
         view = seen.panels.auditing.audit_path(tmp_path / "story.aether")
         view.head.choose_scope(AuditScope(ORDERS, ACTOR))
+        view.run.use_settings(AuditSettings(checks=frozenset({"checksum"}), limit=7, snapshots=True))
+        view.set_group_by(GroupBy.ACTOR)
+        document_filter = seen.panels.desk.filter_of(view)
+        assert document_filter is not None
+        document_filter.set_text("severity:error", at_once=True)
         await seen.settle()
         title = seen.tabs[-1]
     async with driven(tmp_path / "settings.json") as seen:
@@ -138,6 +235,10 @@ async def test_audits_of_files_that_are_not_open_come_back(tmp_path: Path) -> No
         shown = seen.window.documents.currentWidget()
         assert isinstance(shown, AuditView)
         assert shown.head.scope() == AuditScope(ORDERS, ACTOR)
+        assert shown.run.settings == AuditSettings(checks=frozenset({"checksum"}), limit=7, snapshots=True)
+        assert shown.run.table.group_by is GroupBy.ACTOR
+        assert shown.filter is not None
+        assert shown.filter.text == "severity:error"
         assert not shown.run.is_running
 
 
@@ -219,6 +320,11 @@ def test_a_damaged_session_is_set_aside_and_said(tmp_path: Path, content: str) -
     assert file.read() == Session()
     assert "session.damaged.json" in file.problem
     assert (tmp_path / "session.damaged.json").read_text() == content
+
+
+@pytest.mark.parametrize("values", [None, [], {"checks": 3, "limit": -1, "reducer": 7, "ahead_seconds": "soon"}])
+def test_settings_of_an_audit_that_are_not_understood_are_the_usual_ones(values: object) -> None:
+    assert kept_settings(values) == AuditSettings()
 
 
 def test_what_is_not_understood_is_left_out(tmp_path: Path) -> None:
