@@ -1,7 +1,7 @@
 """Appending within a transaction: the checks, the counters, and the rows that go in together.
 
 Everything is staged in memory first, so that a refused save leaves no trace in the transaction it shares with
-others, and written in a few `executemany` when the transaction ends.
+others, and written by a few statements when the transaction ends.
 """
 
 from __future__ import annotations
@@ -9,9 +9,11 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import repeat
+from operator import xor
 from typing import Any, Final
 from zlib import crc32
 
@@ -27,6 +29,7 @@ from aether_engine.event import ActorSnapshot, Event
 from aether_engine.store.sqlite_create import create_links, open_for_writing
 from aether_engine.store.sqlite_file import RawFile, confine, connect
 from aether_engine.store.sqlite_ids import EventIds, places
+from aether_engine.store.sqlite_inserts import EventColumns, write_actors
 from aether_engine.store.sqlite_links import EventLinks
 from aether_engine.store.sqlite_schema import (
     MAX_NAMESPACE,
@@ -38,15 +41,6 @@ from aether_engine.store.sqlite_schema import (
 from aether_engine.store.sqlite_snapshots import SAVE as SAVE_SNAPSHOT
 
 _CACHED_ACTORS: Final = 200_000
-_INSERT_EVENT: Final = (
-    "INSERT INTO events(position, actor, version, event_type, id_hash, recorded_at, checksum, raw) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-)
-_INSERT_ACTOR: Final = (
-    "INSERT INTO actors(event_count, latest_version, last_sequence, id, namespace, actor_id) "
-    "VALUES (?, ?, ?, ?, ?, ?)"
-)
-_UPDATE_ACTOR: Final = "UPDATE actors SET event_count = ?, latest_version = ?, last_sequence = ? WHERE id = ?"
 _SAVE_NAMESPACE: Final = (
     "INSERT INTO namespaces(id, name, last_sequence, size_bytes, first_recorded_at, last_recorded_at, ids_until) "
     "VALUES (?, ?, ?, ?, ?, ?, 0) ON CONFLICT(id) DO UPDATE SET last_sequence = excluded.last_sequence, "
@@ -74,11 +68,6 @@ class _Namespace:
 # inserted. A list, because a load of a million events makes a million of them.
 _Actor = list[Any]
 _COUNT, _VERSION, _LAST, _NUMBER, _IS_NEW = range(5)
-_ActorKey = tuple[int, str]
-
-
-class _DuplicateError(Exception):
-    """An id of a batch may be stored already."""
 
 
 class Appender:
@@ -95,16 +84,17 @@ class Appender:
         self._now = 0
         self._is_fresh = True
         self._namespaces: dict[str, _Namespace] = {}
-        self._actors: dict[_ActorKey, _Actor] = {}
+        # By namespace and id.
+        self._actors: dict[int, dict[str, _Actor]] = {}
         self._types: dict[str, int] = {}
         self._next_actor = 0
-        self._rows: list[tuple[Any, ...]] = []
+        self._staged: dict[int, EventColumns] = {}
         self._snapshots: list[tuple[Any, ...]] = []
         self._staged_ids: dict[bytes, int] = {}
         self._ids = EventIds(self._look)
         self.links = EventLinks(self._look, lambda: create_links(raw, url))
         self._new_types: dict[str, int] = {}
-        self._dirty_actors: dict[_ActorKey, _Actor] = {}
+        self._dirty_actors: dict[int, dict[str, _Actor]] = {}
         self._dirty_namespaces: dict[str, _Namespace] = {}
 
     def begin(self) -> None:
@@ -126,84 +116,113 @@ class Appender:
 
         `since` is the first sequence of the load that they are a part of, None where they are all of it.
 
-        The ids of a batch are looked up together; only if something is wrong with it they are looked up one by one
-        (`careful`), so that the first event at fault is named.
+        A batch is checked as a whole, column by column; only if something may be wrong with it each event is
+        looked at by itself, so that the first one at fault is named.
         """
-        if len(events) > 1:
-            with suppress(VersionConflictError, _DuplicateError):
-                return self._stage(name, events, raws, careful=False, since=since)
-        return self._stage(name, events, raws, careful=True, since=since)
-
-    def _stage(
-        self, name: str, events: Sequence[Event], raws: Sequence[bytes], *, careful: bool, since: int | None
-    ) -> list[int]:
         namespace = self._namespace(name)
+        if not events:
+            return []
         number = namespace.number
-        base = first_position(number)
-        sequence = namespace.last_sequence
-        since = since or sequence + 1
-        now = self._now
-        seed = number ^ now ^ now >> 32
-        touched: dict[str, _Actor] = {}
-        known_actors = self._known_actors(number, {event.actor_id for event in events})
-        new_actors = 0
-        new_types: dict[str, int] = {}
-        ids: dict[bytes, int] = {}
-        hashes = EventIdHash(number).digests(events)
-        rows: list[tuple[Any, ...]] = []
-        # This loop is most of what saving costs beside SQLite; names are bound to keep it short.
-        types = self._types
-        for event, raw, id_hash in zip(events, raws, hashes, strict=True):
-            actor_id = event.actor_id
-            version = event.version
-            actor = touched.get(actor_id)
-            if actor is None:
-                known = known_actors.get(actor_id)
-                if known is None:
-                    actor = [0, 0, 0, self._next_actor + new_actors, True]
-                    new_actors += 1
-                else:
-                    actor = known.copy()
-                touched[actor_id] = actor
-            if version <= actor[_VERSION]:
-                raise self._conflict(event, actor, base, since)
-            if careful:
-                self._refuse_duplicate(event.id, id_hash, number, ids, since)
-            event_type = types.get(event.event_type)
-            if event_type is None:
-                event_type = new_types.setdefault(event.event_type, len(types) + len(new_types) + 1)
-            sequence += 1
-            position = base + sequence
-            ids[id_hash] = position
-            actor[_COUNT] += 1
-            actor[_VERSION] = version
-            actor[_LAST] = sequence
-            checksum = crc32(raw, (sequence ^ version ^ seed) & 0xFFFFFFFF)
-            rows.append((position, actor[_NUMBER], version, event_type, id_hash, now, checksum, raw))
-        if not careful and (
-            len(ids) < len(hashes)
-            or not self._staged_ids.keys().isdisjoint(hashes)
-            or self._ids.may_hold(self._open_connection, number, hashes)
-        ):
-            raise _DuplicateError
-        size = sum(map(len, raws))
-        # From here on nothing is refused.
         first = namespace.last_sequence + 1
-        if rows:
-            self._rows += rows
+        count = len(events)
+        base = first_position(number)
+        actor_ids = [event.actor_id for event in events]
+        versions = [event.version for event in events]
+        hashes = EventIdHash(number).digests(events)
+        ids = dict(zip(hashes, range(base + first, base + first + count), strict=True))
+        known = dict.fromkeys(actor_ids)
+        self._find_actors(number, known)
+        touched: dict[str, _Actor] = {}
+        number_of_next = self._next_actor
+        for actor_id, actor in known.items():
+            if actor is None:
+                touched[actor_id] = [0, 0, 0, number_of_next, True]
+                number_of_next += 1
+            else:
+                touched[actor_id] = actor.copy()
+        numbers: list[int] = []
+        rises = True
+        # The one loop over each event: a version has to exceed that before it, of this batch too.
+        for sequence, (actor_id, version) in enumerate(zip(actor_ids, versions, strict=True), first):
+            actor = touched[actor_id]
+            if version <= actor[_VERSION]:
+                rises = False
+                break
+            actor[_VERSION] = version
+            actor[_COUNT] += 1
+            actor[_LAST] = sequence
+            numbers.append(actor[_NUMBER])
+        if not rises or len(ids) < count or self._may_hold(number, hashes):
+            self._refuse_first(events, hashes, known, number, first, since or first)
+        # From here on nothing is refused.
+        now = self._now
+        self._next_actor = number_of_next
+        if self._staged_ids:
             self._staged_ids |= ids
-            for actor_id, actor in touched.items():
-                self._dirty_actors[number, actor_id] = actor
-            self._next_actor += new_actors
-            self._types |= new_types
-            self._new_types |= new_types
-            namespace.last_sequence = sequence
-            namespace.size_bytes += size
-            namespace.last_recorded_at = now
-            if namespace.first_recorded_at is None:
-                namespace.first_recorded_at = now
-            self._dirty_namespaces[name] = namespace
-        return list(range(first, sequence + 1))
+        else:
+            self._staged_ids = ids
+        self._dirty_actors.setdefault(number, {}).update(touched)
+        rows = self._staged.get(number)
+        if rows is None:
+            rows = self._staged[number] = EventColumns(base + first)
+        rows.actors += numbers
+        rows.versions += versions
+        rows.types += self._type_numbers([event.event_type for event in events])
+        rows.hashes += hashes
+        rows.raws += raws
+        # CRC-32 takes the low 32 bits of what it starts from.
+        places = map(xor, range(first, first + count), versions)
+        rows.checksums += map(crc32, raws, map(xor, places, repeat(number ^ now ^ now >> 32)))
+        size = sum(map(len, raws))
+        rows.size += size
+        namespace.last_sequence += count
+        namespace.size_bytes += size
+        namespace.last_recorded_at = now
+        if namespace.first_recorded_at is None:
+            namespace.first_recorded_at = now
+        self._dirty_namespaces[name] = namespace
+        return list(range(first, first + count))
+
+    def _refuse_first(
+        self,
+        events: Sequence[Event],
+        hashes: Sequence[bytes],
+        known: Mapping[str, _Actor | None],
+        namespace: int,
+        first: int,
+        since: int,
+    ) -> None:
+        """Raise what is wrong with the first event at fault; nothing if there is none."""
+        base = first_position(namespace)
+        touched: dict[str, _Actor] = {}
+        ids: dict[bytes, int] = {}
+        for sequence, (event, id_hash) in enumerate(zip(events, hashes, strict=True), first):
+            actor = touched.get(event.actor_id)
+            if actor is None:
+                actor = list(known[event.actor_id] or (0, 0, 0, 0, True))
+                touched[event.actor_id] = actor
+            if event.version <= actor[_VERSION]:
+                raise self._conflict(event, actor, namespace, since)
+            self._refuse_duplicate(event.id, id_hash, namespace, ids, since)
+            ids[id_hash] = base + sequence
+            actor[_VERSION], actor[_LAST] = event.version, sequence
+
+    def _may_hold(self, namespace: int, hashes: Sequence[bytes]) -> bool:
+        """Whether one of the ids may be stored already, or be about to be."""
+        return not self._staged_ids.keys().isdisjoint(hashes) or self._ids.may_hold(
+            self._open_connection, namespace, hashes
+        )
+
+    def _type_numbers(self, names: Sequence[str]) -> list[int]:
+        """The numbers of event types, which those that have none are given."""
+        types = self._types
+        try:
+            return list(map(types.__getitem__, names))
+        except KeyError:
+            for name in names:
+                if name not in types:
+                    types[name] = self._new_types[name] = len(types) + 1
+            return list(map(types.__getitem__, names))
 
     def stage_snapshot(self, name: str, snapshot: ActorSnapshot, raw: bytes) -> None:
         """Hold a snapshot ready; it replaces the one of the same version."""
@@ -227,32 +246,35 @@ class Appender:
                 "INSERT INTO event_types(name, id) VALUES (?, ?)", list(self._new_types.items())
             )
             self._new_types = {}
-        if self._dirty_actors:
+        for number, actors in self._dirty_actors.items():
             inserts: list[Sequence[Any]] = []
             updates: list[Sequence[Any]] = []
-            for (number, actor_id), actor in self._dirty_actors.items():
+            for actor_id, actor in actors.items():
                 if actor[_IS_NEW]:
                     actor[_IS_NEW] = False
                     inserts.append((*actor[:_IS_NEW], number, actor_id))
                 else:
-                    updates.append(actor[:_IS_NEW])
-            if inserts:
-                connection.executemany(_INSERT_ACTOR, inserts)
-            if updates:
-                connection.executemany(_UPDATE_ACTOR, updates)
-            if len(self._actors) > _CACHED_ACTORS:
-                self._actors.clear()
-            self._actors |= self._dirty_actors
-            self._dirty_actors = {}
-        if self._rows:
-            connection.executemany(_INSERT_EVENT, self._rows)
-            self._rows = []
+                    updates.append((*actor[:_IS_NEW], number, actor_id))
+            write_actors(connection, inserts, are_new=True)
+            write_actors(connection, updates, are_new=False)
+            self._keep(number, actors)
+        self._dirty_actors = {}
+        if self._staged:
+            for rows in self._staged.values():
+                rows.write(connection, self._now)
+            self._staged = {}
             self._ids.add(self._staged_ids, {n.number: n.last_sequence for n in dirty_namespaces.values()})
             self._staged_ids = {}
             self.links.note_written()
         if self._snapshots:
             connection.executemany(SAVE_SNAPSHOT, self._snapshots)
             self._snapshots = []
+
+    def _keep(self, namespace: int, actors: dict[str, _Actor]) -> None:
+        """Remember actors for the next transaction."""
+        if sum(map(len, self._actors.values())) > _CACHED_ACTORS:
+            self._actors.clear()
+        self._actors.setdefault(namespace, {}).update(actors)
 
     @property
     def has_ids_to_move(self) -> bool:
@@ -378,7 +400,7 @@ class Appender:
         self._actors = {}
         self._types = {}
         self._next_actor = 0
-        self._rows = []
+        self._staged = {}
         self._snapshots = []
         self._staged_ids = {}
         self._new_types = {}
@@ -410,25 +432,22 @@ class Appender:
                 raise CorruptStoreError(self._url, "it has no numbers left for another namespace")
         return known
 
-    def _known_actors(self, namespace: int, actor_ids: set[str]) -> dict[str, _Actor]:
-        """Those of the actors that exist."""
-        cached = self._actors
-        dirty = self._dirty_actors
-        known: dict[str, _Actor] = {}
+    def _find_actors(self, namespace: int, wanted: dict[str, _Actor | None]) -> None:
+        """Fill in those of the actors that exist."""
+        dirty = self._dirty_actors.get(namespace, {})
+        cached = self._actors.setdefault(namespace, {})
         missing: list[str] = []
-        for actor_id in actor_ids:
-            key = (namespace, actor_id)
-            actor = dirty.get(key) or cached.get(key)
+        for actor_id in wanted:
+            actor = dirty.get(actor_id) or cached.get(actor_id)
             if actor is None:
                 missing.append(actor_id)
             else:
-                known[actor_id] = actor
+                wanted[actor_id] = actor
         for start in range(0, len(missing), _FOUND_AT_ONCE):
             part = missing[start : start + _FOUND_AT_ONCE]
             query = f"WITH wanted(name) AS (VALUES {places(len(part))}) {_FIND_ACTORS}"
             for actor_id, *row in self._open_connection.execute(query, (*part, namespace)):
-                known[actor_id] = cached[namespace, actor_id] = [*row, False]
-        return known
+                wanted[actor_id] = cached[actor_id] = [*row, False]
 
     def _refuse_duplicate(
         self, event_id: str, id_hash: bytes, namespace: int, batch: Mapping[bytes, int], since: int
@@ -440,14 +459,14 @@ class Appender:
             sequence = position & SEQUENCE_MASK
             raise DuplicateEventError(event_id, sequence, in_batch=sequence >= since)
 
-    def _conflict(self, event: Event, actor: _Actor, base: int, since: int) -> VersionConflictError:
-        current = actor[_VERSION] if actor[_LAST] < since else self._version_before(actor, base + since)
+    def _conflict(self, event: Event, actor: _Actor, namespace: int, since: int) -> VersionConflictError:
+        current = actor[_VERSION] if actor[_LAST] < since else self._version_before(actor, namespace, since)
         if event.version > current:
             return VersionConflictError(event.actor_id, event.version, actor[_VERSION], in_batch=True)
         raw = None if actor[_IS_NEW] else self._sound_raw(actor[_NUMBER], event.version)
-        for staged in self._rows:
-            if staged[1] == actor[_NUMBER] and staged[2] == event.version:
-                raw = staged[7]
+        for _, version, staged in self._staged_of(actor, namespace):
+            if version == event.version:
+                raw = staged
         stored = None
         with suppress(InvalidEventError, TypeError):
             stored = None if raw is None else codec.decode_event(raw)
@@ -455,6 +474,10 @@ class Appender:
         return VersionConflictError(
             event.actor_id, event.version, current, stored=stored, is_duplicate=is_duplicate
         )
+
+    def _staged_of(self, actor: _Actor, namespace: int) -> Iterable[tuple[int, int, bytes]]:
+        rows = self._staged.get(namespace)
+        return () if rows is None else rows.of_actor(actor[_NUMBER])
 
     def _sound_raw(self, actor: int, version: int) -> bytes | None:
         # Damage takes away the event that is in the way, and not the conflict. A connection that met damage does
@@ -476,10 +499,11 @@ class Appender:
             return None
         return row[4]
 
-    def _version_before(self, actor: _Actor, position: int) -> int:
-        staged = [row[2] for row in self._rows if row[1] == actor[_NUMBER] and row[0] < position]
+    def _version_before(self, actor: _Actor, namespace: int, since: int) -> int:
+        position = first_position(namespace) + since
+        staged = [version for place, version, _ in self._staged_of(actor, namespace) if place < position]
         if staged:
-            return int(max(staged))
+            return max(staged)
         row = self._open_connection.execute(
             "SELECT version FROM events WHERE actor = ? AND position < ? ORDER BY version DESC LIMIT 1",
             (actor[_NUMBER], position),
