@@ -41,7 +41,7 @@ def _main(argv: Sequence[str]) -> int:
             parser.error("a command is missing")
     except SystemExit:
         # Only --help leaves this way; mistakes are a UsageError.
-        with contextlib.suppress(BrokenPipeError):
+        with contextlib.suppress(BrokenPipeError):  # whoever asked has read enough
             sys.stdout.flush()
         return Exit.DONE
     except UsageError as error:

@@ -132,7 +132,7 @@ class Connection(QObject):
         while not self.engine.closed:
             await self.engine.wait_for_change(count)
             count = self.engine.change_count()
-            # Without a link the last answer stands; the next change comes with the link.
+            # Without a link, also one that goes just now, the last answer stands; the next change comes with it.
             if self.link_up:
                 with suppress(StoreUnavailableError) if self.is_server else nullcontext():
                     await self.refresh()

@@ -114,7 +114,7 @@ class _Street:
         draft = self._next_draft()
         for _ in range(_ATTEMPTS):
             version = await self._store.get_latest_version(draft.actor_id) + 1
-            with contextlib.suppress(VersionConflictError):
+            with contextlib.suppress(VersionConflictError):  # somebody was first: once more, behind him
                 await self._store.save_event(draft.event(version, datetime.now(UTC)))
                 return True
         return False

@@ -48,9 +48,9 @@ def _distribution() -> list[str]:
     return [f"Program {frozen}", f"Qt built {_text(QLibraryInfo.build())}", f"Language {locale.getlocale()[0]}"]
 
 
-def _text(value: object) -> str:
-    # PySide says a text, its declarations bytes.
-    return value if isinstance(value, str) else bytes(value).decode("ascii", "replace")  # type: ignore[call-overload]
+def _text(value: str | bytes | bytearray | memoryview) -> str:
+    """What PySide says is a text and declares to be bytes."""
+    return value if isinstance(value, str) else bytes(value).decode("ascii", "replace")
 
 
 def _display() -> list[str]:

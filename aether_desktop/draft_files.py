@@ -61,7 +61,7 @@ class DraftFiles:
     def write(self, kept: KeptDraft) -> None:
         """Keep a draft in place of the one before. Raises `OSError`."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        with suppress(OSError):
+        with suppress(OSError):  # some file systems have no modes
             self.folder.chmod(0o700)
         path = self.folder / kept.key.file_name
         document = {
@@ -83,14 +83,14 @@ class DraftFiles:
                 os.fsync(file.fileno())
             temporary.replace(path)
         except BaseException:
-            with suppress(OSError):
+            with suppress(OSError):  # what went wrong first is what counts
                 temporary.unlink()
             raise
         self._sync_folder()
 
     def remove(self, key: DraftKey) -> None:
         """Keep nothing for `key` any more. Raises `OSError`."""
-        with suppress(FileNotFoundError):
+        with suppress(FileNotFoundError):  # then there is nothing to sync either
             (self.folder / key.file_name).unlink()
             self._sync_folder()
 
@@ -114,7 +114,7 @@ class DraftFiles:
         except (ValueError, KeyError, TypeError, RecursionError):
             # Its words would be in the message; the name says enough.
             log.warning("the draft %s is damaged and was set aside", path.name)
-            with suppress(OSError):
+            with suppress(OSError):  # it is passed over again next time
                 path.replace(path.with_suffix(".damaged"))
             return None
 

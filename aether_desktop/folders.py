@@ -37,8 +37,10 @@ def _runtime_folder() -> str:
     given = os.environ.get("XDG_RUNTIME_DIR", "")
     if given and _is_private(given):
         return given
-    # Whoever made it, it is looked at before it is used.
-    folder = Path(os.environ.get("TMPDIR") or "/tmp", f"{_NAME}-{os.getuid()}")  # noqa: S108
+    folder = Path(
+        os.environ.get("TMPDIR") or "/tmp",  # noqa: S108 (whoever made it, it is looked at before it is used)
+        f"{_NAME}-{os.getuid()}",
+    )
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
     except OSError:

@@ -57,6 +57,6 @@ def _find_certificates() -> None:
     if not sys.platform.startswith("linux") or os.path.exists(_CERTIFICATES):  # noqa: PTH110 (pathlib takes its time)
         return
     for path in _CERTIFICATES_ELSEWHERE:
-        if os.path.exists(path):  # noqa: PTH110
+        if os.path.exists(path):  # noqa: PTH110 (as above)
             os.environ.setdefault("SSL_CERT_FILE", path)
             return

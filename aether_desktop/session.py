@@ -9,15 +9,18 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from aether_desktop.settings import set_aside, write_whole
 
 log = logging.getLogger(__name__)
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+T = TypeVar("T", bound="DataclassInstance")
 
 VERSION: Final = 1
 FILE_NAME: Final = "session.json"
@@ -102,9 +105,9 @@ def _made(kind: type[T], value: object) -> T | None:
     if not isinstance(value, dict):
         return None
     kinds = {"str": str, "int": int, "bool": bool, "Mapping[str, Any]": dict}
-    fields: dict[str, str] = {name: each.type for name, each in kind.__dataclass_fields__.items()}  # type: ignore[attr-defined]
+    types = {each.name: str(each.type) for each in fields(kind)}
     for name, content in value.items():
-        if type(content) is not kinds.get(fields.get(name, "")):
+        if type(content) is not kinds.get(types.get(name, "")):
             return None
         if isinstance(content, str) and len(content) > _LONGEST:
             return None

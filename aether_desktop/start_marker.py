@@ -41,10 +41,10 @@ class StartMarker:
 
     def ended(self) -> None:
         """Say that all went well."""
-        with suppress(OSError):
+        with suppress(OSError):  # at worst the next start is a safe one
             self._path.unlink()
 
     def _write(self, stage: LastRun) -> None:
-        with suppress(OSError):
+        with suppress(OSError):  # a home that cannot be written keeps nobody from starting
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._path.write_text(f"{stage.value} {os.getpid()}\n", "ascii")

@@ -209,7 +209,7 @@ def _write(
         if lines is not None:
             lines.discard()
         for suffix in ("", "-wal", "-shm", "-journal"):
-            with suppress(OSError):
+            with suppress(OSError):  # most are not there
                 temporary.with_name(temporary.name + suffix).unlink()
     report.redacted = {str(rule): redactor.counts[rule] for rule in redactor.rules}
     return report

@@ -21,7 +21,7 @@ from typing import Any, Final
 from zlib import crc32
 
 from aether_engine import codec
-from aether_engine.errors import InvalidEventError, TransferError, UnsupportedFormatError
+from aether_engine.errors import InvalidEventError, NamespaceNameError, TransferError, UnsupportedFormatError
 from aether_engine.event import Event
 from aether_engine.patterns import check_namespace
 from aether_engine.store.sqlite_file import RawFile, translate
@@ -159,7 +159,7 @@ class _Recovery:
         finally:
             self._raw.release()
             for suffix in ("", "-wal", "-shm", "-journal"):
-                with suppress(OSError):
+                with suppress(OSError):  # most are not there
                     temporary.with_name(temporary.name + suffix).unlink()
         return self._result
 
@@ -182,7 +182,7 @@ class _Recovery:
         match values:
             case [None, str(name), int(last), int(_), (int() | None), (int() | None), int(_)]:
                 known = self._namespaces.setdefault(cell.row_id, _Namespace())
-                with suppress(Exception):
+                with suppress(NamespaceNameError):  # a damaged row, not one of ours
                     known.name = known.name or check_namespace(name)
                 known.last_sequence = max(known.last_sequence, last)
             case [None, int(_), str(name), int(_), int(_), int(_)]:

@@ -97,7 +97,7 @@ class WorkerProcess:
         if process is None:
             return
         assert process.stdin is not None
-        with suppress(OSError):
+        with suppress(OSError):  # it has ended already
             process.stdin.close()
         try:
             process.wait(_END_SECONDS)
@@ -157,7 +157,7 @@ def serve(working: Callable[[Any], AbstractContextManager[Callable[[Any], object
     gc.freeze()
     gc.set_threshold(100_000, 50, 50)
     source, target = sys.stdin.buffer, sys.stdout.buffer
-    with suppress(EOFError, OSError):
+    with suppress(EOFError, OSError):  # the process that started us has ended, or wants us to
         setup = pickle.load(source)  # noqa: S301 (from the process that started us)
         with working(setup) as answer_to:
             _send(target, hash(_PROBE))

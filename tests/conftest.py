@@ -98,11 +98,11 @@ def _qasync_loop() -> asyncio.AbstractEventLoop:
     qasync = importlib.import_module("qasync")
 
     class Gate(QObject):
-        def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
+        def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 (Qt's name)
             # Between fixtures and test pytest-qt lets Qt work while the loop stands still: tasks have to as well.
             return event.type() == QEvent.Type.Timer and not loop.is_running()
 
-    class Loop(qasync.QEventLoop):  # type: ignore[misc, name-defined]
+    class Loop(qasync.QEventLoop):  # type: ignore[misc, name-defined]  # has no type information
         def close(self) -> None:
             super().close()
             # It still counts down for what was cancelled, and must not be collected so in some other thread.

@@ -75,7 +75,7 @@ class Output:
             self.lines([to_line(document)])
             return
         self._clear_progress()
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # a closed stderr is no reason to end otherwise
             self._stderr.write(to_line(document).decode() + "\n")
             self._stderr.flush()
 
@@ -83,13 +83,13 @@ class Output:
         """Tell people something, on stderr, with details in lines of their own."""
         self._clear_progress()
         lines = [f"aether: {printable(text)}", *(f"  {printable(detail)}" for detail in details)]
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # as above
             self._stderr.write("".join(f"{line}\n" for line in lines))
             self._stderr.flush()
 
     def progress(self, text: str) -> None:
         """Show how far it is, replacing what was shown; only on a terminal."""
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # as above
             if self._stderr.isatty():
                 self._stderr.write(f"\r{text}{' ' * (len(self._progress) - len(text))}")
                 self._stderr.flush()
@@ -97,14 +97,14 @@ class Output:
 
     def give_up(self) -> None:
         """Nobody reads stdout any more: what is buffered goes nowhere, without an error at exit."""
-        with contextlib.suppress(OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError):  # no descriptor, nothing that could fail at exit
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self._stdout.fileno())
             os.close(nowhere)
 
     def pipe(self) -> int | None:
         """The descriptor of stdout when it is a pipe: its reader can go away while we wait for events."""
-        with contextlib.suppress(OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError):  # without a descriptor it is none
             descriptor = self._stdout.fileno()
             if stat.S_ISFIFO(os.fstat(descriptor).st_mode):
                 return descriptor
@@ -112,7 +112,7 @@ class Output:
 
     def _clear_progress(self) -> None:
         if self._progress:
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError):  # as above
                 self._stderr.write(f"\r{' ' * len(self._progress)}\r")
                 self._stderr.flush()
             self._progress = ""

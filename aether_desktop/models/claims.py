@@ -51,7 +51,7 @@ def claims_of(raw: bytes) -> Claims:
     """What the beginning of `raw` says, as far as it is JSON."""
     head = raw[:_LOOKED_AT]
     members = Members()
-    with suppress(ScanError):
+    with suppress(ScanError):  # what stands before it is what is asked for
         for _ in scan_document(head, members):
             pass
     fields: dict[str, str] = {}

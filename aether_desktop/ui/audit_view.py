@@ -160,14 +160,14 @@ class AuditView(DocumentView):
 
     def session_state(self) -> Mapping[str, Any]:
         state: dict[str, Any] = {"columns": dict(self.run.subject.columns)}
-        with suppress(AetherError):
+        with suppress(AetherError):  # half typed, there is none to remember
             scope = self.head.scope()
             state |= {"namespaces": scope.namespaces, "actors": scope.actors}
         return state | {"settings": self.run.settings.to_json(), "group_by": self.run.table.group_by.value}
 
     def restore_session(self, state: Mapping[str, Any]) -> None:
         """Show the scope and settings that `session_state` said; its findings are found again by running it."""
-        with suppress(AetherError):
+        with suppress(AetherError):  # from a file of anybody's: the scope stays what it is
             self.head.choose_scope(AuditScope(str(state.get("namespaces", "*")), str(state.get("actors", ""))))
         self.run.use_settings(kept_settings(state.get("settings")))
         group_by = state.get("group_by")

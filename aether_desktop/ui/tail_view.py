@@ -127,7 +127,7 @@ class TailView(QWidget):
         source = TailSource.BUS if state.get("source") == TailSource.BUS.value else TailSource.LOG
         start, since = TailStart(number("last"), number("from_sequence") or None), str(state.get("since") or "")
         if since:
-            with suppress(ValueError):
+            with suppress(ValueError):  # from a file of anybody's: begin as without it
                 start = TailStart(since=moment_of(since))
         pattern = str(state.get("pattern") or self.controls.pattern.text())
         self.start(pattern, source, start)

@@ -119,7 +119,7 @@ class Run:
         if faulthandler.is_enabled():
             # Whoever started the program wants to see it somewhere else.
             return
-        with suppress(OSError):
+        with suppress(OSError):  # without a place for it a crash goes unwritten, and the window runs
             is_long = path.exists() and path.stat().st_size > _MOST_CRASHES
             self._crashes = path.open("w" if is_long else "a", encoding="utf-8")
             faulthandler.enable(self._crashes, all_threads=False)

@@ -82,7 +82,7 @@ class OpenedEvidence:
     def hash(self, *, after: bool, stop: Callable[[], bool] = lambda: False) -> None:
         """Take the SHA-256 of each file; blocks, a megabyte at a time."""
         for one in self.evidence.files:
-            with suppress(OSError):
+            with suppress(OSError):  # it stays empty: not known
                 digest = self._digest(Path(one.path), stop)
                 if after:
                     one.after = digest

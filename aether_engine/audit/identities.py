@@ -34,8 +34,8 @@ class Spool:
         if not numbers:
             return
         if self._file is None:
-            # Closed by `close`, which every run comes to.
-            self._file = tempfile.TemporaryFile(prefix="aether-audit-", dir=self._folder)  # noqa: SIM115
+            folder = self._folder
+            self._file = tempfile.TemporaryFile(prefix="aether-audit-", dir=folder)  # noqa: SIM115 (`close` does)
         self._file.write(numbers)
         self.count += len(numbers)
 

@@ -83,7 +83,7 @@ class SourceTarget:
             files = await asyncio.to_thread(lambda: list(self._source.files))
             for name in files:
                 size = 0
-                with suppress(OSError):
+                with suppress(OSError):  # what cannot be read is found when it is
                     size = (await asyncio.to_thread(Path(name).stat)).st_size
                 self.evidence.files.append(FileHash(name, size))
 
@@ -196,7 +196,7 @@ class SourceTarget:
     async def hash(self, *, after: bool) -> None:
         def work() -> None:
             for one in self.evidence.files:
-                with suppress(OSError):
+                with suppress(OSError):  # it stays empty: not known
                     digest = hashlib.sha256()
                     with Path(one.path).open("rb") as file:
                         while block := file.read(_BLOCK):

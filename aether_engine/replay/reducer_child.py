@@ -44,7 +44,7 @@ Apply = Callable[[Any, Event], Any]
 def main() -> None:
     """Serve the parent until it goes away."""
     incoming, outgoing = _take_over_pipes()
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError):  # the parent has gone away
         _Child(incoming, outgoing).serve()
     # Threads the reducer started, and what it registered for the end, have no say.
     os._exit(0)
@@ -261,16 +261,16 @@ def _limit_memory(limit: int) -> None:
         return
     used = 0
     with contextlib.suppress(OSError, ValueError):
-        # Libraries map more than they use, and how much differs from system to system.
+        # Libraries map more than they use, and how much differs from system to system. Not all have this file.
         used = int(Path("/proc/self/statm").read_text().split()[0]) * mmap.PAGESIZE
-    with contextlib.suppress(OSError, ValueError):
+    with contextlib.suppress(OSError, ValueError):  # a stricter limit is in force already
         resource.setrlimit(resource.RLIMIT_AS, (used + limit, used + limit + _LAST_WORDS))
-    with contextlib.suppress(OSError, ValueError):
+    with contextlib.suppress(OSError, ValueError):  # then a core is written, where the system writes any
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def _more_memory() -> None:
     if sys.platform != "win32":
-        with contextlib.suppress(OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError):  # a last courtesy; it may be enough without
             _, hard = resource.getrlimit(resource.RLIMIT_AS)
             resource.setrlimit(resource.RLIMIT_AS, (hard, hard))

@@ -236,15 +236,15 @@ def _end(process: subprocess.Popen[bytes], cell: mmap.mmap, cell_path: str) -> N
     if sys.platform == "win32":
         process.kill()
     else:
-        # With whatever it started; the group is its own.
+        # With whatever it started; the group is its own, and may have ended by itself.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     if process.stdin is not None:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # what was still to be flushed reaches nobody
             process.stdin.close()
     cell.close()
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError):  # it is gone already where files can do without their names
         Path(cell_path).unlink()
 
 
@@ -259,7 +259,7 @@ def _read_frames(pipe: IO[bytes], frames: queue.SimpleQueue[Frame | None]) -> No
 
 
 def _read_errors(pipe: IO[bytes], errors: bytearray) -> None:
-    with pipe, contextlib.suppress(OSError):
+    with pipe, contextlib.suppress(OSError):  # its end, one way or another
         while piece := os.read(pipe.fileno(), 1 << 16):
             errors += piece
             del errors[:-_KEPT_ERRORS]

@@ -173,7 +173,7 @@ class JetStreamEventStore:
         by_version: dict[int, ActorSnapshot] = {}
         async for messages in opened.reader.on_subject(subject):
             for message in messages:
-                with contextlib.suppress(InvalidEventError):
+                with contextlib.suppress(InvalidEventError):  # `read_snapshots` tells of it
                     snapshot = decode_snapshot(message.data)
                     if snapshot.actor_id == actor_id:
                         by_version[snapshot.version] = snapshot
@@ -319,7 +319,7 @@ class JetStreamEventStore:
 
     async def close(self) -> None:
         """Let the saves that were accepted finish, for a moment, and end the tails."""
-        with contextlib.suppress(TimeoutError):
+        with contextlib.suppress(TimeoutError):  # they end with the link, and say so to their savers
             async with asyncio.timeout(1.0 if self._link.is_up else 0):
                 await self._idle.wait()
         for task in self._beginnings:

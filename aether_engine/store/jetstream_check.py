@@ -181,7 +181,7 @@ async def _reach(options: LinkOptions, server: str) -> AsyncGenerator[CheckStep 
             yield greeting
     finally:
         writer.close()
-        with suppress(OSError, ssl.SSLError, TimeoutError):
+        with suppress(OSError, ssl.SSLError, TimeoutError):  # what it was opened for is known
             async with asyncio.timeout(1.0):
                 await writer.wait_closed()
 

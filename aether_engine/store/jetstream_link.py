@@ -78,7 +78,7 @@ class _Standing:
     async def unsubscribe(self) -> None:
         self._link._standing.pop(self, None)
         if self.subscription is not None:
-            with contextlib.suppress(nats.errors.Error, OSError):
+            with contextlib.suppress(nats.errors.Error, OSError):  # without a link nobody listens any more
                 await self.subscription.unsubscribe()
 
 
@@ -251,11 +251,12 @@ class Link:
         await client.flush()
 
     async def _let_go(self, client: QuickClient) -> None:
-        # `close` of a client in the middle of its first attempt waits for what never comes.
+        # `close` of a client in the middle of its first attempt waits for what never comes, and a broken one may
+        # raise anything; nobody needs it any more.
         with contextlib.suppress(Exception):
             async with asyncio.timeout(2.0):
                 await client.close()
-        with contextlib.suppress(TimeoutError):
+        with contextlib.suppress(TimeoutError):  # its tasks are cancelled, whether they have noticed or not
             async with asyncio.timeout(2.0):
                 await client.stop_trying()
 

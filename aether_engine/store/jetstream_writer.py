@@ -384,7 +384,7 @@ class StreamWriter:
 
     async def _check_stream(self) -> None:
         """Raise `StreamGoneError` unless the stream is the one that this writer was made for."""
-        with contextlib.suppress(*_WEATHER):
+        with contextlib.suppress(*_WEATHER):  # who does not answer has not said that it is gone
             info = await self._api.stream_info(self._stream)
             if info is None or info.created != self._reader.info.created:
                 raise StreamGoneError

@@ -35,7 +35,7 @@ class EngineContract(Contract):
         """`a.b` and `a_b` never share data: both work, or the second is refused."""
         one = await engine.store("a.b")
         await one.save_event(make_event(1))
-        with suppress(NamespaceCollisionError):
+        with suppress(NamespaceCollisionError):  # it is one of the two answers
             other = await engine.store("a_b")
             assert await other.get_events("order-1") == []
             await other.save_event(make_event(1))

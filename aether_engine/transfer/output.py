@@ -96,7 +96,7 @@ class FileOutput:
 
     def discard(self) -> None:
         if self._file is not None:
-            with suppress(OSError):
+            with suppress(OSError):  # a full disk; what was written is thrown away
                 self._file.close()
             self._temporary.unlink(missing_ok=True)
 

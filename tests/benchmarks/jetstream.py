@@ -380,7 +380,8 @@ async def _listing(engine: Engine, connection: Client, count: int) -> list[Row]:
             connection, "listing_events", count, deliver_policy="last_per_subject", filter_subject=subject
         )
         heads.append((perf_counter() - start_at) * 1000)
-        async with open_engine(f"nats://{connection.connected_url.netloc}") as fresh:  # type: ignore[union-attr]
+        assert connection.connected_url is not None
+        async with open_engine(f"nats://{connection.connected_url.netloc}") as fresh:
             other = await fresh.store("listing")
             assert isinstance(other, CountsActors)
             start_at = perf_counter()

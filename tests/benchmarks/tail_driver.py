@@ -21,6 +21,7 @@ from PySide6.QtWidgets import QApplication
 from aether_desktop.app import favour_the_loop
 from aether_desktop.connection import Connection
 from aether_desktop.models.tail_feed import TailSource
+from aether_desktop.models.tail_table import TailTableModel
 from aether_desktop.settings import Settings
 from aether_desktop.ui.main_window import MainWindow
 from aether_desktop.ui.tail_table_view import TailTableView
@@ -52,14 +53,15 @@ class Painted:
             if not table.flooded:
                 painted._look(table)
 
-        TailTableView.paintEvent = paint  # type: ignore[assignment, method-assign]
+        TailTableView.paintEvent = paint  # type: ignore[assignment, method-assign]  # it is watched
 
     def _look(self, table: TailTableView) -> None:
         model, now = table.model(), time_ns()
+        assert isinstance(model, TailTableModel)
         newest = self._seen
         for row in range(model.rowCount() - 1, -1, -1):
-            entry = model.row_at(row)  # type: ignore[attr-defined]
-            if entry.event is None:
+            entry = model.row_at(row)
+            if entry is None or entry.event is None or entry.sequence is None:
                 continue
             if entry.sequence <= self._seen:
                 break

@@ -10,14 +10,14 @@ from typing import TypeVar
 
 from PySide6.QtCore import QModelIndex, QObject, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QFileDialog, QPlainTextEdit, QTableView, QWidget
+from PySide6.QtWidgets import QAbstractItemView, QApplication, QFileDialog, QPlainTextEdit, QTableView, QWidget
 
 from aether_desktop.models.event_table import Column, EventTable
 from aether_desktop.settings import Settings
 from aether_desktop.ui.event_view import EventView
 from aether_desktop.ui.main_window import MainWindow
 from aether_desktop.ui.panels import Panels
-from aether_desktop.workspace import Workspace
+from aether_desktop.workspace import Place, Workspace
 from aether_engine.engine import open_engine, sqlite_url
 from aether_engine.event import Event
 from aether_engine.transfer import import_ndjson
@@ -48,6 +48,12 @@ class DrivenWindow:
         return shown[0]
 
     # -- what is shown
+
+    @property
+    def place(self) -> Place:
+        """The namespace whose contents are shown."""
+        assert self.workspace.place is not None, "no namespace is chosen"
+        return self.workspace.place
 
     @property
     def view(self) -> EventView:
@@ -218,9 +224,9 @@ def replace_text(editor: QPlainTextEdit, text: str) -> None:
     editor.insertPlainText(text)
 
 
-def child_index(parent: QModelIndex, model_field: str, view: QWidget) -> QModelIndex:
+def child_index(parent: QModelIndex, model_field: str, view: QAbstractItemView) -> QModelIndex:
     """The row below `parent` whose first column says `model_field`."""
-    model = view.model()  # type: ignore[attr-defined]
+    model = view.model()
     for row in range(model.rowCount(parent)):
         index: QModelIndex = model.index(row, 0, parent)
         if index.data() == model_field:

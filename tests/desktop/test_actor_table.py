@@ -31,7 +31,7 @@ async def test_any_place_of_the_list_can_be_looked_at(qtbot: QtBot) -> None:
         assert last.data(Role.KIND) == RowKind.PLACEHOLDER
         await until(lambda: last.data() == f"order-{count:05}", what="the last page")
         for row in range(0, count, PAGE_ACTORS):
-            await until(lambda row=row: model.actor_at(row) is not None, what=f"row {row}")  # type: ignore[misc]
+            await until(lambda: model.actor_at(row) is not None, what=f"row {row}")
             assert model.index(row, 0).data() == f"order-{row + 1:05}"
         assert len(model.loaded()) <= KEPT_PAGES * PAGE_ACTORS
         assert model.row_of_actor(f"order-{count:05}") == count - 1
@@ -154,7 +154,7 @@ async def test_search_by_prefix_pattern_and_exact_name(qtbot: QtBot) -> None:
             ("", 120),
         ):
             model.show(store, search)
-            await until(lambda expected=expected: not model.busy, what=search)  # type: ignore[misc]
+            await until(lambda: not model.busy, what=search)
             assert model.rowCount() == expected, search
             assert model.complete
         await model.close()

@@ -160,7 +160,7 @@ async def crashing(file: Path) -> AsyncIterator[DrivenWindow]:
         yield seen
         for _, slot in seen.panels.commands.appending._open:
             slot._waiting = None
-            slot.keep = lambda draft: None  # type: ignore[method-assign]
+            slot.keep = lambda draft: None  # type: ignore[method-assign]  # nothing to keep
 
 
 def drafts(file: Path) -> list[Path]:
@@ -329,7 +329,7 @@ async def test_the_dialog_stays_open_for_several_in_a_row(file: Path) -> None:
             replace_text(editor, f'{{"part": {version}}}')
             assert seen.child(QAbstractSpinBox, "appendVersion", dialog).text() == str(version)
             press(seen, dialog, "Append")
-            await until(lambda version=version: f"Appended version {version} of" in dialog.news.plain_text())  # type: ignore[misc]
+            await until(lambda: f"Appended version {version} of" in dialog.news.plain_text())
         assert dialog.isVisible()
         dialog.reject()
         await until(

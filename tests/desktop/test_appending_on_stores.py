@@ -59,8 +59,9 @@ class Shop:
         return dialog
 
     async def closed(self) -> None:
-        gone = lambda: not self.seen.window.findChildren(AppendingDialog)  # noqa: E731
-        await until(gone, timeout=10, what="the dialog is gone")
+        await until(
+            lambda: not self.seen.window.findChildren(AppendingDialog), timeout=10, what="the dialog is gone"
+        )
         await self.seen.settle()
 
     async def versions(self) -> list[int]:

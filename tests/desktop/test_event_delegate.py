@@ -1,6 +1,6 @@
 """The one delegate: every kind of row is drawn, nothing is cut that must not be, nothing hostile gets through."""
 
-# ruff: noqa: N802 - the model's methods have Qt's names
+# ruff: noqa: N802 (the model's methods have Qt's names)
 
 from typing import Any
 

@@ -14,7 +14,9 @@ from PySide6.QtWidgets import QAbstractButton, QLabel, QListView, QToolButton
 
 from aether_desktop.models.document_filter import FilterState
 from aether_desktop.models.event_table import Column
+from aether_desktop.models.filterable_table import FilterableTable
 from aether_desktop.models.go_to import ToSequence
+from aether_desktop.models.table_filter import TableFilter
 from aether_desktop.ui.filter_bar import FilterBar, status_words, time_left
 from aether_desktop.ui.filter_edit import FilterEdit
 from aether_desktop.ui.tail_view import TailView
@@ -129,7 +131,7 @@ async def test_marks_stand_under_their_term_whatever_is_before_it(seen: DrivenWi
     """Characters beyond the first plane are two to Qt and one to the filter."""
     seen.run("filter")
     edit(seen).insertPlainText('"\U0001f600\U0001f600" verson:4')
-    await until(lambda: bar(seen).filter is not None and not bar(seen).filter.is_valid)  # type: ignore[union-attr]
+    await until(lambda: (shown := bar(seen).filter) is not None and not shown.is_valid)
     block = edit(seen).toPlainText().encode("utf-16-le")
     [place] = [
         each
@@ -283,10 +285,11 @@ async def test_what_passes_is_exported_byte_for_byte(
 
 async def test_a_sequence_that_is_left_out_is_said_to_be_and_the_nearest_shown(seen: DrivenWindow) -> None:
     await type_filter(seen, "version:1")
-    await until(lambda: seen.view.filter is not None and not seen.view.filter.busy, what="it is searched")  # type: ignore[attr-defined]
     navigation, model = seen.panels.navigation, seen.view.model
-    total = seen.workspace.place.connection.namespaces[0].event_count  # type: ignore[union-attr]
-    shown = [number for number in range(1, total + 1) if model.position_of_sequence(number) >= 0]  # type: ignore[attr-defined]
+    await until(lambda: isinstance(seen.view.filter, TableFilter) and not seen.view.filter.busy, what="searched")
+    assert isinstance(model, FilterableTable)
+    total = seen.place.connection.namespaces[0].event_count
+    shown = [number for number in range(1, total + 1) if model.position_of_sequence(number) >= 0]
     hidden = next(number for number in range(shown[3], total) if number not in shown)
     nearest = min(shown, key=lambda number: (abs(number - hidden), -number))
     said = await navigation.go_to(ToSequence(hidden), seen.view)

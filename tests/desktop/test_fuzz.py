@@ -172,7 +172,7 @@ async def _table(seen: DrivenWindow, corrupted: set[int], count: int) -> None:
     shown: set[int] = set()
     for row in range(count):
         seen.view.table.scrollTo(model.index(row, 1))
-        await until(lambda row=row: model.stored_at(row) is not None)  # type: ignore[misc]
+        await until(lambda: model.stored_at(row) is not None)
         for column in range(model.columnCount()):
             for role in _ROLES:
                 model.index(row, column).data(role)

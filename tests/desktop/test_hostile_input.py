@@ -140,7 +140,7 @@ async def test_every_hostile_event_is_shown_for_what_it_is(seen: DrivenWindow) -
         seen.run("copy_event")
         assert QApplication.clipboard().text().encode("utf-8", "surrogatepass") == event.to_json()
         seen.run("open_stream")
-        await until(lambda row=row: seen.selected_sequence == row + 1)  # type: ignore[misc]
+        await until(lambda: seen.selected_sequence == row + 1)
         await seen.settle()
         assert seen.shown_version == 1
         watch.look()

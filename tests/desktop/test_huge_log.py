@@ -82,7 +82,7 @@ async def test_the_bar_reaches_first_middle_and_last(qtbot: QtBot, total: int) -
         for position in (total // 2, total // 3, total * 9 // 10, 10):
             bar(view).setValue(position // unit)
             first = position // unit * unit + 1
-            await until(lambda first=first: shown(view)[0] == f"{first:,}")  # type: ignore[misc]
+            await until(lambda: shown(view)[0] == f"{first:,}")
             assert abs(bar(view).value() - position // unit) <= 1
         bar(view).setValue(bar(view).maximum())
         await until(lambda: shown(view)[-1] == f"{total:,}", what="the last row")
@@ -136,7 +136,7 @@ async def test_a_sequence_is_gone_to_and_stepping_goes_on_from_there(qtbot: QtBo
         view.event_selected.connect(lambda stored: told.append(stored.sequence))
         for sequence in (total - 5_000, 123_456_789, 77):
             view.select_row(model.row_of_sequence(sequence))
-            await until(lambda sequence=sequence: told[-1:] == [sequence])  # type: ignore[misc]
+            await until(lambda: told[-1:] == [sequence])
             assert f"{sequence:,}" in shown(view)
         assert view.position_bar is not None
         view.position_bar.show_top(total // 2)
@@ -168,7 +168,8 @@ async def test_what_is_stored_later_is_reached(qtbot: QtBot) -> None:
         assert isinstance(model, LogTable)
         bar(view).setValue(bar(view).maximum())
         await until(lambda: shown(view)[-1] == "3,000")
-        log: RepeatingLog = model._log  # type: ignore[assignment]
+        log = model._log
+        assert isinstance(log, RepeatingLog)
         log._last = 3_500
         await model.refresh()
         bar(view).setValue(bar(view).maximum())

@@ -71,7 +71,7 @@ async def test_the_log_shows_every_event(seen: DrivenWindow, events: list[dict[s
     assert seen.window.windowTitle() == "permits – permits.aether – Aether Desktop"
     assert seen.view.model.rowCount() == len(events)
     for row, event in enumerate(events):
-        await until(lambda row=row: seen.view.model.stored_at(row) is not None)  # type: ignore[misc]
+        await until(lambda: seen.view.model.stored_at(row) is not None)
         assert seen.cell(row, Column.SEQUENCE) == str(row + 1)
         assert seen.cell(row, Column.VERSION) == str(event["version"])
         assert seen.cell(row, Column.EVENT_TYPE) == event["eventType"]
@@ -129,7 +129,7 @@ async def test_a_row_fills_inspector_and_state(
 ) -> None:
     for row in (0, 40, len(lines) - 1):
         await seen.click_row(row)
-        await until(lambda row=row: seen.shown_version == events[row]["version"])  # type: ignore[misc]
+        await until(lambda: seen.shown_version == events[row]["version"])
         await seen.settle()
         raw = lines[row]
         tree = seen.child(QTreeView, "eventTree")
@@ -414,7 +414,7 @@ async def test_the_window_fits_into_800_pixels(seen: DrivenWindow) -> None:
         await until(lambda: (seen.window.width(), seen.window.height()) == (800, 600))
         count = len(seen.tabs)
         seen.run(command)
-        await until(lambda count=count: len(seen.tabs) == count + 1)  # type: ignore[misc]
+        await until(lambda: len(seen.tabs) == count + 1)
         await seen.settle()
         assert seen.window.minimumSizeHint().width() <= 800, command
         assert (seen.window.width(), seen.window.height()) == (800, 600), command
@@ -432,7 +432,7 @@ async def test_nothing_flashes_up_as_a_window_of_its_own(seen: DrivenWindow, qap
     windows: list[str] = []
 
     class Watch(QObject):
-        def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
+        def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 (Qt's name)
             if event.type() == QEvent.Type.Show and isinstance(watched, QWidget) and watched.isWindow():
                 windows.append(f"{type(watched).__name__} {watched.objectName()}")
             return False

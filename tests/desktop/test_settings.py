@@ -50,8 +50,10 @@ def test_settings_of_an_earlier_layout_are_taken_over(tmp_path: Path, monkeypatc
     path.write_text('{"theme": "dark"}')
     assert Settings(path).get("theme") == "dark"
     monkeypatch.setattr("aether_desktop.settings.VERSION", 2)
-    renamed = lambda values: {"look": values.pop("theme"), **values}  # noqa: E731
-    monkeypatch.setattr("aether_desktop.settings.MIGRATIONS", (lambda values: values, renamed))
+    monkeypatch.setattr(
+        "aether_desktop.settings.MIGRATIONS",
+        (lambda values: values, lambda values: {"look": values.pop("theme"), **values}),
+    )
     settings = Settings(path)
     assert settings.get("look") == "dark"
     settings.set("timeline", False)

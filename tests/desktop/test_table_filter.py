@@ -61,7 +61,7 @@ async def sequences(table: FilterableTable) -> list[int]:
     """The sequences of all events in the table, each looked at."""
     found = []
     for row in range(table.rowCount()):
-        await until(lambda row=row: table.entry(row) is not None, what=f"row {row}")  # type: ignore[misc]
+        await until(lambda: table.entry(row) is not None, what=f"row {row}")
         stored = table.stored_at(row)
         assert stored is not None
         found.append(stored.sequence)

@@ -40,7 +40,7 @@ async def texts(table: EventTable, column: int) -> list[str]:
     """The texts of a column in every row, each looked at; what is no event says its kind."""
     found = []
     for row in range(table.rowCount()):
-        await until(lambda row=row: table.entry(row) is not None, what=f"row {row}")  # type: ignore[misc]
+        await until(lambda: table.entry(row) is not None, what=f"row {row}")
         kind = table.index(row, 0).data(Role.KIND)
         found.append(str(table.index(row, column).data()) if kind == RowKind.EVENT else str(kind))
     return found
@@ -91,7 +91,7 @@ async def test_the_list_of_actors(qtbot: QtBot, store: Store) -> None:
     assert table.found == BEFORE
     for search, expected in (("order-0029", 10), ("*7", 30), ("=order-00005", 1), ("nobody", 0)):
         table.search(search)
-        await until(lambda search=search: table.shown_search == search and not table.busy)  # type: ignore[misc]
+        await until(lambda: table.shown_search == search and not table.busy)
         assert table.found == expected
     table.search("")
     for order in (ActorOrder.EVENTS, ActorOrder.ACTIVITY):

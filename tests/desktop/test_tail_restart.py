@@ -15,6 +15,7 @@ from aether_desktop.ui.tail_view import TailView
 from aether_desktop.workspace import Place
 from aether_engine.engine import Engine, open_engine
 from aether_engine.event import Event
+from aether_engine.nats_bus import NATSEventBus
 from tests.desktop.driven_window import DrivenWindow, driven
 from tests.nats_servers import NatsServer, nats_server, wipe
 from tests.waiting import until
@@ -85,15 +86,18 @@ async def test_nothing_is_missing_when_a_server_is_killed_and_comes_back(
         await save(engine, 1, 1)
         await until(lambda: len(tailed(logged)) == 2)
         # A bus tells only what is said after it listens.
-        await engine.bus.flush()  # type: ignore[attr-defined]
-        await place.connection.engine.bus.ready()  # type: ignore[attr-defined]
+        heard_by, said_by = place.connection.engine.bus, engine.bus
+        assert isinstance(heard_by, NATSEventBus)
+        assert isinstance(said_by, NATSEventBus)
+        await said_by.flush()
+        await heard_by.ready()
         await save(engine, 2, 200)
         for view in views:
-            await until(lambda view=view: tailed(view).get("prod.a", [0])[-1] == 200, what="before")  # type: ignore[misc]
+            await until(lambda: tailed(view).get("prod.a", [0])[-1] == 200, what="before")
 
     server.kill()
     for view in views:
-        await until(lambda view=view: view.status.link.kind is BadgeKind.NO_LINK, what="the loss is seen")  # type: ignore[misc]
+        await until(lambda: view.status.link.kind is BadgeKind.NO_LINK, what="the loss is seen")
         assert view.controller.running
         assert 200 in tailed(view)["prod.a"], "what was seen stays"
     server.start()
@@ -101,8 +105,8 @@ async def test_nothing_is_missing_when_a_server_is_killed_and_comes_back(
     async with open_engine(server.url) as engine:
         await save(engine, 201, 300)
         for view in views:
-            await until(lambda view=view: view.status.link.kind is BadgeKind.LINK_UP, what="the link is back")  # type: ignore[misc]
-        await place.connection.engine.bus.ready()  # type: ignore[attr-defined]
+            await until(lambda: view.status.link.kind is BadgeKind.LINK_UP, what="the link is back")
+        await heard_by.ready()
         await save(engine, 301, 400)
 
     everything = list(range(1, 401))
@@ -115,7 +119,7 @@ async def test_nothing_is_missing_when_a_server_is_killed_and_comes_back(
     assert lost.startswith("Connection lost at ")
 
     for view in (heard, exact):
-        await until(lambda view=view: tailed(view)["prod.a"][-1] == 400, what=str(view.controller.counters))  # type: ignore[misc]
+        await until(lambda: tailed(view)["prod.a"][-1] == 400, what=str(view.controller.counters))
         assert banners(view, RowKind.NOTE)[0].startswith("Connection lost at ")
         assert banners(view, RowKind.GAP)
         # What the log has of the gaps is loaded into their places.
@@ -123,7 +127,7 @@ async def test_nothing_is_missing_when_a_server_is_killed_and_comes_back(
         for row in reversed(range(table.rowCount())):
             view.controller.load_gap(row)
     for view in (heard, exact):
-        await until(lambda view=view: all(map(complete, tailed(view).values())), what=str(tailed(view)))  # type: ignore[misc]
+        await until(lambda: all(map(complete, tailed(view).values())), what=str(tailed(view)))
     for view in views:
         counters = view.controller.counters
         assert counters.adds_up

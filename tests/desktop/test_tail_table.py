@@ -138,8 +138,8 @@ def test_gaps_and_notes_are_rows_in_place(qtbot: QtBot) -> None:
     unknown = text(model, 2, TailColumn.ACTOR, Role.BANNER)
     assert unknown == ("Events not shown here, how many is not known", "prod.a.", "", "", "")
     link = text(model, 3, TailColumn.ACTOR, Role.BANNER)
-    assert link is not None
-    assert link[:2] == (  # type: ignore[index]
+    assert isinstance(link, tuple)
+    assert link[:2] == (
         "Connection lost at 12:00:00.132, back at 12:00:09.400",
         "9.268 s without a link to eu-1.shop.example.",
     )

@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, Qt
+from PySide6.QtGui import QPainter
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
     QAbstractButton,
@@ -15,6 +16,7 @@ from PySide6.QtWidgets import (
     QComboBox,
     QLineEdit,
     QPushButton,
+    QStyleOptionViewItem,
     QTableView,
     QToolButton,
     QWidget,
@@ -414,8 +416,16 @@ async def test_a_flood_is_drawn_in_bands_and_completely(engine: Engine, view: Ta
     await stored(engine, 1, 1)
     await rows(view, 1)
     drawn: list[int] = []
-    paint = view.table.itemDelegate().paint
-    view.table.itemDelegate().paint = lambda *what: (drawn.append(what[2].row()), paint(*what))[1]  # type: ignore[method-assign, func-returns-value]
+    delegate = view.table.itemDelegate()
+    paint = delegate.paint
+
+    def watched(
+        painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
+    ) -> None:
+        drawn.append(index.row())
+        paint(painter, option, index)
+
+    delegate.paint = watched  # type: ignore[method-assign]  # it is watched
     view.table._row_cost = 1.0  # so that a band is as small as it gets
     await stored(engine, 2, 500)
     await rows(view, 500)

@@ -14,6 +14,7 @@ from aether_desktop.ui.theme import (
     DARK,
     LIGHT,
     Meaning,
+    Scheme,
     Theme,
     apply_theme,
     current_theme,
@@ -112,8 +113,9 @@ def test_chip_of_a_type_with_a_lone_surrogate() -> None:
 
 
 def test_apply_theme_gives_qt_the_palette(qapp: QApplication) -> None:
-    for scheme, theme in (("dark", DARK), ("light", LIGHT)):
-        assert apply_theme(qapp, scheme) is theme  # type: ignore[arg-type]
+    schemes: tuple[tuple[Scheme, Theme], ...] = (("dark", DARK), ("light", LIGHT))
+    for scheme, theme in schemes:
+        assert apply_theme(qapp, scheme) is theme
         assert current_theme() is theme
         assert qapp.palette().color(QPalette.ColorRole.Base) == theme.base
         for group, color in (("Active", theme.sel), ("Inactive", theme.selInactive)):

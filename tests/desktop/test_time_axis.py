@@ -20,8 +20,8 @@ LATEST = milliseconds(datetime(9999, 12, 31, tzinfo=UTC))
 times = st.integers(EARLIEST, LATEST)
 
 
-def at(*parts: int) -> int:
-    return milliseconds(datetime(*parts, tzinfo=UTC))  # type: ignore[arg-type,misc]
+def at(year: int, month: int, day: int, hour: int = 0, minute: int = 0, second: int = 0) -> int:
+    return milliseconds(datetime(year, month, day, hour, minute, second, tzinfo=UTC))
 
 
 @given(start=times, span=st.integers(1, LATEST - EARLIEST), most=st.integers(1, 12))

@@ -125,7 +125,7 @@ async def test_a_bad_line_is_named_and_nothing_imported(file: Path) -> None:
         assert "line 2" in seen.banner
         await seen.settle()
         assert seen.view.model.rowCount() == 291
-        store = await seen.workspace.store(seen.workspace.place)  # type: ignore[arg-type]
+        store = await seen.workspace.store(seen.place)
         assert await store.last_sequence() == 291
 
 

@@ -96,7 +96,7 @@ async def test_rows_shares_ends_and_times(seen: DrivenWindow) -> None:
 
 async def test_the_dialog_says_where_it_leads_before_one_goes(seen: DrivenWindow) -> None:
     dialog = await type_place(seen, "#40")
-    go = dialog.findChild(QDialogButtonBox).button(QDialogButtonBox.StandardButton.Ok)  # type: ignore[union-attr]
+    go = seen.child(QDialogButtonBox, "", dialog).button(QDialogButtonBox.StandardButton.Ok)
     assert dialog.answer.text() == "Sequence 40 of 100"
     assert go.isEnabled()
     QTest.keyClicks(dialog.input, "0")

@@ -290,7 +290,7 @@ async def test_a_file_is_reopened_read_only_and_writable(seen: DrivenWindow, tmp
         ("reconnect_writable", BadgeKind.WRITABLE),
     ):
         seen.run(command)
-        await until(lambda kind=kind: seen.window.status.mode.kind is kind, what=command)  # type: ignore[misc]
+        await until(lambda: seen.window.status.mode.kind is kind, what=command)
         await seen.settle()
         assert len(seen.workspace.connections) == 1
         assert seen.tabs == ["Log default"]

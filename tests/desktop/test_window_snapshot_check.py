@@ -50,7 +50,7 @@ async def test_an_actor_a_namespace_and_all_are_checked(
             ("check_all", "3 snapshots of 2 namespaces of ", [drifted, ahead]),
         ):
             seen.run(command)
-            await until(lambda words=words: said(seen).startswith(words), what=words)  # type: ignore[misc]
+            await until(lambda: said(seen).startswith(words), what=words)
             assert found(seen) == expected
             assert seen.workspace.jobs.running == []
 

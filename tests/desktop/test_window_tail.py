@@ -196,7 +196,7 @@ async def test_f7_and_f8_step_in_the_tail_in_front(seen: DrivenWindow, file: Pat
         (Qt.Key.Key_F8, 3),
     ):
         seen.key(key)
-        await until(lambda sequence=sequence: seen.selected_sequence == sequence)  # type: ignore[misc]
+        await until(lambda: seen.selected_sequence == sequence)
         assert view.selected is not None
         assert view.selected[1].sequence == sequence
     assert not view.following
@@ -218,7 +218,7 @@ async def test_another_version_in_the_state_leaves_the_tail_in_front(seen: Drive
     seen.child(QTreeView, "stateTree").setFocus()
     for version in (2, 1):
         seen.key(Qt.Key.Key_Left)
-        await until(lambda version=version: seen.shown_version == version)  # type: ignore[misc]
+        await until(lambda: seen.shown_version == version)
         await seen.settle()
         assert seen.panels.inspector.detail_text.startswith(f"#{version}  ")
         assert seen.window.documents.currentWidget() is view

@@ -208,7 +208,7 @@ async def test_keys_reach_it_and_filter(seen: DrivenWindow) -> None:
 async def test_it_can_be_put_away_and_stays_away(seen: DrivenWindow) -> None:
     seen.child(QToolButton, "", pane(seen)).click()
     assert not pane(seen).isVisible()
-    await seen.panels.desk.open_stream(seen.workspace.place, "order-7")  # type: ignore[arg-type]
+    await seen.panels.desk.open_stream(seen.place, "order-7")
     assert not pane(seen).isVisible()
     assert seen.workspace.settings.get("timeline") is False
     seen.run("toggle_timeline")

@@ -90,7 +90,7 @@ class _Counted(Sequence[tuple[int, Event]]):
     def __len__(self) -> int:
         return len(self.events)
 
-    def __getitem__(self, index):  # type: ignore[no-untyped-def]
+    def __getitem__(self, index):  # type: ignore[no-untyped-def]  # overloaded, where one case is asked for
         found = self.events[index]
         self.read += len(found) if isinstance(index, slice) else 1
         return found

@@ -163,7 +163,8 @@ def test_any_decoded_bytes_encode_to_themselves(raw: bytes) -> None:
         event = decode_event(raw)
     except InvalidEventError as error:
         # A random integer too large for a double is all that may be refused here.
-        assert "infinity" in error.problem  # noqa: PT017
+        if "infinity" not in error.problem:
+            raise
         return
     assert encode_event(event) == raw
     assert event.version == json.loads(raw)["version"]

@@ -58,7 +58,9 @@ async def test_one_actor_with_its_snapshots() -> None:
 
 async def test_what_passes_a_filter() -> None:
     source, target = await _permits(), InMemoryEventStore("b")
-    kind = (await collect(source.read()))[0].event.event_type  # type: ignore[union-attr]
+    first = (await collect(source.read()))[0].event
+    assert first is not None
+    kind = first.event_type
     result = await copy_events(source, target, event_filter=parse_filter(f'type:"{kind}"'))
     copied = await collect(target.read())
     assert 0 < len(copied) == result.events < await source.last_sequence()

@@ -52,7 +52,7 @@ def test_empty_optional_fields_are_left_out() -> None:
 def test_values_are_frozen_and_compared_by_content() -> None:
     event = make_event()
     with pytest.raises(FrozenInstanceError):
-        event.version = 2  # type: ignore[misc]
+        event.version = 2  # type: ignore[misc]  # what is tried
     assert Event.from_json(event.to_json()) == event
     assert hash(Event.from_json(event.to_json())) == hash(event)
     assert replace(event, version=2) != event

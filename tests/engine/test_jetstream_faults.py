@@ -144,7 +144,7 @@ async def test_kill_and_restart_under_writers_and_tails(server: NatsServer) -> N
         follower = Follower(reading, "faults")
         for _ in range(CYCLES):
             goal = sum(len(writer.acknowledged) for writer in writers) + 100
-            await until(lambda goal=goal: sum(len(w.acknowledged) for w in writers) >= goal, 30)  # type: ignore[misc]
+            await until(lambda: sum(len(w.acknowledged) for w in writers) >= goal, 30)
             server.kill()
             await asyncio.to_thread(server.start)
         for writer in writers:
@@ -333,7 +333,7 @@ async def test_leaders_that_step_down_and_die(cluster: NatsCluster) -> None:
         follower = Follower(reading, "leaders")
         for number in range(6 if SOAK else 2):
             goal = sum(len(writer.acknowledged) for writer in writers) + 50
-            await until(lambda goal=goal: sum(len(w.acknowledged) for w in writers) >= goal, 60)  # type: ignore[misc]
+            await until(lambda: sum(len(w.acknowledged) for w in writers) >= goal, 60)
             leader = await _step_down(cluster.url, "leaders_events")
             if number % 2:
                 dying = cluster.named(leader)

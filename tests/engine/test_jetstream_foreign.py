@@ -184,7 +184,8 @@ async def test_looking_creates_nothing(engine: Engine, stranger: Stranger, serve
         await store.actors()
         await looking.namespaces()
         assert (await stranger.state("shop_events"))["error"]["err_code"] == 10059
-        assert looking._backend._publisher is None  # type: ignore[attr-defined]
+        assert isinstance(looking._backend, JetStreamBackend)
+        assert looking._backend._publisher is None
 
 
 async def test_our_streams_only_grow(engine: Engine, stranger: Stranger) -> None:

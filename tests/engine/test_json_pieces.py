@@ -25,7 +25,7 @@ values = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner, max_size=4),
     max_leaves=12,
 )
-LAYOUTS = [
+LAYOUTS: list[dict[str, Any]] = [
     {"separators": (",", ":")},
     {},
     {"indent": 1},
@@ -60,7 +60,7 @@ def test_members_come_whole_and_in_order(members: dict[str, Any], layout: dict[s
 def test_many_small_members_come_in_many_pieces() -> None:
     rows = [{"n": n, "text": '},{"n":1},"x"', "inner": [{"a": n}, [n]]} for n in range(100)]
     for layout in LAYOUTS:
-        pieces = list(array_pieces(json.dumps(rows, **layout).encode()))  # type: ignore[arg-type]
+        pieces = list(array_pieces(json.dumps(rows, **layout).encode()))
         assert [json.loads(bytes(each)) for piece in pieces for each in piece] == rows
 
 

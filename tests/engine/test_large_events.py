@@ -51,9 +51,9 @@ def test_it_is_an_event_like_any_other() -> None:
     assert dataclasses.replace(event, version=8).version == 8
     assert event.with_version(8).to_json() == large().replace(b'"version":7', b'"version":8')
     with pytest.raises(AttributeError):
-        event.version = 8  # type: ignore[misc]
+        event.version = 8  # type: ignore[misc]  # what is tried
     with pytest.raises(AttributeError):
-        event.data = {}  # type: ignore[misc]
+        event.data = {}  # type: ignore[misc]  # what is tried
 
 
 @pytest.mark.parametrize(

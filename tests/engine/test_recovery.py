@@ -232,12 +232,16 @@ async def test_cancelling_leaves_nothing(tmp_path: Path) -> None:
     await make(source, 900)
     loop = asyncio.get_running_loop()
     begun = asyncio.Event()
+
+    def begin(_: object) -> None:
+        loop.call_soon_threadsafe(begun.set)
+
     task = asyncio.create_task(
         recover_file(
             source,
             target,
             on_item=lambda _: None,
-            progress=lambda _: loop.call_soon_threadsafe(begun.set),  # type: ignore[arg-type]
+            progress=begin,
         )
     )
     await begun.wait()

@@ -90,10 +90,10 @@ def test_merging_is_that_of_the_rfc(target: Any, patch: Any) -> None:
 
 
 def test_merging_shares_what_does_not_change() -> None:
-    state = {"kept": {"deep": [1, 2]}, "changed": {"a": 1, "kept": {}}}
+    state: dict[str, Any] = {"kept": {"deep": [1, 2]}, "changed": {"a": 1, "kept": {}}}
     merged = merge_patch(state, {"changed": {"a": 2}})
     assert merged["kept"] is state["kept"]
-    assert merged["changed"]["kept"] is state["changed"]["kept"]  # type: ignore[index]
+    assert merged["changed"]["kept"] is state["changed"]["kept"]
 
 
 def test_merging_deep_documents() -> None:

@@ -137,7 +137,7 @@ async def test_a_store_without_a_list_of_snapshots() -> None:
     """What any store offers is enough."""
 
     class Plain(InMemoryEventStore):
-        read_snapshots = None  # type: ignore[assignment]
+        read_snapshots = None  # type: ignore[assignment]  # what it does without
 
     store = Plain()
     for number in range(3):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -78,18 +79,18 @@ async def test_a_load_beyond_the_lag_is_indexed_in_its_own_transaction(tmp_path:
         store = await backend.store(NAMESPACE)
         await store.save_events([make_event(number) for number in range(1, 8)])
 
-        async def batches(last: int, extra: int) -> object:
+        async def batches(last: int, extra: int) -> AsyncIterator[list[Event]]:
             for start in range(8, last, 10):
                 yield [make_event(number) for number in range(start, start + 10)]
             yield [make_event(extra, "elsewhere", version=1)]
 
         for extra in (3, 9, 44, 97):
             with pytest.raises(DuplicateEventError) as caught:
-                await store.save_all(batches(98, extra))  # type: ignore[arg-type]
+                await store.save_all(batches(98, extra))
             assert (caught.value.sequence, caught.value.in_batch) == (extra, extra > 7)
             assert await store.last_sequence() == 7
             await _refuses_all(store, 7)
-        assert await store.save_all(batches(98, 1000)) == 91  # type: ignore[arg-type]
+        assert await store.save_all(batches(98, 1000)) == 91
         await _refuses_all(store, 97)
 
 

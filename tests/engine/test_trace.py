@@ -144,13 +144,14 @@ async def test_a_search_reads_outwards_and_stops_at_its_budget(tmp_path: Path) -
         log = Counted(await engine.store("log"))
         middle = 5 * STRETCH + 100
         stored = await stored_at(engine, "log", middle)
-        assert stored.event is not None
+        middle_event = stored.event
+        assert middle_event is not None
         memory = TraceMemory()
 
         async def search_it(budget: int | None) -> list[Related]:
             found = find_related(
                 {"log": log},
-                stored.event,  # type: ignore[arg-type]
+                middle_event,
                 namespace="log",
                 sequence=middle,
                 recorded_at=stored.recorded_at,
@@ -307,7 +308,7 @@ async def test_a_search_can_be_left_at_any_point_and_gone_on_with(engine: Engine
             memory=memory,
         )
 
-    async with aclosing(look()) as searching:  # type: ignore[type-var]
+    async with aclosing(look()) as searching:  # type: ignore[type-var]  # what it iterates is a generator
         async for related in searching:
             if related.searched:
                 break
