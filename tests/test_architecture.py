@@ -24,7 +24,8 @@ ROOT = Path(__file__).resolve().parents[1]
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("event", "errors", "closing"),
     (
-        *("codec", "batch_decoding", "json_pieces", "large_events", "projection"),
+        *("codec", "exact_json", "timestamps", "wire_checks"),
+        *("batch_decoding", "json_pieces", "large_events", "projection"),
         *("patterns", "lossless", "moments", "urls", "worker_process"),
     ),
     ("store", "bus", "nats_bus"),
