@@ -19,7 +19,8 @@ from aether_engine.patterns import (
     match_namespace_pattern,
 )
 from aether_engine.store.log_feed import LogFeeds
-from aether_engine.store.memory import MEMORY_URL, MemoryBackend
+from aether_engine.store.memory import MEMORY_URL
+from aether_engine.store.memory_backend import MemoryBackend
 from aether_engine.store.protocols import Backend, Linked, LinkStatus, Store
 from aether_engine.store.sqlite import SQLiteBackend
 from aether_engine.store.write_gate import AskBeforeWriting

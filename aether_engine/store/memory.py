@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from bisect import bisect_left, insort
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
-from typing import Final, overload
+from typing import Final
 
 from aether_engine.codec import decode_event, decode_snapshot, encode_event, encode_snapshot
 from aether_engine.errors import (
@@ -30,11 +29,11 @@ from aether_engine.event import (
     ReplayError,
     ReplayResult,
     StoredEvent,
-    StoreWarning,
 )
 from aether_engine.patterns import check_namespace
 from aether_engine.store.listing import first_of, least, matching, span
-from aether_engine.store.protocols import MAX_BATCH, LogEnd, Publish, StoredSnapshot
+from aether_engine.store.memory_records import ActorStream, Pending, Record, StoredRange
+from aether_engine.store.protocols import MAX_BATCH, Publish, StoredSnapshot
 from aether_engine.store.tailing import Changes, LogTail
 from aether_engine.store.write_gate import WriteGate
 
@@ -44,57 +43,6 @@ _SAVES_PER_TURN: Final = 64
 _DECODED_PER_TURN: Final = 200
 # New actors are merged into the sorted list one by one up to this many, all at once beyond.
 _INSERT_SINGLY: Final = 32
-
-
-#: When an event was recorded, and its bytes. A plain tuple, which the garbage collector need not walk.
-_Record = tuple[datetime, bytes]
-
-
-@dataclass(slots=True)
-class _Actor:
-    """One actor's stream. `versions` rises, so that it can be searched; `sequences` runs beside it."""
-
-    versions: list[int] = field(default_factory=list)
-    sequences: list[int] = field(default_factory=list)
-    last_event_type: str = ""
-
-    def latest(self) -> int:
-        return self.versions[-1] if self.versions else 0
-
-
-class _Pending:
-    """Events that were checked and are not stored yet, with what they would change."""
-
-    def __init__(self) -> None:
-        self.records: list[_Record] = []
-        self.actors: dict[str, _Actor] = {}
-        self.ids: dict[str, int] = {}
-        self.size_bytes = 0
-
-
-class _StoredRange(Sequence[tuple[int, Event]]):
-    """What was just stored, for the bus; an event is decoded only when somebody listens."""
-
-    def __init__(self, first_sequence: int, records: Sequence[_Record]) -> None:
-        self._first = first_sequence
-        self._records = records
-
-    def __len__(self) -> int:
-        return len(self._records)
-
-    @overload
-    def __getitem__(self, index: int) -> tuple[int, Event]: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[tuple[int, Event]]: ...
-    def __getitem__(self, index: int | slice) -> tuple[int, Event] | Sequence[tuple[int, Event]]:
-        positions = range(len(self._records))[index]
-        if isinstance(positions, int):
-            return self._first + positions, decode_event(self._records[positions][1])
-        return [self[position] for position in positions]
-
-    def __iter__(self) -> Iterator[tuple[int, Event]]:
-        for sequence, (_, raw) in enumerate(self._records, self._first):
-            yield sequence, decode_event(raw)
 
 
 class InMemoryEventStore:
@@ -120,8 +68,8 @@ class InMemoryEventStore:
         # A bulk load keeps other writers out until it is stored or dropped; readers go on.
         self._writing = asyncio.Lock()
         self._saves = 0
-        self._records: list[_Record] = []
-        self._actors: dict[str, _Actor] = {}
+        self._records: list[Record] = []
+        self._actors: dict[str, ActorStream] = {}
         self._ids: dict[str, int] = {}
         self._size_bytes = 0
         self._sorted_actors: list[str] = []
@@ -144,7 +92,7 @@ class InMemoryEventStore:
             await asyncio.sleep(0)
         async with self._writing:
             self._check_open()
-            pending = _Pending()
+            pending = Pending()
             for event in checked:
                 self._admit(pending, event)
             first = self._commit(pending, checked)
@@ -155,7 +103,7 @@ class InMemoryEventStore:
     ) -> int:
         await self._may_write()
         async with self._writing:
-            pending = _Pending()
+            pending = Pending()
             async for batch in batches:
                 for start in range(0, len(batch), MAX_BATCH):
                     for event in batch[start : start + MAX_BATCH]:
@@ -359,7 +307,7 @@ class InMemoryEventStore:
         await self._gate.pass_through(self._namespace)
         self._check_open()
 
-    def _admit(self, pending: _Pending, event: Event) -> None:
+    def _admit(self, pending: Pending, event: Event) -> None:
         """Check `event` against what is stored and what is pending, and add it to the latter."""
         stored = self._actors.get(event.actor_id)
         current = 0 if stored is None else stored.latest()
@@ -387,12 +335,12 @@ class InMemoryEventStore:
         sequence = len(self._records) + len(pending.records)
         pending.ids[event.id] = sequence
         if added is None:
-            added = pending.actors[event.actor_id] = _Actor()
+            added = pending.actors[event.actor_id] = ActorStream()
         added.versions.append(event.version)
         added.sequences.append(sequence)
         added.last_event_type = event.event_type
 
-    def _commit(self, pending: _Pending, events: Sequence[Event] | None) -> int:
+    def _commit(self, pending: Pending, events: Sequence[Event] | None) -> int:
         """Store what is pending; returns its first sequence. No await: nobody sees a part of it.
 
         `events` are the pending ones where the caller still has them.
@@ -416,7 +364,7 @@ class InMemoryEventStore:
         if self._on_change is not None:
             self._on_change()
         if self._publish is not None:
-            stored = _StoredRange(first, pending.records) if events is None else list(enumerate(events, first))
+            stored = StoredRange(first, pending.records) if events is None else list(enumerate(events, first))
             self._publish(self._namespace, stored)
         return first
 
@@ -458,53 +406,6 @@ class InMemoryEventStore:
             self._sorted_actors.sort()
         self._new_actors.clear()
         return self._sorted_actors
-
-
-class MemoryBackend:
-    """The namespaces of one `memory://` engine."""
-
-    def __init__(self, *, url: str = MEMORY_URL, read_only: bool = False, publish: Publish | None = None) -> None:
-        self._url = url
-        self._read_only = read_only
-        self._publish = publish
-        self.gate = WriteGate()
-        self._changes = Changes()
-        self._stores: dict[str, InMemoryEventStore] = {}
-
-    @property
-    def warnings(self) -> list[StoreWarning]:
-        return []
-
-    async def namespaces(self) -> list[NamespaceInfo]:
-        infos = (self._stores[name].info() for name in sorted(self._stores))
-        return [info for info in infos if info is not None]
-
-    async def ends(self, namespace_pattern: str) -> dict[str, LogEnd]:
-        return {info.name: LogEnd(info.event_count, info.first_recorded_at) for info in await self.namespaces()}
-
-    async def store(self, namespace: str) -> InMemoryEventStore:
-        store = self._stores.get(namespace)
-        if store is None:
-            store = self._stores[namespace] = InMemoryEventStore(
-                namespace,
-                publish=self._publish,
-                url=self._url,
-                read_only=self._read_only,
-                on_change=self._changes.notify,
-                gate=self.gate,
-            )
-        return store
-
-    def change_count(self) -> int:
-        return self._changes.count
-
-    async def wait_for_change(self, count: int) -> None:
-        await self._changes.wait_beyond(count)
-
-    async def close(self) -> None:
-        for store in self._stores.values():
-            store.close()
-        self._changes.close()
 
 
 def _check_count(events: Sequence[Event]) -> None:

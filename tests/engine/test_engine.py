@@ -22,7 +22,8 @@ from aether_engine import (
     open_engine,
 )
 from aether_engine.engine import sqlite_path, sqlite_url
-from aether_engine.store.memory import InMemoryEventStore, MemoryBackend
+from aether_engine.store.memory import InMemoryEventStore
+from aether_engine.store.memory_backend import MemoryBackend
 from aether_engine.store.protocols import LogEnd
 from aether_engine.testing import make_event, soon, take
 
