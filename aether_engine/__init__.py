@@ -6,8 +6,9 @@ Names are loaded when they are first used, so that importing one module of it do
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from aether_engine.late_names import late_names
 
 if TYPE_CHECKING:
     from aether_engine.bus import EventBus, Subscription
@@ -214,15 +215,4 @@ _MODULES = {
     "sanitize_namespace": "aether_engine.patterns",
 }
 
-
-def __getattr__(name: str) -> object:
-    module = _MODULES.get(name)
-    if module is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value: object = getattr(import_module(module), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = late_names(__name__, _MODULES)

@@ -22,7 +22,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("event", "errors", "closing"),
+    ("event", "errors", "closing", "late_names"),
     (
         *("codec", "exact_json", "timestamps", "wire_checks"),
         *("batch_decoding", "json_pieces", "large_events", "projection"),

@@ -8,8 +8,9 @@ Names are loaded when they are first used: a process that examines events needs 
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from aether_engine.late_names import late_names
 
 if TYPE_CHECKING:
     from aether_engine.audit.checks import CHECKS, Check, Severity, Source
@@ -20,10 +21,11 @@ if TYPE_CHECKING:
     from aether_engine.audit.report import AuditReport, ReportFormatError, finding_json, read_report, report_of
     from aether_engine.audit.report_csv import csv_report
     from aether_engine.audit.report_html import html_report
-    from aether_engine.audit.running import Audit, AuditProgress, AuditStep, AuditTotals, Tally, audit_target
+    from aether_engine.audit.running import Audit, audit_target
     from aether_engine.audit.settings import AuditScope, AuditSettings, UnknownCheckError
     from aether_engine.audit.source_target import SourceTarget
     from aether_engine.audit.target import Target
+    from aether_engine.audit.totals import AuditProgress, AuditStep, AuditTotals, Tally
 
 _NAMES = {
     "checks": (
@@ -53,10 +55,6 @@ _NAMES = {
     "report_html": ("html_report",),
     "running": (
         "Audit",
-        "AuditProgress",
-        "AuditStep",
-        "AuditTotals",
-        "Tally",
         "audit_target",
     ),
     "settings": (
@@ -66,8 +64,14 @@ _NAMES = {
     ),
     "source_target": ("SourceTarget",),
     "target": ("Target",),
+    "totals": (
+        "AuditProgress",
+        "AuditStep",
+        "AuditTotals",
+        "Tally",
+    ),
 }
-_MODULES = {name: module for module, names in _NAMES.items() for name in names}
+_MODULES = {name: f"{__name__}.{module}" for module, names in _NAMES.items() for name in names}
 
 __all__ = [
     "CHECKS",
@@ -100,15 +104,4 @@ __all__ = [
     "report_of",
 ]
 
-
-def __getattr__(name: str) -> object:
-    module = _MODULES.get(name)
-    if module is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value: object = getattr(import_module(f"{__name__}.{module}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = late_names(__name__, _MODULES)

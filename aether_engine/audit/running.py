@@ -5,26 +5,26 @@ from __future__ import annotations
 import asyncio
 from array import array
 from collections import Counter
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from time import monotonic
 from typing import Final
 
-from aether_engine.audit.checks import CHECKS, Severity, Source
+from aether_engine.audit.checks import CHECKS, Source
 from aether_engine.audit.examining import Examined
 from aether_engine.audit.explaining import explain, explain_causes, explain_duplicates, explain_late
 from aether_engine.audit.file_target import FileTarget
 from aether_engine.audit.finding import Finding
 from aether_engine.audit.identities import Identities
-from aether_engine.audit.judging import recorded_moment
 from aether_engine.audit.log_target import Auditee, LogTarget
+from aether_engine.audit.losses import Losses
 from aether_engine.audit.settings import AuditScope, AuditSettings
 from aether_engine.audit.snapshots import audit_snapshots
 from aether_engine.audit.streams import Clock, StreamStates, Suspect
 from aether_engine.audit.target import OPEN_END, AuditLog, LogFacts, Target
+from aether_engine.audit.totals import AuditProgress, AuditStep, AuditTotals, Tally
 from aether_engine.patterns import is_wildcard_pattern, match_actor_pattern
 from aether_engine.replay.reducers import REDUCERS, Reducer
 from aether_engine.urls import sqlite_path
@@ -40,73 +40,6 @@ _NEEDS_ALL: Final = frozenset(
     {"duplicate-id", "cause-missing", "namespace-counter", "actor-counter", "index-versions", "index-ids", "page"}
     | {"index-links", "orphan", "lost", "missing-sequence"}
 )
-
-
-@dataclass(frozen=True, slots=True)
-class AuditProgress:
-    """How far an audit is: `checked` of `total` places (0: not known), in which phase, for how long yet."""
-
-    checked: int = 0
-    total: int = 0
-    phase: str = ""
-    seconds_left: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class AuditStep:
-    """What an audit found since it last said something, and how far it is."""
-
-    findings: tuple[Finding, ...]
-    progress: AuditProgress
-
-
-@dataclass(slots=True)
-class Tally:
-    """How many findings of one check there are, and the first and the last of them in the log's order of time."""
-
-    count: int = 0
-    explained: int = 0
-    first: Finding | None = None
-    last: Finding | None = None
-
-    def add(self, finding: Finding) -> None:
-        """Count a finding in."""
-        self.count += finding.count
-        self.explained += 1
-        if self.first is None or _order(finding) < _order(self.first):
-            self.first = finding
-        if self.last is None or _order(finding) >= _order(self.last):
-            self.last = finding
-
-
-def _order(finding: Finding) -> tuple[str, int]:
-    return finding.namespace, finding.sequence or 0
-
-
-@dataclass(slots=True)
-class AuditTotals:
-    """What was looked at, and what was found by check."""
-
-    namespaces: dict[str, int] = field(default_factory=dict)
-    events: int = 0
-    actors: int = 0
-    snapshots: int = 0
-    tallies: dict[str, Tally] = field(default_factory=dict)
-    started_at: datetime | None = None
-    seconds: float = 0.0
-    is_complete: bool = False
-
-    @property
-    def findings(self) -> int:
-        """How many findings there are in all."""
-        return sum(tally.count for tally in self.tallies.values())
-
-    def by_severity(self) -> dict[Severity, int]:
-        """How many findings there are of each severity."""
-        counts = dict.fromkeys(Severity, 0)
-        for check, tally in self.tallies.items():
-            counts[CHECKS[check].severity] += tally.count
-        return counts
 
 
 class Audit:
@@ -133,7 +66,7 @@ class Audit:
         self._reached: dict[str, int] = {}
         self._read_whole: set[str] = set()
         self._last_timed: dict[str, tuple[int, int]] = {}
-        self._lost: dict[str, tuple[int, int]] = {}
+        self._losses = Losses(target)
         self._identities = Identities()
         self._names: array[int] | None = None
         self._done_phases: set[str] = set()
@@ -224,7 +157,7 @@ class Audit:
             self._read_whole.add(log.namespace)
             if log.last < OPEN_END:
                 self._reached[log.namespace] = max(self._reached[log.namespace], log.last)
-            yield self._step(await self._flush_lost(log))
+            yield self._step(await self._losses.flush(log))
         self.progress = AuditProgress(self._checked(), total or self._checked(), "reading events", None)
 
     def _checked(self) -> int:
@@ -240,7 +173,8 @@ class Audit:
             for check, count in part.counts.items():
                 self._count(check, count)
         findings = await self._named(log, findings)
-        findings += await self._note_lost(log, parts)
+        if "lost" in self.settings.checks:
+            findings += await self._losses.note(log, parts)
         findings += await self._explain(log, suspects)
         if late and "clock-behind" in self.settings.checks:
             findings += await explain_late(self.target, log.namespace, late)
@@ -290,45 +224,6 @@ class Audit:
         # A part may lie within another one, as those of lost events do.
         self._reached[name] = max(part.last for part in parts)
         return suspects, late
-
-    async def _note_lost(self, log: AuditLog, parts: Iterable[Examined]) -> list[Finding]:
-        """Losses side by side become one finding, told when it is known where they end."""
-        findings: list[Finding] = []
-        for part in parts:
-            for first, last in part.lost:
-                known = self._lost.get(log.namespace)
-                if known is not None and known[1] == first - 1:
-                    self._lost[log.namespace] = (known[0], last)
-                else:
-                    findings += await self._flush_lost(log)
-                    self._lost[log.namespace] = (first, last)
-            if not part.lost:
-                findings += await self._flush_lost(log)
-        return findings
-
-    async def _flush_lost(self, log: AuditLog) -> list[Finding]:
-        known = self._lost.pop(log.namespace, None)
-        if known is None or "lost" not in self.settings.checks:
-            return []
-        first, last = known
-        before = (await self.target.places(log.namespace, [first - 1])).get(first - 1) if first > 1 else None
-        when = None if before is None else recorded_moment(before.recorded)
-        goes_on = f"Reading goes on at {last + 1:,}." if last < log.last else "They are the last ones."
-        count = last - first + 1
-        said = "This event cannot be read" if count == 1 else f"{count:,} events, to {last:,}, cannot be read"
-        time = f" The time is that of {first - 1:,}." if when is not None else ""
-        return [
-            Finding(
-                "lost",
-                f"{said}: the part of the file that held {'it' if count == 1 else 'them'} is damaged. "
-                f"{goes_on}{time}",
-                namespace=log.namespace,
-                sequence=first,
-                last_sequence=last,
-                recorded_at=when,
-                evidence=(("Events", f"{count:,}"),),
-            )
-        ]
 
     def _limited(self, findings: Sequence[Finding], before: Sequence[Finding]) -> list[Finding]:
         """Those that are within the limit of their check; the others are counted."""
@@ -497,8 +392,3 @@ def audit_target(engine: Auditee) -> Target:
     if engine.url.startswith("sqlite:"):
         return FileTarget(sqlite_path(engine.url), engine.url)
     return LogTarget(engine)
-
-
-def file_target(path: Path, url: str) -> FileTarget:
-    """An event file that is not open."""
-    return FileTarget(path, url)

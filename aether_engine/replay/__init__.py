@@ -6,8 +6,9 @@ Names are loaded when they are first used: a child process that runs a user's re
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from aether_engine.late_names import late_names
 
 if TYPE_CHECKING:
     from aether_engine.replay.bisecting import Bisection, bisect_history, turns
@@ -73,7 +74,7 @@ _NAMES = {
     "stream": ("ActorStream", "Trouble", "VersionGap"),
     "user_reducer": ("ReducerFile", "UserReducer"),
 }
-_MODULES = {name: module for module, names in _NAMES.items() for name in names}
+_MODULES = {name: f"{__name__}.{module}" for module, names in _NAMES.items() for name in names}
 
 __all__ = [
     "NO_STATE",
@@ -125,15 +126,4 @@ __all__ = [
     "turns",
 ]
 
-
-def __getattr__(name: str) -> object:
-    module = _MODULES.get(name)
-    if module is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value: object = getattr(import_module(f"{__name__}.{module}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = late_names(__name__, _MODULES)
