@@ -13,28 +13,22 @@ from PySide6.QtCore import QByteArray, QSize, QTimer, Signal
 from PySide6.QtWidgets import (
     QApplication,
     QMainWindow,
-    QSizePolicy,
     QStackedWidget,
-    QToolBar,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
-from aether_desktop.jobs import Job
 from aether_desktop.numbers import number_text
 from aether_desktop.ui.actions import MENUS, Actions
-from aether_desktop.ui.by_name import set_by_name
-from aether_desktop.ui.icons import app_icon, icon
+from aether_desktop.ui.icons import app_icon
 from aether_desktop.ui.safe_text import visible
 from aether_desktop.ui.status_bar import StatusBar
+from aether_desktop.ui.tool_bar import MainToolBar, ProductionStripe
 from aether_desktop.ui.welcome import WelcomePage
-from aether_desktop.workspace import Failure, Place, Workspace
+from aether_desktop.workspace import Workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from PySide6.QtGui import QAction, QCloseEvent, QDragEnterEvent, QDropEvent, QPaintEvent, QShowEvent
+    from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QPaintEvent, QShowEvent
     from PySide6.QtWidgets import QComboBox
 
     from aether_desktop.connection import Connection
@@ -43,6 +37,7 @@ if TYPE_CHECKING:
     from aether_desktop.ui.documents import Documents
     from aether_desktop.ui.panels import Panels
     from aether_desktop.ui.preparation import Preparation
+    from aether_desktop.ui.window_messages import WindowMessages
 
 log = logging.getLogger(__name__)
 
@@ -51,9 +46,6 @@ _DEFAULT_SIZE = (1440, 900)
 _FRAME = QSize(16, 48)
 #: Idle time after the first paint in which the panels are prepared, in milliseconds.
 _PREPARE_AFTER = 150
-# What becomes of a link that is lost, and what can be done.
-_AWAY = "It is tried again until the server answers."
-_REFUSED = "The login is tried again, with its files as they are then; or connect anew with another one."
 _NEED_PLACE = (
     "toggle_timeline",
     *("audit", "new_tail", "go_to", "quick_open", "export_namespace", "copy_namespace", "next_event"),
@@ -93,10 +85,7 @@ class MainWindow(QMainWindow):
         self.workspace = workspace
         self.actions_by_name = Actions(self)
         self._panels: Panels | None = None
-        # The connection whose lost link the banner tells of.
-        self._no_link_of: Connection | None = None
-        # What failed, if that is what the banner tells.
-        self._failure = ""
+        self._messages: WindowMessages | None = None
         #: Set with the first turn of the event loop after the first paint.
         self.painted = False
         #: Whether what is open is kept for the next start.
@@ -107,7 +96,10 @@ class MainWindow(QMainWindow):
         self._prepare.timeout.connect(self._prepare_rest)
         self._preparation: Preparation | None = None
         self._build_centre()
-        self._build_tool_bar()
+        self._bar = MainToolBar(self.actions_by_name)
+        self._bar.place_picked.connect(lambda place: self.panels.show_place(place))
+        self.addToolBar(self._bar)
+        self._stripe = ProductionStripe(self)
         for name in MENUS:
             self.menuBar().addMenu(name).addActions(self.actions_by_name.in_menu(name))
         self.status = StatusBar(workspace.jobs)
@@ -210,62 +202,18 @@ class MainWindow(QMainWindow):
             self._column.insertWidget(0, self._banner)
         return self._banner
 
-    def _build_tool_bar(self) -> None:
-        self._bar = bar = QToolBar("Main")
-        bar.setObjectName("toolBar")
-        bar.setMovable(False)
-        bar.setIconSize(QSize(16, 16))
-        set_by_name(bar, contextMenuPolicy="PreventContextMenu")
-        actions = self.actions_by_name
-        bar.addAction(actions["open_file"])
-        bar.addAction(actions["connect"])
-        bar.addSeparator()
-        self._namespace_combo: QComboBox | None = None
-        gap = QWidget()
-        gap.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
-        # What needs a connection is put in before the gap when there is one.
-        self._gap_action = bar.addWidget(gap)
-        self._stripe: QToolBar | None = None
-        self._filter_action: QAction | None = None
-        for name, text in (("go_to", "Go to"), ("append", "Append"), ("new_tail", "Tail"), ("audit", "Audit")):
-            actions[name].setIconText(text)
-            bar.addAction(actions[name])
-            button = bar.widgetForAction(actions[name])
-            assert isinstance(button, QToolButton)
-            set_by_name(button, toolButtonStyle="ToolButtonTextBesideIcon")
-        bar.addSeparator()
-        bar.addAction(actions["command_palette"])
-        self.addToolBar(bar)
-
     @property
     def namespace_combo(self) -> QComboBox:
-        """The namespaces of all connections, made on first use; there while there are any."""
-        if self._namespace_combo is None:
-            from PySide6.QtWidgets import QComboBox
-
-            self._namespace_combo = QComboBox()
-            self._namespace_combo.setAccessibleName("Namespace")
-            self._namespace_combo.setToolTip("Namespace shown")
-            self._namespace_combo.setMinimumWidth(180)
-            self._namespace_combo.activated.connect(self._namespace_picked)
-            self._namespace_action = self._bar.insertWidget(
-                self._filter_action or self._gap_action, self._namespace_combo
-            )
-            self._namespace_action.setVisible(False)
-            before = self._bar.widgetForAction(self.actions_by_name["connect"])
-            QWidget.setTabOrder(before, self._namespace_combo)
-        return self._namespace_combo
+        """The namespaces of all connections, in the tool bar; made on first use."""
+        return self._bar.namespace_combo
 
     def add_filter_bar(self, filter_bar: QWidget) -> None:
         """Take the filter bar into the tool bar, hidden until there is something to filter."""
-        self._filter_action = self._bar.insertWidget(self._gap_action, filter_bar)
-        self._filter_action.setVisible(False)
+        self._bar.add_filter_bar(filter_bar)
 
     def show_filter_bar(self, shown: bool) -> None:
         """Show the filter bar, or leave its place empty."""
-        if self._filter_action is not None:
-            self._filter_action.setVisible(shown)
-            self._gap_action.setVisible(not shown)
+        self._bar.show_filter_bar(shown)
 
     def _connect(self) -> None:
         workspace = self.workspace
@@ -276,11 +224,11 @@ class MainWindow(QMainWindow):
         workspace.selection_changed.connect(lambda _selection: self.update_actions())
         workspace.selection_cleared.connect(self.update_actions)
         workspace.history_changed.connect(self.update_actions)
-        workspace.failed.connect(self._show_failure)
-        workspace.solved.connect(self._hide_failure)
+        workspace.failed.connect(lambda failure: self.messages.show_failure(failure))
+        workspace.solved.connect(lambda what: self.messages.hide_failure(what))
         workspace.told.connect(lambda text: self.tell("info", text))
-        workspace.offered.connect(self._offer)
-        workspace.jobs.finished.connect(self._job_finished)
+        workspace.offered.connect(lambda *offer: self.messages.offer(*offer))
+        workspace.jobs.finished.connect(lambda job, error: self.messages.tell_of_job(job, error))
         self.welcome.open_file.connect(lambda: self.panels.commands.run("open_file"))
         self.welcome.connect_to_server.connect(lambda: self.panels.commands.run("connect"))
         self.welcome.audit_file.connect(lambda: self.panels.commands.run("audit_file"))
@@ -294,13 +242,13 @@ class MainWindow(QMainWindow):
 
     def _connections_changed(self) -> None:
         self.panels.show_connections()
-        self._fill_namespaces()
+        self._bar.fill_namespaces(self.workspace)
         self._show_connection()
         self._show_centre()
         self.update_actions()
 
     def _place_changed(self) -> None:
-        self._fill_namespaces()
+        self._bar.fill_namespaces(self.workspace)
         self._show_connection()
         self.update_actions()
 
@@ -318,13 +266,13 @@ class MainWindow(QMainWindow):
     def _show_connection(self) -> None:
         place, facts = self.workspace.place, self.status.facts
         if place is None:
-            self._show_production(False)
+            self._stripe.show(False)
             facts.show_connection(None)
             facts.show_link(None)
             self.setWindowTitle("Aether Desktop")
             return
         connection = place.connection
-        self._show_production(connection.is_production)
+        self._stripe.show(connection.is_production)
         size = connection.file_size
         text = connection.title if size is None else f"{connection.title}, {number_text(size)} bytes"
         read_only = connection.engine.read_only
@@ -342,40 +290,6 @@ class MainWindow(QMainWindow):
         if connection.is_production:
             parts.insert(-1, "PRODUCTION")
         self.setWindowTitle(" – ".join([front, *parts] if front else parts))
-
-    def _show_production(self, shown: bool) -> None:
-        """Show the stripe under the tool bar over the whole width while a PRODUCTION connection is in front."""
-        if self._stripe is None:
-            if not shown:
-                return
-            from aether_desktop.ui.badge import HazardStripe
-
-            self._stripe = QToolBar("PRODUCTION")
-            self._stripe.setObjectName("productionStripe")
-            self._stripe.setMovable(False)
-            set_by_name(self._stripe, contextMenuPolicy="PreventContextMenu")
-            self._stripe.toggleViewAction().setVisible(False)
-            self._stripe.setStyleSheet("QToolBar { padding: 0; spacing: 0; border: none; }")
-            self._stripe.addWidget(HazardStripe())
-            self._stripe.setFixedHeight(HazardStripe.HEIGHT)
-            self.addToolBarBreak()
-            self.addToolBar(self._stripe)
-        self._stripe.setVisible(shown)
-
-    def _fill_namespaces(self) -> None:
-        combo = self.namespace_combo
-        combo.clear()
-        for connection in self.workspace.connections:
-            for info in connection.namespaces:
-                combo.addItem(icon("braces"), info.name, Place(connection, info.name))
-                if self.workspace.place == Place(connection, info.name):
-                    combo.setCurrentIndex(combo.count() - 1)
-        self._namespace_action.setVisible(combo.count() > 0)
-
-    def _namespace_picked(self, index: int) -> None:
-        place = self.namespace_combo.itemData(index)
-        if isinstance(place, Place):
-            self.panels.show_place(place)
 
     def update_actions(self) -> None:
         """Offer what can be done now."""
@@ -399,6 +313,24 @@ class MainWindow(QMainWindow):
                 actions[name].setEnabled(possible)
 
     @property
+    def messages(self) -> WindowMessages:
+        """What the banner says, and what can be done about it; made on first use."""
+        if self._messages is None:
+            from aether_desktop.ui.window_messages import WindowMessages
+
+            self._messages = WindowMessages(self)
+        return self._messages
+
+    def tell(self, kind: str, fact: str, text: str = "") -> None:
+        """Say something in the line above the documents; it stays until closed or replaced."""
+        self.messages.tell(kind, fact, text)
+
+    def show_link(self, connection: Connection) -> None:
+        """Say that the link to a server is lost, and take that back when it returns."""
+        self._show_connection()
+        self.messages.show_link(connection)
+
+    @property
     def _has_documents(self) -> bool:
         return self._documents is not None and self._documents.count() > 0
 
@@ -419,98 +351,6 @@ class MainWindow(QMainWindow):
 
             profiles = list(Profiles(settings))
         self.welcome.show_recent(settings.recent, profiles)
-
-    def show_link(self, connection: Connection) -> None:
-        """Say that the link to a server is lost, and take that back when it returns."""
-        self._show_connection()
-        link = connection.engine.link
-        if link is None or connection.link_up:
-            if self._no_link_of is connection:
-                self._no_link_of = None
-                self.banner.hide()
-            return
-        self._no_link_of = connection
-        since = connection.link_lost_at.strftime("%H:%M:%S") if connection.link_lost_at else "the start"
-        reason = f"{link.reason}. " if link.reason else ""
-        self.tell(
-            "disconnected",
-            f"No link to {connection.title} since {since}.",
-            f"{reason}What you see is as of then. {_REFUSED if link.state == 'refused' else _AWAY}",
-        )
-        if link.state == "refused" and connection.profile is not None:
-            self._offer_login(connection.profile)
-
-    # -- telling
-
-    def tell(self, kind: str, fact: str, text: str = "") -> None:
-        """Say something in the line above the documents; it stays until closed or replaced."""
-        if kind != "disconnected":
-            self._no_link_of = None
-        self._failure = ""
-        self.banner.clear_actions()
-        self.banner.set_message(kind, fact, text)
-        self.banner.show()
-
-    def _offer(self, text: str, action: str, work: Callable[[], object]) -> None:
-        def do_it() -> None:
-            self.banner.hide()
-            work()
-
-        self.tell("info", text)
-        self.banner.add_action(action, do_it)
-
-    def _show_failure(self, failure: Failure) -> None:
-        log.info("%s: %s", failure.what, type(failure.error).__name__)
-        self.tell("corrupted", f"{failure.what}.", failure.why)
-        self._failure = failure.what
-        details = f"{failure.what}: {failure.why}"
-        if failure.profile is not None:
-            from aether_engine.errors import NotPermittedError
-
-            if isinstance(failure.error, NotPermittedError):
-                self._offer_login(failure.profile)
-            else:
-                self._offer_editing(failure.profile)
-        if failure.path is not None:
-            self._offer_audit(failure.path, failure.error)
-        self.banner.add_action("Copy details", lambda: QApplication.clipboard().setText(details))
-
-    def _offer_login(self, profile: Profile) -> None:
-        """A login was refused: offer to enter it again."""
-        why = "The server refused the login."
-        if profile.login.needs_secret:
-            self.banner.add_action(
-                "Enter again…", lambda: self.panels.commands.connecting.ask_for_secret(profile, why)
-            )
-        if profile.is_kept or not profile.login.needs_secret:
-            self._offer_editing(profile)
-
-    def _offer_editing(self, profile: Profile) -> None:
-        self.banner.add_action(
-            "Edit the connection…", lambda: self.panels.commands.connecting.connect_to_server(profile)
-        )
-
-    def _offer_audit(self, path: Path, error: BaseException) -> None:
-        """What cannot be opened may be damaged: it can be looked at as evidence, and what is left be saved."""
-        from aether_engine.errors import CorruptStoreError, UnsupportedFormatError
-
-        auditing = self.panels.auditing
-        self.banner.add_action("Audit it", lambda: auditing.audit_path(path))
-        if isinstance(error, (CorruptStoreError, UnsupportedFormatError)):
-            self.banner.add_action("Recover into a new file…", lambda: auditing.handover.recover(path))
-
-    def _hide_failure(self, what: str) -> None:
-        if self._failure == what:
-            self._failure = ""
-            self.banner.hide()
-
-    def _job_finished(self, job: Job, error: BaseException | None) -> None:
-        progress = job.progress
-        if isinstance(error, Exception):
-            self._show_failure(Failure(f"{progress.name} failed", str(error), error, path=job.path))
-        elif error is not None and job.tells_cancelling:
-            done = f"{number_text(progress.done)} {progress.unit}"
-            self.tell("info", f"{progress.name} was cancelled after {done}.")
 
     # -- layout and events
 

@@ -48,11 +48,13 @@ OWN = {
     "aether_desktop.ui.status_bar",
     "aether_desktop.ui.theme",
     "aether_desktop.ui.theme_qss",
+    "aether_desktop.ui.tool_bar",
     "aether_desktop.ui.welcome",
     "aether_desktop.urls",
     "aether_desktop.workspace",
     "aether_engine",
     "aether_engine.errors",
+    "aether_engine.late_names",
     "aether_engine.urls",
 }
 #: Foreign modules that take long to load, unless PySide itself has loaded them.
