@@ -390,7 +390,7 @@ async def _listing(engine: Engine, connection: Client, count: int) -> list[Row]:
                 listed += sum([events for _, events in part])
             counts.append((perf_counter() - start_at) * 1000)
             assert listed == count
-        async with open_engine(f"nats://{connection.connected_url.netloc}") as fresh:  # type: ignore[union-attr]
+        async with open_engine(f"nats://{connection.connected_url.netloc}") as fresh:
             other = await fresh.store("listing")
             for total in (whole, again):
                 start_at = perf_counter()
