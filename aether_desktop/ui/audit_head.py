@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtGui import QIcon, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from aether_desktop.models.audit_run import AuditRun, AuditState
@@ -16,7 +16,7 @@ from aether_desktop.ui.flow_layout import FlowLayout
 from aether_desktop.ui.icons import icon
 from aether_desktop.ui.links import icon_button
 from aether_desktop.ui.safe_text import plain_tooltip, visible
-from aether_desktop.ui.theme import current_theme, fixed_font, theme_notifier
+from aether_desktop.ui.theme import current_theme, theme_notifier
 from aether_desktop.ui.theme_qss import restyle
 from aether_desktop.ui.tinted import Surface, ToneLabel
 from aether_engine.audit import CHECKS, AuditScope
@@ -71,6 +71,7 @@ class AuditHead(Surface):
         super().__init__("base", bottom="line", parent=parent)
         self._run = run
         self._problem = ""
+        self._has_icons = True
         column = QVBoxLayout(self)
         column.setContentsMargins(12, 8, 12, 8)
         column.setSpacing(6)
@@ -94,9 +95,8 @@ class AuditHead(Surface):
         first.setSpacing(12)
         first.addWidget(self._title)
         first.addWidget(self.facts, 1)
-        self.hash = ToneLabel("", elide=Qt.TextElideMode.ElideMiddle, parent=self)
+        self.hash = ToneLabel("", delta=-1, is_fixed=True, elide=Qt.TextElideMode.ElideMiddle, parent=self)
         self.hash.setObjectName("auditHash")
-        self.hash.setFont(fixed_font(-1))
         self._copy = icon_button("copy", "Copy the SHA-256", self)
         self._copy.clicked.connect(lambda: self.copy_requested.emit(self._digest()))
         self._hash_row = QWidget(self)
@@ -148,7 +148,7 @@ class AuditHead(Surface):
         self.bundle_button.clicked.connect(self.bundle_asked)
         self.export_button = _button("export", "Export report…", "auditExport", self)
         self.export_button.clicked.connect(self.export_asked)
-        fields = QWidget(self)
+        fields = self._fields = QWidget(self)
         flow = FlowLayout(fields, spacing=8, row_spacing=6)
         for widget in (
             *(self.scope_combo, self.namespaces, self.actors, self.settings_button, self.columns_button),
@@ -157,6 +157,27 @@ class AuditHead(Surface):
         ):
             flow.addWidget(widget)
         return fields
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Leave the icons of the lesser buttons out where they would not stand in one line with them."""
+        super().resizeEvent(event)
+        layout, buttons = self._fields.layout(), self._lesser_buttons()
+        room = sum(button.iconSize().width() + 4 for button in buttons if not button.isHidden())
+        needed = layout.sizeHint().width() if layout is not None else 0
+        needed += room if not self._has_icons else 0
+        if (needed <= self._fields.width()) is not self._has_icons:
+            self._has_icons = not self._has_icons
+            for button, name in buttons.items():
+                button.setIcon(icon(name) if self._has_icons else QIcon())
+
+    def _lesser_buttons(self) -> dict[QPushButton, str]:
+        return {
+            self.settings_button: "settings",
+            self.columns_button: "settings",
+            self.run_button: "audit",
+            self.compare_button: "compare",
+            self.bundle_button: "box",
+        }
 
     def _build_progress(self) -> QWidget:
         self.progress = ToneLabel("", elide=Qt.TextElideMode.ElideRight, parent=self)

@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 
 from aether_desktop.models.finding_cells import LOOKS
 from aether_desktop.ui.empty_state import plain_label
+from aether_desktop.ui.fitted_dialog import level_labels
 from aether_desktop.ui.icons import icon
 from aether_desktop.ui.links import LinkButton
 from aether_desktop.ui.safe_text import plain_tooltip
@@ -119,6 +120,7 @@ class AuditSettingsDialog(QDialog):
         form.addRow("Clock ahead by more than", self.ahead)
         form.addRow("Clock behind by more than", self.behind)
         form.addRow("List of each check at most", self.limit)
+        level_labels(form)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(16, 16, 16, 16)
         layout.setSpacing(8)
@@ -127,7 +129,9 @@ class AuditSettingsDialog(QDialog):
         layout.addWidget(self.about)
         layout.addLayout(snapshots)
         layout.addLayout(form)
-        layout.addWidget(plain_label("More findings than are listed are counted. All of this is in the report."))
+        layout.addWidget(
+            plain_label("Findings beyond these are counted and not listed. The report says what was set here.")
+        )
         layout.addWidget(self._buttons)
 
     def _explain(self, item: QListWidgetItem | None) -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import Final
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QPushButton, QWidget
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from aether_desktop.models.audit_run import AuditRun
 from aether_desktop.models.finding_cells import LOOKS
 from aether_desktop.models.finding_filter import FindingFilter
 from aether_desktop.models.finding_groups import GroupBy
 from aether_desktop.numbers import counted, number_text
+from aether_desktop.ui.flow_layout import FlowLayout, group
 from aether_desktop.ui.icons import icon
 from aether_desktop.ui.tinted import Surface, ToneLabel
 from aether_engine.audit import CHECKS, Severity
@@ -40,7 +42,6 @@ class AuditTotals(Surface):
         self.severities = {severity: self._severity_button(severity) for severity in Severity}
         self.checked = ToneLabel("", delta=-1, elide=Qt.TextElideMode.ElideRight, parent=self)
         self.checked.setObjectName("auditChecked")
-        self.checked.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.groups = QComboBox(self)
         self.groups.setObjectName("auditGroups")
         self.groups.setAccessibleName("How findings are grouped")
@@ -50,15 +51,16 @@ class AuditTotals(Surface):
         self.checks.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.checks.setMinimumContentsLength(12)
         self.checks.addItem("All checks", "")
-        row = QHBoxLayout(self)
-        row.setContentsMargins(12, 4, 8, 4)
-        row.setSpacing(8)
-        row.addWidget(self.words)
-        for button in self.severities.values():
-            row.addWidget(button)
-        row.addWidget(self.checked, 1)
-        row.addWidget(self.checks)
-        row.addWidget(self.groups)
+        self._found = group(self, self.words, *self.severities.values())
+        self._chosen = group(self, self.checks, self.groups)
+        self._row = FlowLayout(spacing=16)
+        self._row.addWidget(self._found)
+        self._row.addWidget(self._chosen)
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(12, 4, 8, 4)
+        self._column.setSpacing(0)
+        self._column.addLayout(self._row)
+        self._column.addWidget(self.checked)
         self.groups.activated.connect(lambda _index: self.group_asked.emit(GroupBy(self.groups.currentData())))
         self.checks.activated.connect(lambda _index: self._say("check", str(self.checks.currentData())))
         finding_filter.applied.connect(lambda _filter: self._show_choices())
@@ -75,6 +77,25 @@ class AuditTotals(Surface):
         button.setIcon(icon(*LOOKS[severity]))
         button.clicked.connect(lambda checked: self._only(severity, wanted=checked))
         return button
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Say what was checked in a line of its own where it has no room beside the findings."""
+        super().resizeEvent(event)
+        self._place_checked()
+
+    def _place_checked(self) -> None:
+        parts = [self.words, *(button for button in self.severities.values() if not button.isHidden())]
+        needed = sum(part.sizeHint().width() + 8 for part in (*parts, self._chosen))
+        needed += self.checked.fontMetrics().horizontalAdvance(self.checked.text())
+        row = self._found.layout()
+        assert isinstance(row, QHBoxLayout)
+        has_room, is_beside = needed <= self.width() - 40, row.indexOf(self.checked) >= 0
+        if has_room and not is_beside:
+            self._column.removeWidget(self.checked)
+            row.addWidget(self.checked)
+        elif is_beside and not has_room:
+            row.removeWidget(self.checked)
+            self._column.addWidget(self.checked)
 
     # -- what is chosen
 
@@ -133,6 +154,8 @@ class AuditTotals(Surface):
                 self.checks.addItem(CHECKS[check].title, check)
             self._show_choices()
         self.checked.set_text(self._checked_text())
+        self.checked.setVisible(bool(self.checked.text()))
+        self._place_checked()
 
     def _checked_text(self) -> str:
         run, totals, comparison = self._run, self._run.totals, self._run.comparison

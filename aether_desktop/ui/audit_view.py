@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from PySide6.QtCore import QItemSelection, QItemSelectionModel, QModelIndex, Qt, QTimer, Signal
-from PySide6.QtGui import QKeyEvent, QKeySequence
+from PySide6.QtGui import QKeyEvent, QKeySequence, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QStackedLayout,
@@ -30,6 +30,7 @@ from aether_desktop.ui.banner import Banner, BannerKind
 from aether_desktop.ui.chosen_rows import selected_ranges
 from aether_desktop.ui.document_view import DocumentView
 from aether_desktop.ui.empty_state import EmptyState
+from aether_desktop.ui.event_delegate import PADDING
 from aether_desktop.ui.finding_detail import FindingDetail
 from aether_desktop.ui.kept_layout import KeptSplitter
 from aether_desktop.ui.table_setup import setup_table
@@ -38,15 +39,18 @@ from aether_engine.audit import CHECKS, AuditScope, Finding, Severity
 from aether_engine.codec import format_timestamp
 from aether_engine.errors import AetherError, CorruptStoreError, UnsupportedFormatError
 
-_WIDTHS: Final = (
-    (FindingTable.SEVERITY, 94),
-    (FindingTable.CHECK, 164),
-    (FindingTable.NAMESPACE, 92),
-    (FindingTable.SEQUENCE, 78),
-    (FindingTable.PLACE, 130),
-    (FindingTable.TIME, 190),
-    (FindingTable.CHANGE, 70),
+#: Widest usual texts, from which the columns get their first widths.
+_USUAL: Final = (
+    (FindingTable.SEVERITY, "000Warning"),
+    (FindingTable.CHECK, "Version column disagrees"),
+    (FindingTable.NAMESPACE, "prod.tenant-a0"),
+    (FindingTable.SEQUENCE, "Sequence00"),
+    (FindingTable.PLACE, "shipment-1046 v000"),
+    (FindingTable.TIME, "2011-09-01 13:59:02.412000 Z"),
+    (FindingTable.CHANGE, "the same"),
 )
+#: Width of the table from which on times have room beside what is wrong, in averaged characters.
+_ROOM_FOR_TIMES: Final = 150
 #: Rest after going to a row before its bytes are read, in milliseconds.
 _READ_AFTER: Final = 40
 #: Selected findings up to which they stay selected when the table is laid out anew.
@@ -190,8 +194,9 @@ class AuditView(DocumentView):
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         header = self.table.horizontalHeader()
         header.setSectionsClickable(False)
-        for column, width in _WIDTHS:
-            self.table.setColumnWidth(column, width)
+        metrics = self.fontMetrics()
+        for column, usual in _USUAL:
+            self.table.setColumnWidth(column, metrics.horizontalAdvance(usual) + 2 * PADDING)
         self._empty = EmptyState(parent=self)
         self._pages = QWidget(self)
         self._stack = QStackedLayout(self._pages)
@@ -356,6 +361,12 @@ class AuditView(DocumentView):
         self._show()
 
     # -- following
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Show when it was where there is room for it; of a finding that is selected it stands below."""
+        super().resizeEvent(event)
+        room = self.fontMetrics().averageCharWidth() * _ROOM_FOR_TIMES
+        self.table.setColumnHidden(FindingTable.TIME, self.width() < room)
 
     def _show(self) -> None:
         run = self.run

@@ -259,21 +259,36 @@ class BarsDrawing(Drawing):
         painter.drawText(12, int(area.bottom()) + 4 + metrics.ascent(), "UTC")
         if area.left() < LEFT_WIDE:
             return
-        fills = self._fills(theme)
-        rows = [(name, fill) for name, fill in zip(self.bars.types, fills, strict=False)]
-        for name, _ in rows:
-            if y > area.bottom() - 2:
-                return
+        names, others = self._legend()
+        rows = int((area.bottom() - 2 - y) // (metrics.height() + 1)) + 1
+        # Others and all keep their lines: what is drawn for them is told by nothing else.
+        for name in names[: max(rows - bool(others) - self.bars.has_hits, 0)]:
             paint_chip(painter, QRectF(12, y - metrics.ascent(), CHIP_SIZE, metrics.height()), name)
             painter.setPen(theme.text2)
             text = metrics.elidedText(visible(short(name, LABEL_LIMIT)), Qt.TextElideMode.ElideMiddle, room - 14)
             painter.drawText(12 + 14, y, text)
             y += metrics.height() + 1
-        if self.bars.other_types and y <= area.bottom() - 2:
-            painter.fillRect(13, y - 7, 6, 6, fills[-1])
+        fills = [(others, self._fills(theme)[-1])] if others else []
+        # Behind those of a filter stand all.
+        fills += [("All events", QBrush(theme.bar))] if self.bars.has_hits else []
+        for text, fill in fills:
+            if y > area.bottom() - 2:
+                return
+            painter.fillRect(13, y - 7, 6, 6, fill)
             painter.setPen(theme.text2)
-            others = other_types_text(self.bars).removeprefix("of ")
-            painter.drawText(12 + 14, y, metrics.elidedText(others, Qt.TextElideMode.ElideRight, room - 14))
+            painter.drawText(12 + 14, y, metrics.elidedText(text, Qt.TextElideMode.ElideRight, room - 14))
+            y += metrics.height() + 1
+
+    def _legend(self) -> tuple[list[str], str]:
+        """The types with colours of their own, and what is said of the others; with a filter those of its hits."""
+        bars = self.bars
+        if not bars.has_hits:
+            return list(bars.types), other_types_text(bars).removeprefix("of ") if bars.other_types else ""
+        sums = [sum(column) for column in zip(*(bar.hits for bar in bars.bars), strict=True)]
+        names = [name for name, count in zip(bars.types, sums, strict=False) if count]
+        if not sums or not sums[-1]:
+            return names, ""
+        return names, "Other matches" if names else "Matches"
 
     def _scale_texts(self) -> list[str]:
         about = "" if self._is_exact else "about "

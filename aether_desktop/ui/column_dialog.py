@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QCompleter, QDialog, QDialogButtonBox, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCompleter, QDialogButtonBox, QLineEdit, QVBoxLayout, QWidget
 
 from aether_desktop.models.path_column import PathColumn, path_column
 from aether_desktop.ui.empty_state import plain_label
+from aether_desktop.ui.fitted_dialog import FittedDialog
 from aether_desktop.ui.theme import fixed_font
 from aether_desktop.ui.tinted import ToneLabel
 
 _HELP = "As in a filter: data.resource, data.items.0.sku, meta.UserID. Logs and streams show it before their data."
 
 
-class ColumnDialog(QDialog):
+class ColumnDialog(FittedDialog):
     """One line to type in; completes the paths that events are known to have."""
 
     chosen = Signal(object)

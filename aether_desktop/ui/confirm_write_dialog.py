@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QDialog, QDialogButtonBox, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialogButtonBox, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from aether_desktop.ui.badge import Badge, BadgeKind, HazardStripe
 from aether_desktop.ui.empty_state import plain_label
+from aether_desktop.ui.fitted_dialog import FittedDialog
 from aether_desktop.ui.theme import ui_font
 from aether_desktop.write_guard import WriteQuestion
 
 
-class ConfirmWriteDialog(QDialog):
+class ConfirmWriteDialog(FittedDialog):
     """Answers a `WriteQuestion`; closing it in any other way than by the name refuses the write."""
 
     def __init__(self, question: WriteQuestion, parent: QWidget) -> None:

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem
 from aether_desktop.connection import Connection
 from aether_desktop.ui.badge import BadgeKind, badge_size, paint_badge
 from aether_desktop.ui.profile_colors import WIDTH, profile_color
+from aether_desktop.ui.theme import row_height
 
 #: Roles of a connection's items: the name of its colour, and its badge.
 COLOR = Qt.ItemDataRole.UserRole + 11
@@ -50,7 +51,7 @@ class ConnectionDelegate(QStyledItemDelegate):
             paint_badge(painter, QRectF(area.right() - size.width() - 3, top, size.width(), size.height()), badge)
 
     def sizeHint(self, option: QStyleOptionViewItem, index: _Index) -> QSize:
-        size = super().sizeHint(option, index)
+        size = super().sizeHint(option, index).expandedTo(QSize(0, row_height("compact")))
         badge = index.data(BADGE)
         if badge is not None:
             return size.expandedTo(badge_size(BadgeKind(badge)) + QSize(8, 2))

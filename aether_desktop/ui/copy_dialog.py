@@ -8,7 +8,6 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
-    QDialog,
     QDialogButtonBox,
     QFormLayout,
     QLineEdit,
@@ -18,6 +17,7 @@ from PySide6.QtWidgets import (
 
 from aether_desktop.connection import Connection
 from aether_desktop.ui.empty_state import plain_label
+from aether_desktop.ui.fitted_dialog import FittedDialog, level_labels
 from aether_desktop.ui.safe_text import visible
 from aether_desktop.ui.tinted import ToneLabel
 from aether_desktop.workspace import Place
@@ -25,7 +25,7 @@ from aether_engine.errors import NamespaceNameError
 from aether_engine.patterns import check_namespace
 
 
-class CopyDialog(QDialog):
+class CopyDialog(FittedDialog):
     """`chosen` carries the connection to copy into (None = a file that is asked for then), the namespace there,
     and whether snapshots come along."""
 
@@ -72,6 +72,7 @@ class CopyDialog(QDialog):
         form.addRow("Namespace", self.namespace)
         form.addRow("", self.problem)
         form.addRow("", self.snapshots)
+        level_labels(form)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(16, 16, 16, 16)
         layout.setSpacing(8)

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QCheckBox, QComboBox, QDialog, QDialogButtonBox, QFormLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QComboBox, QDialogButtonBox, QFormLayout, QVBoxLayout, QWidget
 
 from aether_desktop.ui.empty_state import plain_label
+from aether_desktop.ui.fitted_dialog import FittedDialog, level_labels
 from aether_desktop.ui.safe_text import visible
 
 _FIELDS: Final = (
@@ -24,7 +25,7 @@ _FIELDS: Final = (
 _NONE: Final = "(no column)"
 
 
-class CsvColumnsDialog(QDialog):
+class CsvColumnsDialog(FittedDialog):
     """`chosen` carries fields and their columns, by name; `data.x` for a column that is a value within."""
 
     chosen = Signal(object)
@@ -47,6 +48,7 @@ class CsvColumnsDialog(QDialog):
             combo.setCurrentIndex(max(combo.findData(known.get(field, "")), 0))
             form.addRow(name, combo)
             self.fields[field] = combo
+        level_labels(form)
         self.others = QCheckBox("Take every other column as a text within the data", self)
         self.others.setObjectName("csvOthers")
         self.others.setChecked(any(field.startswith("data.") for field in known) or "data" not in known)

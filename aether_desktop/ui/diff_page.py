@@ -31,7 +31,7 @@ class DiffPage(QWidget):
         self.view.setModel(self._difference.model)
         header = self.view.header()
         header.setStretchLastSection(False)
-        for column, width in ((0, 104), (1, 200), (2, 60)):
+        for column, width in ((0, 72), (1, 200), (2, 60)):
             header.resizeSection(column, width)
         header.setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
         self._footer = ViewFooter(self)

@@ -83,6 +83,8 @@ class Documents(QTabWidget):
         index = self.addTab(view, icon(icon_name), visible(short(title)).replace("&", "&&"))
         self.setTabToolTip(index, plain_tooltip(tooltip))
         button = icon_button("close", f"Close {visible(short(title))}")
+        # Said by the button itself: from the sheet of all, Qt fills it with window colour after a change of theme.
+        button.setStyleSheet("QToolButton:!hover { background: none; }")
         button.clicked.connect(lambda: self.close_asked.emit(view))
         self.tabBar().setTabButton(index, QTabBar.ButtonPosition.RightSide, button)
 

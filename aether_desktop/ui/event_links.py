@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from PySide6.QtCore import QPoint, Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QPushButton, QVBoxLayout, QWidget
@@ -13,6 +14,9 @@ from aether_desktop.ui.links import IconLabel, LinkButton
 from aether_desktop.ui.safe_text import plain_tooltip, visible
 from aether_desktop.ui.theme import grown
 from aether_desktop.ui.tinted import Surface, ToneLabel
+
+#: Height of a line of links, in pixels.
+_HEIGHT: Final = 22
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +64,7 @@ class EventLinks(Surface):
         sign.setContentsMargins(0, 3, 0, 0)
         sign.addWidget(IconLabel("link", parent=self), 0, Qt.AlignmentFlag.AlignTop)
         line.addLayout(sign)
-        self._row = FlowLayout(spacing=6, row_spacing=4)
+        self._row = FlowLayout(spacing=8, row_spacing=4)
         line.addLayout(self._row, 1)
         column.addLayout(line)
         self._note = QWidget(self)
@@ -119,10 +123,13 @@ class EventLinks(Surface):
             button.clicked.connect(lambda _checked=False, link=link, button=button: self._activate(link, button))
             parts.append(button)
         if shown.words:
-            parts.append(ToneLabel(shown.words, parent=self))
+            parts += [2, ToneLabel(shown.words, parent=self)]
         if not is_last:
-            parts += [4, ToneLabel("|", "text3", parent=self)]
-        return group(self, *parts, spacing=2)
+            parts.append(ToneLabel("|", "text3", parent=self))
+        made = group(self, *parts, spacing=2)
+        # Words alone stand as high as links.
+        made.setMinimumHeight(grown(_HEIGHT))
+        return made
 
     def _add(self, part: QWidget) -> None:
         self._row.addWidget(part)

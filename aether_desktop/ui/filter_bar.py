@@ -94,7 +94,7 @@ class FilterBar(QWidget):
             document_filter.changed.connect(self._show)
             if self.edit.hasFocus():
                 document_filter.look_up_known()
-        self.edit.setPlaceholderText(hint)
+        self.edit.set_hint(hint)
         self.edit.setAccessibleDescription(hint)
         self.setEnabled(document_filter is not None)
         self._show()

@@ -9,6 +9,7 @@ from PySide6.QtCore import QMimeData, QModelIndex, QSize, Qt, Signal
 from PySide6.QtGui import (
     QFocusEvent,
     QKeyEvent,
+    QResizeEvent,
     QStandardItem,
     QStandardItemModel,
     QSyntaxHighlighter,
@@ -96,7 +97,7 @@ class FilterEdit(QPlainTextEdit):
         self.viewport().setAutoFillBackground(False)
         self.document().setDocumentMargin(0)
         self.highlighter = FilterHighlighter(self.document())
-        self._said = ""
+        self._said = self._hint = ""
         self._offered = QStandardItemModel(0, 1, self)
         self._completer = QCompleter(self._offered, self)
         self._completer.setWidget(self)
@@ -123,6 +124,20 @@ class FilterEdit(QPlainTextEdit):
     def minimumSizeHint(self) -> QSize:
         """Need little: a narrow window shortens the filter before anything else."""
         return QSize(60, self.height())
+
+    def set_hint(self, hint: str) -> None:
+        """What to type, where nothing is; as much of it as has room in one line."""
+        self._hint = hint
+        self._show_hint()
+
+    def _show_hint(self) -> None:
+        elide = Qt.TextElideMode.ElideRight
+        self.setPlaceholderText(self.fontMetrics().elidedText(self._hint, elide, self.viewport().width() - 4))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Qt would wrap a hint that is too long."""
+        super().resizeEvent(event)
+        self._show_hint()
 
     # -- text
 

@@ -41,7 +41,8 @@ from aether_desktop.ui.view_footer import ViewFooter, with_footer
 from aether_engine.audit import CHECKS, Finding
 from aether_engine.audit.judging import Place as StoredPlace
 
-_TEXT_WIDTH: Final = 300
+#: Room for the words, in pixels: so much that a time stands in one line, and at least.
+_TEXT_WIDTH, _LEAST_TEXT = 340, 200
 _SIDES: Final = {"before": "Event before", "after": "Event after"}
 _NO_EVENT: Final = "This finding is about no single event, so there are no bytes to show."
 
@@ -72,8 +73,9 @@ class FindingDetail(QWidget):
         self.splitter = KeptSplitter("findingSplitter", Qt.Orientation.Horizontal, self)
         self.splitter.addWidget(self._words)
         self.splitter.addWidget(self._right)
-        self.splitter.setStretchFactor(0, 2)
-        self.splitter.setStretchFactor(1, 3)
+        # What the window gains goes to the bytes.
+        self.splitter.setStretchFactor(1, 1)
+        self.splitter.setSizes([grown(_TEXT_WIDTH), 2 * grown(_TEXT_WIDTH)])
         self.splitter.setChildrenCollapsible(False)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -163,7 +165,7 @@ class FindingDetail(QWidget):
         self._words.setFrameShape(QScrollArea.Shape.NoFrame)
         self._words.setWidgetResizable(True)
         self._words.setWidget(page)
-        self._words.setMinimumWidth(_TEXT_WIDTH)
+        self._words.setMinimumWidth(_LEAST_TEXT)
 
     def _build_bytes(self) -> None:
         self._model = JsonTreeModel(self)

@@ -22,11 +22,18 @@ class FocusRing(QWidget):
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.setGeometry(area.rect())
         area.installEventFilter(self)
+        for bar in (area.verticalScrollBar(), area.horizontalScrollBar()):
+            # What holds a scroll bar is put on top of everything else whenever the bar is needed.
+            if (holder := bar.parentWidget()) is not None:
+                holder.installEventFilter(self)
         self.show()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Keep the size of the area."""
-        if event.type() == QEvent.Type.Resize and isinstance(watched, QWidget):
+        """Keep the size of the area, and on top of it."""
+        if watched is not self.parent():
+            if event.type() in (QEvent.Type.ZOrderChange, QEvent.Type.Show):
+                self.raise_()
+        elif event.type() == QEvent.Type.Resize and isinstance(watched, QWidget):
             self.setGeometry(watched.rect())
         return False
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QCheckBox,
-    QDialog,
     QDialogButtonBox,
     QHBoxLayout,
     QRadioButton,
@@ -14,10 +13,11 @@ from PySide6.QtWidgets import (
 )
 
 from aether_desktop.ui.empty_state import plain_label
+from aether_desktop.ui.fitted_dialog import FittedDialog
 from aether_desktop.ui.int64_spin import Int64SpinBox
 
 
-class ForkDialog(QDialog):
+class ForkDialog(FittedDialog):
     """`chosen` carries the version up to which to copy (None = all of it), and whether to compare then."""
 
     chosen = Signal(object, bool)

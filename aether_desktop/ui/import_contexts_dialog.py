@@ -75,7 +75,7 @@ class ImportContextsDialog(QDialog):
             why = "" if self._contexts else "There are no contexts in this folder. nats context add makes one."
         except OSError as error:
             self._contexts = []
-            why = f"There is no such folder to be read ({error.strerror}). The first nats context makes it."
+            why = f"This folder cannot be read ({error.strerror}). The first nats context add makes it."
         for context in self._contexts:
             self.list.addItem(_item(context))
         self.left_out.setText(visible(why))

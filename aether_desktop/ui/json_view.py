@@ -471,10 +471,13 @@ class JsonView(QTreeView):
 
     def drawBranches(self, painter: QPainter, rect: QRect, index: Index) -> None:
         """Draw only a chevron, and only where there is something to open."""
-        if not self.model().hasChildren(index):
-            return
-        name = "chevron-down" if self.isExpanded(index) else "chevron-right"
-        ratio = painter.device().devicePixelRatio()
-        x = rect.x() + rect.width() - _CHEVRON - 1
-        y = rect.y() + (rect.height() - _CHEVRON) // 2
-        painter.drawPixmap(x, y, pixmap(name, _CHEVRON, current_theme().text2, ratio))
+        if self.model().hasChildren(index):
+            draw_chevron(painter, rect, is_open=self.isExpanded(index))
+
+
+def draw_chevron(painter: QPainter, rect: QRect, *, is_open: bool) -> None:
+    """Draw in the room of a tree's branches what opens or closes a row."""
+    name, ratio = "chevron-down" if is_open else "chevron-right", painter.device().devicePixelRatio()
+    x = rect.x() + rect.width() - _CHEVRON - 1
+    y = rect.y() + (rect.height() - _CHEVRON) // 2
+    painter.drawPixmap(x, y, pixmap(name, _CHEVRON, current_theme().text2, ratio))

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QDialog, QDialogButtonBox, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialogButtonBox, QLineEdit, QVBoxLayout, QWidget
 
 from aether_desktop.links import Link, LinkError, parse_link
 from aether_desktop.numbers import number_text
 from aether_desktop.ui.empty_state import plain_label
+from aether_desktop.ui.fitted_dialog import FittedDialog
 from aether_desktop.ui.safe_text import visible
 from aether_desktop.urls import file_of, title_of
 
 
-class LinkDialog(QDialog):
+class LinkDialog(FittedDialog):
     """One line for the link; says where it leads, or what is wrong with it, while it is typed or pasted."""
 
     chosen = Signal(object)

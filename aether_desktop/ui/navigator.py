@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from PySide6.QtCore import QEvent, QModelIndex, QObject, QPoint, Qt, Signal
-from PySide6.QtGui import QKeyEvent, QResizeEvent, QStandardItem, QStandardItemModel
+from PySide6.QtCore import QEvent, QModelIndex, QObject, QPersistentModelIndex, QPoint, QRect, Qt, Signal
+from PySide6.QtGui import QKeyEvent, QPainter, QPalette, QResizeEvent, QStandardItem, QStandardItemModel
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
@@ -14,6 +14,8 @@ from PySide6.QtWidgets import (
     QLabel,
     QLineEdit,
     QMenu,
+    QStyle,
+    QStyleOptionViewItem,
     QTableView,
     QTreeView,
     QVBoxLayout,
@@ -27,14 +29,18 @@ from aether_desktop.ui.badge import BadgeKind
 from aether_desktop.ui.cell_marks import PADDING
 from aether_desktop.ui.connection_rows import BADGE, COLOR, ConnectionDelegate, connection_words
 from aether_desktop.ui.icons import icon
+from aether_desktop.ui.json_view import draw_chevron
 from aether_desktop.ui.kept_layout import KeptSplitter
 from aether_desktop.ui.links import LinkButton
 from aether_desktop.ui.safe_text import plain_tooltip, visible
 from aether_desktop.ui.table_setup import setup_table
-from aether_desktop.ui.theme import ui_font
+from aether_desktop.ui.theme import current_theme, ui_font
 
 #: Widths of the names, in pixels: the least, and from which on the last activity has room beside them.
 _LEAST_NAMES, _ROOM_FOR_NAMES = 96, 180
+#: Width of the bar at the left of the namespace that is shown.
+_BAR = 3
+Index = QModelIndex | QPersistentModelIndex
 _CONNECTION = Qt.ItemDataRole.UserRole + 1
 _NAMESPACE = Qt.ItemDataRole.UserRole + 2
 
@@ -111,6 +117,8 @@ class NamespaceTree(QTreeView):
                 count = QStandardItem()
                 count.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
                 parent.insertRow(row, [item, count])
+                if parent.rowCount() == 1:
+                    self.expand(parent.index())
             text = number_text(info.event_count)
             if (count_item := parent.child(row, 1)).text() != text:
                 count_item.setText(text)
@@ -119,8 +127,27 @@ class NamespaceTree(QTreeView):
             parent.removeRows(len(connection.namespaces), parent.rowCount() - len(connection.namespaces))
             for name in connection.foreign_streams:
                 parent.appendRow(_foreign_items(name))
-        if parent.rowCount():
-            self.expand(parent.index())
+                if parent.rowCount() == 1:
+                    self.expand(parent.index())
+
+    def drawRow(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        """Draw the row, the whole of it in one colour, and the bar of the one that is shown."""
+        is_chosen, rect = self.selectionModel().isRowSelected(index.row(), index.parent()), option.rect
+        if is_chosen:
+            groups, is_active = QPalette.ColorGroup, QStyle.StateFlag.State_Active in option.state
+            ground = option.palette.brush(
+                groups.Active if is_active else groups.Inactive, QPalette.ColorRole.Highlight
+            )
+            painter.fillRect(0, rect.y(), self.viewport().width(), rect.height(), ground)
+        super().drawRow(painter, option, index)
+        if is_chosen:
+            theme = current_theme()
+            painter.fillRect(0, rect.y(), _BAR, rect.height(), theme.accent if self.hasFocus() else theme.text3)
+
+    def drawBranches(self, painter: QPainter, rect: QRect, index: Index) -> None:
+        """Draw only a chevron, as the other trees have it."""
+        if self._model.hasChildren(index):
+            draw_chevron(painter, rect, is_open=self.isExpanded(index))
 
     def _namespace_indexes(self) -> list[QModelIndex]:
         return [

@@ -170,8 +170,11 @@ class Panels(QObject):
         self._window.show_filter_bar(self._shown or self._documents.count() > 0)
 
     def _size_docks(self) -> None:
-        sides = [self._navigator_dock, self._inspector_dock]
-        self._window.resizeDocks(sides, [_NAVIGATOR_WIDTH[1], _INSPECTOR_WIDTH[1]], Qt.Orientation.Horizontal)
+        sides, widths = [self._navigator_dock, self._inspector_dock], (_NAVIGATOR_WIDTH, _INSPECTOR_WIDTH)
+        # Half of a window belongs to the documents, also of a small one.
+        share = min(1.0, self._window.width() / 2 / (_NAVIGATOR_WIDTH[1] + _INSPECTOR_WIDTH[1]))
+        wanted = [max(least, round(usual * share)) for least, usual in widths]
+        self._window.resizeDocks(sides, wanted, Qt.Orientation.Horizontal)
         self._window.resizeDocks([self._inspector_dock, self._state_dock], [440, 400], Qt.Orientation.Vertical)
 
     def reset_layout(self) -> None:

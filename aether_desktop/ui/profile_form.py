@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 from aether_desktop.profiles import COLORS, LoginKind, Profile
 from aether_desktop.server_login import DEFAULT_SERVER, ServerLogin, is_local
 from aether_desktop.ui.empty_state import plain_label
+from aether_desktop.ui.fitted_dialog import level_labels
 from aether_desktop.ui.links import icon_button
 from aether_desktop.ui.profile_colors import color_icon
 
@@ -223,6 +224,7 @@ class ProfileForm(QWidget):
             form.addRow(line.accessibleName(), row)
         form.addRow("", self.read_only)
         form.addRow("", self.production)
+        level_labels(form)
 
     def _browse(self, line: QLineEdit) -> QWidget:
         button = icon_button("folder-open", f"Choose the file: {line.accessibleName()}", self)

@@ -72,7 +72,7 @@ def _correlation(relatives: Relatives) -> LinkGroup:
         return LinkGroup("Correlation", words="…")
     count = related.correlated_count
     if count <= 1 and related.is_complete:
-        return LinkGroup("Correlation", words="only this event")
+        return LinkGroup("Correlation:", words="only this event")
     text = f"{number_text(count)} {'event' if count == 1 else 'events'}"
     title = _named(f"Correlation {_short(relatives.correlation_id)}", len(related.correlated), count)
     shown = _choices(relatives, related.correlated)

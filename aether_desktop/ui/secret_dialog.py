@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QCheckBox, QDialog, QDialogButtonBox, QFormLayout, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QDialogButtonBox, QFormLayout, QLineEdit, QVBoxLayout, QWidget
 
 from aether_desktop.profiles import LoginKind, Profile
 from aether_desktop.ui.empty_state import plain_label
+from aether_desktop.ui.fitted_dialog import FittedDialog, level_labels
 
 
-class SecretDialog(QDialog):
+class SecretDialog(FittedDialog):
     """Asks for one secret, and for password logins the user as well."""
 
     entered = Signal(object, str, bool)
@@ -50,6 +51,7 @@ class SecretDialog(QDialog):
         form.addRow(words.capitalize(), self.secret)
         form.addRow("", self.in_keyring)
         form.addRow("", self.keeping)
+        level_labels(form)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(16, 16, 16, 16)
         layout.setSpacing(12)

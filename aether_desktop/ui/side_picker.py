@@ -107,6 +107,8 @@ class SidePicker(QWidget):
         self._showing = True
         if not self.actor.hasFocus():
             self.actor.setText(choice.actor_id)
+            # Of a long name the beginning is shown.
+            self.actor.setCursorPosition(0)
         self.actor.setToolTip(plain_tooltip(f"{choice.actor_id}\nFolded by: {side.reducer_name}"))
         kind = _SNAPSHOT if choice.snapshot else _LAST if choice.version is None else _CHOSEN
         self.kind.setCurrentIndex(kind)

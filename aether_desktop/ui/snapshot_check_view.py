@@ -7,7 +7,15 @@ from typing import Any
 
 from PySide6.QtCore import QModelIndex, Qt, Signal
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QAbstractItemView, QHBoxLayout, QStackedLayout, QTableView, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QHBoxLayout,
+    QHeaderView,
+    QStackedLayout,
+    QTableView,
+    QVBoxLayout,
+    QWidget,
+)
 
 from aether_desktop.models.snapshot_findings import KINDS, SnapshotCheck, SnapshotFindings
 from aether_desktop.numbers import number_text
@@ -24,8 +32,8 @@ _WIDTHS = (
     (SnapshotFindings.VERSION, 62),
     (SnapshotFindings.NAMESPACE, 100),
     (SnapshotFindings.PATH, 140),
-    (SnapshotFindings.SNAPSHOT, 100),
-    (SnapshotFindings.REPLAY, 100),
+    (SnapshotFindings.SNAPSHOT, 130),
+    (SnapshotFindings.REPLAY, 130),
     (SnapshotFindings.SET_BY, 62),
 )
 
@@ -66,6 +74,8 @@ class SnapshotCheckView(DocumentView):
         header.setSectionsClickable(False)
         for column, width in _WIDTHS:
             self.table.setColumnWidth(column, width)
+        header.setStretchLastSection(False)
+        header.setSectionResizeMode(SnapshotFindings.PATH, QHeaderView.ResizeMode.Stretch)
         self.table.setColumnHidden(SnapshotFindings.NAMESPACE, len(check.scope.namespaces) == 1)
         self.words = ToneLabel(parent=self)
         self.words.setObjectName("snapshotCheckWords")

@@ -17,7 +17,7 @@ from aether_desktop.ui.tinted import ToneLabel
 
 #: Width of the bar below a frozen view from which on it explains itself.
 _WORDS_FROM = 420
-_CROSSES = "Crosses namespaces on purpose."
+_CROSSES = "Of several namespaces, as its pattern says."
 
 
 class TailStatus(QWidget):

@@ -61,6 +61,11 @@ def style_sheet(theme: Theme, font_height: int) -> str:
     panel = max(26, font_height + 10)
     down, up = _image("chevron-down", theme), _image("chevron-up", theme)
     down_off, up_off = _image("chevron-down", theme, disabled=True), _image("chevron-up", theme, disabled=True)
+    left, right = _image("chevron-left", theme), _image("chevron-right", theme)
+    left_off, right_off = (
+        _image("chevron-left", theme, disabled=True),
+        _image("chevron-right", theme, disabled=True),
+    )
     pressed = theme.accent.darker(115).name()
     over = theme.accent.lighter(108).name() if theme.is_dark else theme.accent.darker(106).name()
     return f"""
@@ -189,12 +194,18 @@ QTabBar::tab:selected {{ color: {c["text"]}; border-bottom-color: {c["accent"]};
 QTabBar::tab:disabled {{ color: {c["disabled"]}; }}
 QTabBar::tab:selected:focus {{ color: {c["accent"]}; text-decoration: underline; }}
 QTabBar[tabRole="document"]::tab {{ background: {c["window"]}; height: {document}px; padding: 0 10px;
-    min-width: {8 * font_height}px;
+    min-width: {9 * font_height}px;
     border: none; border-top: 2px solid transparent; border-right: 1px solid {c["line"]};
     border-bottom: 1px solid {c["line"]}; }}
 QTabBar[tabRole="document"]::tab:hover {{ background: {c["hover"]}; }}
 QTabBar[tabRole="document"]::tab:selected {{ background: {c["base"]}; border-top-color: {c["accent"]};
     border-bottom-color: {c["base"]}; }}
+QTabBar::tear {{ width: 0; image: none; border: none; }}
+QTabBar::scroller {{ width: 40px; }}
+QTabBar QToolButton::left-arrow {{ image: {left}; width: 12px; height: 12px; }}
+QTabBar QToolButton::left-arrow:disabled {{ image: {left_off}; }}
+QTabBar QToolButton::right-arrow {{ image: {right}; width: 12px; height: 12px; }}
+QTabBar QToolButton::right-arrow:disabled {{ image: {right_off}; }}
 QTabBar::close-button {{ image: {_image("close", theme)}; subcontrol-position: right; width: 14px;
     height: 14px; padding: 1px; margin: 0 2px; border-radius: 3px; }}
 QTabBar::close-button:hover {{ background: {c["selInactive"]}; }}

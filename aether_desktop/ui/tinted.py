@@ -7,11 +7,14 @@ from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPalette
 from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
 
 from aether_desktop.ui.safe_text import LABEL_LIMIT, plain_tooltip, short, visible
-from aether_desktop.ui.theme import Meaning, current_theme, theme_notifier, ui_font
+from aether_desktop.ui.theme import Meaning, current_theme, fixed_font, theme_notifier, ui_font
 
 
 class ToneLabel(QLabel):
-    """One line of plain text in a theme colour; with `elide` shortened to its room, whole in the tooltip."""
+    """One line of plain text in a theme colour; with `elide` shortened to its room, whole in the tooltip.
+
+    `is_fixed` gives it the font of payloads and hashes.
+    """
 
     def __init__(
         self,
@@ -20,6 +23,7 @@ class ToneLabel(QLabel):
         *,
         delta: int = 0,
         semibold: bool = False,
+        is_fixed: bool = False,
         elide: Qt.TextElideMode = Qt.TextElideMode.ElideNone,
         parent: QWidget | None = None,
     ) -> None:
@@ -27,6 +31,7 @@ class ToneLabel(QLabel):
         self._role = role
         self._delta = delta
         self._semibold = semibold
+        self._is_fixed = is_fixed
         self._elide = elide
         self.setTextFormat(Qt.TextFormat.PlainText)
         if elide is not Qt.TextElideMode.ElideNone:
@@ -79,7 +84,8 @@ class ToneLabel(QLabel):
 
     def _reload(self) -> None:
         struck_out = self.font().strikeOut()
-        self.setFont(ui_font(self._delta, semibold=self._semibold))
+        own = fixed_font(self._delta) if self._is_fixed else ui_font(self._delta, semibold=self._semibold)
+        self.setFont(own)
         if struck_out:
             self.set_struck_out(True)
         palette = self.palette()

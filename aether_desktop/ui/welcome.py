@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 #: Widths of the columns, and least height of the recent ones, in pixels.
 _COLUMN_WIDTH = 452
-_RECENT_WIDTH = 552
+_RECENT_WIDTH, _RECENT_LEAST = 552, 320
 _RECENT_HEIGHT = 220
 _KEYS = (
     ("Ctrl+Shift+P", "Every command, by name"),
@@ -76,6 +76,13 @@ class _NoRecent(QFrame):
         column.addStretch(1)
 
 
+class _Right(QWidget):
+    """The column at the right: as wide as it would be, and less in a narrow window."""
+
+    def sizeHint(self) -> QSize:
+        return QSize(_RECENT_WIDTH, super().sizeHint().height())
+
+
 class WelcomePage(QScrollArea):
     """What one can begin with; files can also be dropped anywhere on the window."""
 
@@ -113,7 +120,7 @@ class WelcomePage(QScrollArea):
         row.setSpacing(56)
         row.addStretch(1)
         row.addLayout(self._build_left(), 0)
-        row.addLayout(self._build_right(), 0)
+        row.addWidget(self._build_right(), 0)
         row.addStretch(1)
         column = QVBoxLayout(page)
         column.addStretch(1)
@@ -146,7 +153,7 @@ class WelcomePage(QScrollArea):
         self._recent_title.setText(f"Recent  {self.recent.count() if self.recent is not None else 0}")
 
     def _put_recent(self, widget: QWidget) -> None:
-        widget.setFixedWidth(_RECENT_WIDTH)
+        widget.setMinimumWidth(_RECENT_LEAST)
         widget.setMinimumHeight(_RECENT_HEIGHT)
         # Below the title.
         self._right.insertWidget(1, widget)
@@ -186,8 +193,11 @@ class WelcomePage(QScrollArea):
         column.addStretch(1)
         return column
 
-    def _build_right(self) -> QVBoxLayout:
-        self._right = column = QVBoxLayout()
+    def _build_right(self) -> QWidget:
+        part = _Right()
+        part.setMaximumWidth(_RECENT_WIDTH)
+        self._right = column = QVBoxLayout(part)
+        column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(10)
         column.addWidget(self._recent_title)
         drop = QLabel("Drop a store, a file of events or a folder anywhere here. Looking never changes it.")
@@ -196,7 +206,7 @@ class WelcomePage(QScrollArea):
         set_by_name(drop, alignment="AlignCenter")
         column.addWidget(drop)
         column.addStretch(1)
-        return column
+        return part
 
 
 def _label(text: str, *, semibold: bool = False, tone: str = "") -> QLabel:
