@@ -284,7 +284,7 @@ def test_what_is_not_known_of_relatives_is_said(inspector: Inspector) -> None:
     assert asked == [True]
     whole = Related(None, (), 0, (relative(6344),), 1, 9, 9)
     inspector.show_relatives(relatives(inspector, whole))
-    assert said(inspector) == ["Correlation", "only this event", "Cause e0 is not in these namespaces."]
+    assert said(inspector) == ["Correlation:", "only this event", "Cause e0 is not in these namespaces."]
     inspector.show_relatives(relatives(inspector, whole, cause_id="", correlation_id="", problem="No link."))
     assert said(inspector) == ["No related events", "No link."]
     inspector.show_event(None, namespace="")

@@ -99,3 +99,15 @@ async def test_the_current_actor_stays_it_when_others_join_before(seen: DrivenWi
     await until(lambda: first(seen) == "order-00000", what="the new one")
     assert view.currentIndex().data() == "order-00004"
     assert view.currentIndex().row() == 4
+
+
+async def test_a_connection_that_was_closed_stays_closed(seen: DrivenWindow) -> None:
+    tree = seen.panels.navigator.tree
+    root = tree.model().index(0, 0)
+    assert tree.isExpanded(root), "at first its namespaces are seen"
+    tree.collapse(root)
+    store = await seen.workspace.connections[0].engine.store("shop.orders")
+    await store.save_event(order_event(0, 1))
+    counted = f"{COUNT + 4:,}"
+    await until(lambda: tree.model().index(0, 1, root).data() == counted, what="the new one is counted")
+    assert not tree.isExpanded(root)

@@ -80,6 +80,24 @@ async def damaged(tmp_path: Path) -> AsyncIterator[DrivenWindow]:
         yield seen
 
 
+async def test_an_audit_fits_a_small_window(damaged: DrivenWindow) -> None:
+    seen = damaged
+    seen.run("audit")
+    view = seen.panels.auditing.in_front
+    assert view is not None
+    seen.run("audit_run")
+    await over(view.run)
+    seen.window.resize(1024, 700)
+    await until(lambda: seen.window.width() == 1024, what="the window is as small as wanted")
+    await seen.settle()
+    checked, totals = seen.child(QLabel, "auditChecked"), view.totals
+    assert checked.width() >= checked.sizeHint().width(), "what was checked is said whole"
+    assert checked.mapTo(totals, checked.rect().bottomRight()).x() <= totals.width()
+    assert view.table.isColumnHidden(FindingTable.TIME)
+    seen.window.resize(1920, 1200)
+    await until(lambda: not view.table.isColumnHidden(FindingTable.TIME), what="there is room for times")
+
+
 @pytest.mark.parametrize("kind", ["memory", "file", "server"])
 async def test_from_a_finding_to_its_event_on_every_kind_of_store(kind: str, tmp_path: Path) -> None:
     async with story_on(kind, tmp_path) as seen:
