@@ -232,7 +232,7 @@ class NamespaceInfo:
     last_recorded_at: datetime | None
 
 
-class ActorInfo(Struct, frozen=True):
+class ActorInfo(Struct, frozen=True, gc=False):
     """An actor at a glance."""
 
     actor_id: str

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from aether_engine.errors import StoreUnavailableError
 from aether_engine.event import ActorInfo, ActorOrder
 from aether_engine.patterns import is_wildcard_pattern
-from aether_engine.store.protocols import ActorDirectory
+from aether_engine.store.protocols import ActorDirectory, PromptDirectory
+
+if TYPE_CHECKING:
+    from asyncio import Future
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +59,21 @@ class ActorSearch:
             offset=offset,
             after=after,
         )
+
+    def begin(self, actors: PromptDirectory, limit: int) -> Future[Sequence[ActorInfo]] | None:
+        """The first `limit` actors, looked for from now on; None where `page` has to be asked."""
+        if self.exact is not None:
+            return None
+        # A store that was closed is heard of by asking for the page.
+        with suppress(StoreUnavailableError):
+            return actors.begin_actors(
+                prefix=self.prefix,
+                pattern=self.pattern,
+                order=self.order,
+                descending=self.descending,
+                limit=limit,
+            )
+        return None
 
     async def count(self, actors: ActorDirectory) -> int:
         """How many actors there are."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Sequence
 from time import monotonic
 from typing import Any
 
@@ -16,7 +17,7 @@ from aether_desktop.models.roles import ColumnKind, Role, RowKind
 from aether_desktop.numbers import number_text
 from aether_desktop.tasks import TaskOwner
 from aether_engine.event import ActorInfo, ActorOrder
-from aether_engine.store.protocols import ActorDirectory, EventLog
+from aether_engine.store.protocols import ActorDirectory, EventLog, PromptDirectory
 
 PAGE_ACTORS = 1000
 #: Pages kept of a list that can be entered anywhere.
@@ -47,17 +48,19 @@ class ActorTable(QAbstractTableModel):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._actors: ActorDirectory | None = None
+        self._prompt: PromptDirectory | None = None
         self._asked = ActorSearch()
         #: What the rows are the answer to; another search may be on its way.
         self._shown: ActorSearch | None = None
         #: How many actors there are in all, None while that is not known.
         self.found: int | None = 0
         self._rows = 0
-        self._pages: OrderedDict[int, list[ActorInfo]] = OrderedDict()
+        self._pages: OrderedDict[int, Sequence[ActorInfo]] = OrderedDict()
         self._wanted: OrderedDict[int, None] = OrderedDict()
         self._loading = False
         self._tasks = TaskOwner(self.failed.emit)
         self._reading: asyncio.Task[None] | None = None
+        self._begun: asyncio.Future[Sequence[ActorInfo]] | None = None
         self._generation = 0
         self._read_took = 0.0
         self._read_at = 0.0
@@ -97,6 +100,7 @@ class ActorTable(QAbstractTableModel):
             # Whatever becomes of reading the others, these are of another place.
             self._take([], None, None)
         self._actors = log
+        self._prompt = log if isinstance(log, PromptDirectory) else None
         self._asked = ActorSearch(search.strip(), self._asked.order, self._asked.descending)
         self._start_reading()
 
@@ -217,15 +221,25 @@ class ActorTable(QAbstractTableModel):
     def _start_reading(self) -> None:
         self._again.stop()
         self._generation += 1
-        if self._reading is not None:
-            self._reading.cancel()
-            self._reading = None
+        self._give_up_reading()
         if self._actors is None:
             self._stop_working()
             self._take([], self._asked, 0)
             return
         self._tell.start()
-        self._reading = self._tasks.start(self._read(self._actors, self._asked, self._generation), "actors")
+        # A task begins when the letter that was typed is painted; a thread can look for it meanwhile.
+        self._begun = None if self._prompt is None else self._asked.begin(self._prompt, PAGE_ACTORS)
+        reading = self._read(self._actors, self._asked, self._begun, self._generation)
+        self._reading = self._tasks.start(reading, "actors")
+
+    def _give_up_reading(self) -> None:
+        if self._reading is not None:
+            self._reading.cancel()
+            self._reading = None
+        if self._begun is not None:
+            # A task that is cancelled before it begins has nobody to give this up.
+            self._begun.cancel()
+            self._begun = None
 
     def _read_again(self) -> None:
         if self._actors is None or self._shown is None or self._shown != self._asked:
@@ -239,12 +253,19 @@ class ActorTable(QAbstractTableModel):
             self._reread(self._actors, self._asked, self._generation), "actors again"
         )
 
-    async def _read(self, actors: ActorDirectory, asked: ActorSearch, generation: int) -> None:
+    async def _read(
+        self,
+        actors: ActorDirectory,
+        asked: ActorSearch,
+        begun: asyncio.Future[Sequence[ActorInfo]] | None,
+        generation: int,
+    ) -> None:
         began = monotonic()
         try:
-            first = await asked.page(actors, PAGE_ACTORS)
+            first: Sequence[ActorInfo] = await (asked.page(actors, PAGE_ACTORS) if begun is None else begun)
             if generation != self._generation:
                 return
+            self._begun = None
             found = len(first) if len(first) < PAGE_ACTORS else None
             self._read_took = monotonic() - began
             self._take(first, asked, found)
@@ -290,7 +311,7 @@ class ActorTable(QAbstractTableModel):
             self.dataChanged.emit(self.index(0, 0), self.index(self._rows - 1, len(_TITLES) - 1))
         self.counts_changed.emit()
 
-    def _take(self, first: list[ActorInfo], asked: ActorSearch | None, found: int | None) -> None:
+    def _take(self, first: Sequence[ActorInfo], asked: ActorSearch | None, found: int | None) -> None:
         """Show the first page of another answer."""
         self.beginResetModel()
         self._shown = asked
@@ -298,8 +319,8 @@ class ActorTable(QAbstractTableModel):
         self._rows = len(first)
         self._pages.clear()
         self._wanted.clear()
-        for start in range(0, len(first), PAGE_ACTORS):
-            self._pages[start // PAGE_ACTORS] = first[start : start + PAGE_ACTORS]
+        if first:
+            self._pages[0] = first
         self.endResetModel()
         self.counts_changed.emit()
 

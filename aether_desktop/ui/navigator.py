@@ -231,7 +231,9 @@ class ActorView(QTableView):
         actors = self._actors
         column = next(column for column, order in COLUMN_ORDERS.items() if order is actors.order)
         falling = Qt.SortOrder.DescendingOrder if actors.descending else Qt.SortOrder.AscendingOrder
-        self.horizontalHeader().setSortIndicator(column, falling)
+        header = self.horizontalHeader()
+        if (header.sortIndicatorSection(), header.sortIndicatorOrder()) != (column, falling):
+            header.setSortIndicator(column, falling)
         current = actors.actor_at(self.currentIndex().row())
         if self._current and current is not None and current.actor_id != self._current:
             row = actors.row_of_actor(self._current)

@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callab
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, StrEnum
-from typing import Final, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, runtime_checkable
 
 from aether_engine.event import (
     ActorInfo,
@@ -25,6 +25,9 @@ from aether_engine.event import (
 )
 from aether_engine.moments import TimeCount
 from aether_engine.store.write_gate import WriteGate
+
+if TYPE_CHECKING:
+    from asyncio import Future
 
 #: Most events one `save_events` takes; also the largest atomic batch of a JetStream server.
 MAX_BATCH: Final = 1000
@@ -153,6 +156,20 @@ class CountsActors(Protocol):
 
         Of those that start with `prefix`, sort behind `after` and match `pattern`, where these are given. What
         else `EventLog.actors` tells stands in the last event of each, which a server has to be asked for.
+        """
+        ...
+
+
+@runtime_checkable
+class PromptDirectory(Protocol):
+    """Directories that look for actors while whoever asked still paints what was typed."""
+
+    def begin_actors(
+        self, *, prefix: str, pattern: str, order: ActorOrder, descending: bool, limit: int
+    ) -> Future[Sequence[ActorInfo]]:
+        """As `ActorDirectory.actors`, under way when this returns; each may be made when it is looked at.
+
+        Raises `StoreUnavailableError` at once.
         """
         ...
 

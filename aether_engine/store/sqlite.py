@@ -353,8 +353,15 @@ class SQLiteEventStore:
         """See `ActorDirectory.actors`."""
         wanted = ActorRange(prefix, after, pattern, order, descending)
         return await self._backend.run(
-            lambda: self._backend.directory.actors(self._namespace, wanted, limit, offset)
+            lambda: list(self._backend.directory.actors(self._namespace, wanted, limit, offset))
         )
+
+    def begin_actors(
+        self, *, prefix: str, pattern: str, order: ActorOrder, descending: bool, limit: int
+    ) -> asyncio.Future[Sequence[ActorInfo]]:
+        """See `PromptDirectory.begin_actors`."""
+        wanted = ActorRange(prefix, None, pattern, order, descending)
+        return self._backend.run(lambda: self._backend.directory.actors(self._namespace, wanted, limit, 0))
 
     async def actor_count(self, *, prefix: str = "", pattern: str = "") -> int:
         """See `ActorDirectory.actor_count`."""

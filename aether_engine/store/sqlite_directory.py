@@ -4,27 +4,19 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-from aether_engine import codec
 from aether_engine.event import ActorInfo, ActorOrder, NamespaceInfo
 from aether_engine.patterns import match_actor_pattern
 from aether_engine.store.listing import order_key
+from aether_engine.store.sqlite_actor_rows import COLUMNS, LAST_EVENT, read_chosen, read_page
 from aether_engine.store.sqlite_cursors import LogCursor, StreamCursor
 from aether_engine.store.sqlite_file import is_corruption
 from aether_engine.store.sqlite_reader import Reader, is_text
 from aether_engine.store.sqlite_rows import moment_of
 from aether_engine.store.sqlite_schema import first_position
 
-_COLUMNS: Final = "a.actor_id, a.event_count, a.latest_version, t.name, e.recorded_at"
-_NAMES: Final = "actor_id, event_count, latest_version, name, recorded_at"
-#: Pages up to so many rows are made in one step.
-_ONE_STEP: Final = 5000
-_LAST_EVENT: Final = (
-    "LEFT JOIN events AS e ON e.position = ? + a.last_sequence LEFT JOIN event_types AS t ON t.id = e.event_type"
-)
 _IN_RANGE: Final = "namespace = ? AND actor_id >= ? AND actor_id < ?"
 _ORDERS: Final = {
     ActorOrder.NAME: "actor_id",
@@ -181,35 +173,33 @@ class Directory:
                     version = max(version, stored.event.version if stored.event else 0)
         return version
 
-    def actors(self, name: str, wanted: ActorRange, limit: int, offset: int) -> list[ActorInfo]:
-        """A page of a namespace's actors."""
+    def actors(self, name: str, wanted: ActorRange, limit: int, offset: int) -> Sequence[ActorInfo]:
+        """A page of a namespace's actors, each perhaps made when it is looked at."""
         namespace = self._reader.namespace_id(name)
         if namespace is None or limit <= 0 or not wanted.is_text:
             return []
 
-        def job(connection: sqlite3.Connection) -> list[ActorInfo] | None:
+        def job(connection: sqlite3.Connection) -> Sequence[ActorInfo] | None:
             try:
                 if wanted.pattern:
                     return self._matching_page(connection, namespace, wanted, limit, offset)
                 base, page = first_position(namespace), (min(limit, _MOST), min(offset, _MOST))
                 if wanted.order is ActorOrder.NAME and not offset:
-                    rows = _rows(
+                    return read_page(
                         connection,
-                        f"SELECT {_COLUMNS} FROM actors AS a INDEXED BY actors_by_name {_LAST_EVENT} "  # noqa: S608 (constants)
+                        f"SELECT {COLUMNS} FROM actors AS a INDEXED BY actors_by_name {LAST_EVENT} "  # noqa: S608 (constants)
                         f"WHERE {_IN_RANGE} {wanted.order_by} LIMIT ? OFFSET ?",
                         (base, namespace, *wanted.bounds, *page),
                         limit,
                     )
-                else:
-                    # What is passed over or not chosen is so before the last event of each is looked up.
-                    chosen = f"SELECT * FROM {wanted.source} {wanted.order_by} LIMIT ? OFFSET ?"  # noqa: S608 (constants)
-                    rows = _rows(
-                        connection,
-                        f"SELECT {_COLUMNS} FROM ({chosen}) AS a {_LAST_EVENT}",  # noqa: S608 (constants)
-                        (namespace, *wanted.bounds, *page, base),
-                        limit,
-                    )
-                return _infos(rows)
+                # What is passed over or not chosen is so before the last event of each is looked up.
+                chosen = f"SELECT * FROM {wanted.source} {wanted.order_by} LIMIT ? OFFSET ?"  # noqa: S608 (constants)
+                return read_page(
+                    connection,
+                    f"SELECT {COLUMNS} FROM ({chosen}) AS a {LAST_EVENT}",  # noqa: S608 (constants)
+                    (namespace, *wanted.bounds, *page, base),
+                    limit,
+                )
             except sqlite3.Error as error:
                 if not is_corruption(error):
                     raise
@@ -291,10 +281,7 @@ class Directory:
             found += part
             if len(found) >= offset + limit:
                 break
-        base = first_position(namespace)
-        return _infos(
-            connection.execute(_ONE, (base, number)).fetchone() for number, _ in found[offset : offset + limit]
-        )
+        return read_chosen(connection, found[offset : offset + limit], first_position(namespace))
 
     def _recount(self) -> list[NamespaceInfo]:
         """`namespaces` from the log itself, where its counters cannot be read."""
@@ -336,38 +323,6 @@ class Directory:
 
 #: More than any file holds, and within SQLite's integers.
 _MOST: Final = 2**62
-_ONE: Final = f"SELECT {_COLUMNS} FROM actors AS a {_LAST_EVENT} WHERE a.id = ?"  # noqa: S608 (constants)
-
-
-def _rows(
-    connection: sqlite3.Connection, sql: str, values: tuple[object, ...], limit: int
-) -> Iterable[Sequence[Any]]:
-    """The rows of a query for `_COLUMNS`, a page of them from a single step of SQLite.
-
-    Each step gives the interpreter away and waits for it to come back: a thousand of them, while the window paints
-    what was typed, would take many times as long as the query.
-    """
-    if limit <= _ONE_STEP:
-        # Not where SQLite has no JSON, or a hostile file what JSON has not.
-        with suppress(sqlite3.OperationalError, ValueError):
-            array = f"SELECT json_group_array(json_array({_NAMES})) FROM ({sql})"  # noqa: S608 (constants)
-            found: list[Sequence[Any]] = codec.loads(connection.execute(array, values).fetchone()[0])
-            return found
-    return connection.execute(sql, values)
-
-
-def _infos(rows: Iterable[Sequence[Any]]) -> list[ActorInfo]:
-    """The infos of rows of `_COLUMNS`. Somebody types and waits for the first thousand of them."""
-    infos: list[ActorInfo] = []
-    recorded_before: object = None
-    moment = None
-    for actor_id, count, version, event_type, recorded_at in rows:
-        # Events of one commit share their time.
-        if recorded_at != recorded_before:
-            moment = None if recorded_at is None else moment_of(recorded_at)
-            recorded_before = recorded_at
-        infos.append(ActorInfo(str(actor_id), _number(count), _number(version), str(event_type or ""), moment))
-    return infos
 
 
 def _glob(pattern: str) -> str:

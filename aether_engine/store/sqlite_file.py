@@ -200,6 +200,8 @@ class Connection(sqlite3.Connection):
     """A connection with room for what is known of its file."""
 
     known: dict[int, str | None] | None = None
+    #: Names of event types by their numbers, as far as they were asked for.
+    types: dict[object, str] | None = None
 
 
 def connect(path: Path, *, mode: str, immutable: bool = False, truncated: bool = False) -> sqlite3.Connection:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 from PySide6.QtTest import QAbstractItemModelTester
 from pytestqt.qtbot import QtBot
@@ -10,6 +11,7 @@ from pytestqt.qtbot import QtBot
 from aether_desktop.models.actor_table import KEPT_PAGES, PAGE_ACTORS, ActorTable
 from aether_desktop.models.roles import Role, RowKind
 from aether_engine import ActorInfo, InMemoryEventStore
+from aether_engine.engine import open_engine
 from aether_engine.event import ActorOrder
 from tests.desktop.stores import fill, memory_store, order_event
 from tests.waiting import until
@@ -182,3 +184,36 @@ async def test_a_later_search_wins(qtbot: QtBot) -> None:
         await until(lambda: not model.busy, what="both answers")
         assert [actor.actor_id for actor in model.loaded()] == ["order-00002"]
         await model.close()
+
+
+async def test_letters_typed_in_a_row_over_a_file(qtbot: QtBot, tmp_path: Path) -> None:
+    """What was asked for first is given up, begun or not; the last answer is shown, page and rest."""
+    async with open_engine(str(tmp_path / "shop.aether")) as engine:
+        store = await engine.store("shop")
+        await fill(store, actors=PAGE_ACTORS + 200, events_each=1)
+        failures: list[object] = []
+        model = ActorTable()
+        QAbstractItemModelTester(model, QAbstractItemModelTester.FailureReportingMode.Fatal)
+        model.failed.connect(failures.append)
+        model.show(store)
+        for text in ("order-00", "order-000", "=order-00007", "order-0", "order-"):
+            model.search(text)
+        await until(lambda: model.shown_search == "order-" and model.complete, what="the last one")
+        assert model.index(0, 0).data() == "order-00001"
+        assert model.index(PAGE_ACTORS - 1, 0).data() == f"order-{PAGE_ACTORS:05}"
+        assert model.row_of_actor("order-00500") == 499
+        last = model.index(PAGE_ACTORS + 199, 0)
+        await until(lambda: last.data() == f"order-{PAGE_ACTORS + 200:05}", what="the second page")
+        model.search("order-0002")
+        await until(lambda: model.shown_search == "order-0002")
+        assert model.rowCount() == 10
+        assert [actor.latest_version for actor in model.loaded()] == [1] * 10
+        model.search("order-0003")
+        model.cancel()
+        await until(lambda: not model.busy)
+        assert model.shown_search == "order-0002"
+        assert not failures
+    model.search("order-0")
+    await until(lambda: bool(failures), what="a closed store is told")
+    assert model.shown_search == "order-0002"
+    await model.close()
