@@ -109,6 +109,10 @@ class DocumentFilter(QObject):
         """What the document's events are known to have, for completion; None until it was looked up."""
         return self._known
 
+    def prepare(self) -> None:
+        """Somebody is about to type: get ready what that needs."""
+        self.look_up_known()
+
     def look_up_known(self) -> None:
         """Find out, once, what could be completed."""
         if self._known_values is not None:

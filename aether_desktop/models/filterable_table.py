@@ -54,6 +54,9 @@ class FilterableTable(PagedTable):
 
     # -- filtering
 
+    async def prepare_search(self) -> None:
+        """Somebody is about to type a filter: get ready what the first search would wait for."""
+
     @property
     def is_filtered(self) -> bool:
         """Whether some rows may be left out."""

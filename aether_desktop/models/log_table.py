@@ -57,6 +57,11 @@ class LogTable(FilterableTable):
         found = await self._load_position(position) if position >= 0 else None
         return found if isinstance(found, StoredEvent) else None
 
+    async def prepare_search(self) -> None:
+        from aether_engine.query import prepare_search
+
+        await prepare_search(self._log)
+
     async def search(self, event_filter: EventFilter, first: int, last: int) -> AsyncGenerator[Hits, None]:
         from aether_engine.query import search
 

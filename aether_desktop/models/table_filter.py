@@ -56,6 +56,10 @@ class TableFilter(DocumentFilter):
         """Whether a search is running."""
         return self._job is not None
 
+    def prepare(self) -> None:
+        super().prepare()
+        self._tasks.start(self._table.prepare_search(), "getting ready to search")
+
     def cancel(self) -> None:
         if self._job is not None:
             self._stop()

@@ -93,7 +93,7 @@ class FilterBar(QWidget):
         if document_filter is not None:
             document_filter.changed.connect(self._show)
             if self.edit.hasFocus():
-                document_filter.look_up_known()
+                document_filter.prepare()
         self.edit.set_hint(hint)
         self.edit.setAccessibleDescription(hint)
         self.setEnabled(document_filter is not None)
@@ -192,7 +192,7 @@ class FilterBar(QWidget):
 
     def _focus_changed(self, has_it: bool) -> None:
         if has_it and self._filter is not None:
-            self._filter.look_up_known()
+            self._filter.prepare()
         if not has_it and not self.edit.popup_is_open:
             self._remember()
         self.update()

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from aether_engine.query.event_filter import EventFilter, FilterProblem, FilterTerm
     from aether_engine.query.found import FoundSequences
     from aether_engine.query.parsing import parse_filter
-    from aether_engine.query.searching import Hits, search
+    from aether_engine.query.searching import Hits, prepare_search, search
     from aether_engine.query.selecting import select_events
     from aether_engine.query.stepping import Step, next_match
     from aether_engine.query.turns import matching
@@ -25,7 +25,7 @@ _NAMES = {
     "event_filter": ("EventFilter", "FilterProblem", "FilterTerm"),
     "found": ("FoundSequences",),
     "parsing": ("parse_filter",),
-    "searching": ("Hits", "search"),
+    "searching": ("Hits", "prepare_search", "search"),
     "selecting": ("select_events",),
     "stepping": ("Step", "next_match"),
     "turns": ("matching",),
@@ -46,6 +46,7 @@ __all__ = [
     "matching",
     "next_match",
     "parse_filter",
+    "prepare_search",
     "search",
     "select_events",
 ]

@@ -19,9 +19,10 @@ from aether_engine.event import StoredEvent
 from aether_engine.query.answers import answer, sequence_bounds
 from aether_engine.query.damage import DamageSieve, damage_of
 from aether_engine.query.event_filter import EventFilter
+from aether_engine.query.parsing import parse_filter
 from aether_engine.query.sieve import FilterSieve
 from aether_engine.query.turns import matching
-from aether_engine.store.protocols import EventLog, Scannable
+from aether_engine.store.protocols import EventLog, PreparesScans, Scannable
 
 #: Seconds between two `Hits` without anything new: often enough for a moving bar, seldom enough for a window.
 REPORT_INTERVAL: Final = 0.1
@@ -65,6 +66,15 @@ async def search(
         async for is_end in steps:
             if is_end or begun.is_due:
                 yield begun.hits()
+
+
+async def prepare_search(store: EventLog) -> None:
+    """Somebody is about to type a filter: what the first search would wait for is made ready meanwhile.
+
+    Raises what the store's reads raise.
+    """
+    if isinstance(store, PreparesScans):
+        await store.prepare_scan(FilterSieve(parse_filter("")))
 
 
 class _Search:

@@ -398,6 +398,15 @@ class Scannable(Protocol):
         ...
 
 
+@runtime_checkable
+class PreparesScans(Protocol):
+    """Stores whose first scan would begin with what takes a moment."""
+
+    async def prepare_scan(self, sieve: Sieve) -> None:
+        """A scan with a sieve like this one will begin soon: get ready for it, behind whatever else goes on."""
+        ...
+
+
 class Store(EventStoreWithErrors, SnapshotStore, EventLog, Protocol):
     """All four protocols together: what `engine.store()` returns."""
 

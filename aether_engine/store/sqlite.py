@@ -332,6 +332,12 @@ class SQLiteEventStore:
         self._backend.check_open()
         return self._backend.scanner.scan(self._namespace, sieve, from_sequence, to_sequence)
 
+    async def prepare_scan(self, sieve: Sieve) -> None:
+        """See `PreparesScans.prepare_scan`."""
+        count = await self.last_sequence()
+        self._backend.check_open()
+        self._backend.scanner.prepare(sieve, count)
+
     def places(
         self, actor_id: str, *, from_version: int = 0, batch_size: int = 10_000
     ) -> AsyncIterator[list[tuple[int, int]]]:

@@ -1,7 +1,7 @@
 """Scanning a log with all processors: ranges of it go to worker processes, and what they find comes back in order.
 
 The first ranges are looked at in this process, while the workers start: a small log needs none, and in a large one
-the first hits are there at once.
+the first hits are there at once. Until there are any, every look ends where it finds one.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from aether_engine.worker_process import WorkerGoneError
 
 #: Logs of fewer events are done before a worker would have started.
 WORKERS_FROM: Final = 50_000
-#: Seconds in which the first hits are looked for before workers, while they start, take the processors.
-_HEAD_START: Final = 0.04
+#: Seconds in which the first hits are looked for before workers are started.
+_HEAD_START: Final = 0.01
 #: A scan that takes this process longer goes to workers, whatever the number of its events.
 _OWN_TIME: Final = 0.15
 #: Sequences that a worker, or this process, gets to look at in one go, and for how many seconds at most.
@@ -67,6 +67,16 @@ class Scanner:
             self._scans.discard(scan)
             scan.ranges.end()
             self._pool.release()
+
+    def prepare(self, sieve: Sieve, count: int) -> None:
+        """See `PreparesScans.prepare_scan`; a log has `count` events."""
+        if count >= self.workers_from:
+            self._pool.prepare(pickle.dumps(sieve))
+
+    @property
+    def has_workers(self) -> bool:
+        """Whether there are workers, ready or not."""
+        return self._pool.has_workers
 
     @property
     def process_ids(self) -> list[int]:
@@ -109,7 +119,7 @@ class _Scan:
     def go_on(self) -> None:
         """Give work to whoever has none."""
         if self._wants_workers():
-            self._pool.start(self._news.set)
+            self._pool.start(self._pickled, self._news.set)
         if not self.ranges.has_work:
             # Others are at the last ranges; asking again and again would keep the event loop busy meanwhile.
             return
@@ -131,7 +141,9 @@ class _Scan:
         """Have a worker look at ranges as long as there are any; in a thread of its own."""
         while (taken := self.ranges.take(_RANGE)) is not None:
             try:
-                sifted = worker.sift(SiftRequest(self._namespace, self._pickled, *taken, _SECONDS))
+                sifted = worker.sift(
+                    SiftRequest(self._namespace, self._pickled, *taken, _SECONDS, not self.ranges.has_hits)
+                )
             except WorkerGoneError:
                 self.ranges.put_back(taken)
                 self._loop.call_soon_threadsafe(self._pool.lost, worker)
@@ -147,12 +159,15 @@ class _Scan:
 
     def _look_ourselves(self) -> None:
         leaves_large = self._pool.can_start
+        ends_with_hit = not self.ranges.has_hits
         taken = self.ranges.take(_OWN_RANGE)
         if taken is None:
             return
 
         def look() -> SiftedRange:
-            return self._sifter.sift(self._sieve, *taken, _OWN_SECONDS, leaves_large=leaves_large)
+            return self._sifter.sift(
+                self._sieve, *taken, _OWN_SECONDS, ends_with_hit=ends_with_hit, leaves_large=leaves_large
+            )
 
         try:
             self._own = self._run(look)

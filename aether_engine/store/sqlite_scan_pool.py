@@ -31,6 +31,8 @@ class WorkerPool:
         #: Workers that can be asked.
         self.ready: list[ScanWorker] = []
         self._all: list[ScanWorker] = []
+        # Those of them whose turn to be started has not come.
+        self._waiting: list[ScanWorker] = []
         self._threads: ThreadPoolExecutor | None = None
         self._listeners: list[Callable[[], None]] = []
         self._ending: set[asyncio.Future[None]] = set()
@@ -44,8 +46,17 @@ class WorkerPool:
         """Whether there are workers, or will be when they are asked for."""
         return not self._closed and self._lost < _MOST_LOST
 
-    def start(self, when_ready: Callable[[], None]) -> None:
-        """Start workers if there are none; calls `when_ready` whenever one becomes ready, or cannot."""
+    @property
+    def has_workers(self) -> bool:
+        """Whether there are workers, ready or not."""
+        return bool(self._all)
+
+    def start(self, sieve: bytes, when_ready: Callable[[], None]) -> None:
+        """Start workers if there are none; calls `when_ready` whenever one becomes ready, or cannot.
+
+        They are for sieves like `sieve`, which is pickled. One processor is left to whoever looks for hits until
+        then: the last worker is started when the first one is ready.
+        """
         if self.ready or not self.can_start:
             return
         if self._all:
@@ -53,10 +64,22 @@ class WorkerPool:
                 self._listeners.append(when_ready)
             return
         self._listeners = [when_ready]
-        self._all = [ScanWorker(self._path, self._url) for _ in range(min(processors(), _MOST_WORKERS))]
+        count = min(processors(), _MOST_WORKERS)
+        self._all = [ScanWorker(self._path, self._url, sieve) for _ in range(count)]
+        self._waiting = self._all[max(processors() - 1, 1) :]
         for worker in self._all:
-            starting = self.submit(worker.start)
-            starting.add_done_callback(partial(self._started, worker))
+            if worker not in self._waiting:
+                self._start(worker)
+
+    def prepare(self, sieve: bytes) -> None:
+        """Have workers ready for a scan that will begin soon."""
+        self.start(sieve, lambda: None)
+        if not self._users:
+            self._rest()
+
+    def _start(self, worker: ScanWorker) -> None:
+        starting = self.submit(worker.start)
+        starting.add_done_callback(partial(self._started, worker))
 
     def submit(self, work: Callable[[], None]) -> asyncio.Future[None]:
         """Have a thread do what waits for a worker."""
@@ -83,7 +106,14 @@ class WorkerPool:
     def release(self) -> None:
         """A scan has ended; with the last one, workers stay for a while."""
         self._users -= 1
-        if not self._users and self._all and not self._closed:
+        if not self._users:
+            self._rest()
+
+    def _rest(self) -> None:
+        if self._idle is not None:
+            self._idle.cancel()
+            self._idle = None
+        if self._all and not self._closed:
             self._idle = asyncio.get_running_loop().call_later(_IDLE_SECONDS, self._let_go)
 
     async def close(self) -> None:
@@ -98,7 +128,7 @@ class WorkerPool:
             self._threads.shutdown(wait=True)
 
     def _let_go(self) -> None:
-        workers, self._all, self.ready = self._all, [], []
+        workers, self._all, self._waiting, self.ready = self._all, [], [], []
         self._end(workers)
 
     def _end(self, workers: list[ScanWorker]) -> None:
@@ -113,5 +143,7 @@ class WorkerPool:
             self.ready.append(worker)
         elif isinstance(error, WorkerGoneError):
             self.lost(worker)
+        while self._waiting:
+            self._start(self._waiting.pop())
         for listener in self._listeners:
             listener()

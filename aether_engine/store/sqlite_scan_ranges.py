@@ -13,6 +13,10 @@ from aether_engine.store.sqlite_sifting import SiftedRange
 
 #: How many sequences beyond what can be handed over may be looked at.
 _AHEAD: Final = 1 << 20
+#: The first ranges are short, and later ones no longer than such a share of what was handed out before them: what
+#: is found in one waits for all in front of it.
+_SHORTEST: Final = 4096
+_SHARE: Final = 8
 
 Range = tuple[int, int]
 
@@ -23,12 +27,14 @@ class ScanRanges:
     def __init__(self, first: int, last: int, notify: Callable[[], None]) -> None:
         self._notify = notify
         self._lock = threading.Lock()
-        self._next = first
+        self._first = self._next = first
         self._last = last
         # Ranges that were looked at in part only, the foremost first.
         self._rest: list[Range] = []
         self._done: dict[int, SiftedRange] = {}
         self._known_to = first - 1
+        #: Whether anything was found yet.
+        self.has_hits = False
         self._error: BaseException | None = None
         self._ended = False
 
@@ -50,7 +56,7 @@ class ScanRanges:
             return not self._ended and (bool(self._rest) or (self._next <= self._last and not ahead))
 
     def take(self, length: int) -> Range | None:
-        """A range to look at; None if there is nothing to do, or nothing before others are done."""
+        """A range of up to `length` to look at; None if there is none, or none before others are done."""
         with self._lock:
             if self._ended:
                 return None
@@ -59,6 +65,7 @@ class ScanRanges:
             if self._next > self._last or self._next - self._known_to > _AHEAD:
                 return None
             first = self._next
+            length = min(length, max((first - self._first) // _SHARE, _SHORTEST))
             self._next = min(first + length, self._last + 1)
             return first, self._next - 1
 
@@ -66,6 +73,7 @@ class ScanRanges:
         """Take in what was found in a range."""
         first, last = taken
         with self._lock:
+            self.has_hits = self.has_hits or bool(sifted.sequences)
             if sifted.searched_to >= first:
                 self._done[first] = sifted
             if sifted.searched_to < last:

@@ -25,13 +25,15 @@ class SiftRequest:
     first: int
     last: int
     seconds: float
+    ends_with_hit: bool
 
 
 class ScanWorker(WorkerProcess):
     """One such process."""
 
-    def __init__(self, path: Path, url: str) -> None:
-        super().__init__("scan", __name__, (str(path.absolute()), url))
+    def __init__(self, path: Path, url: str, sieve: bytes) -> None:
+        """`sieve`, pickled, is what will be asked with first, or one like it: it is loaded before it is ready."""
+        super().__init__("scan", __name__, (str(path.absolute()), url, sieve))
 
     def sift(self, request: SiftRequest) -> SiftedRange:
         """Have a range sifted. Raises `WorkerGoneError`, and what sifting it raises."""
@@ -46,13 +48,13 @@ def main() -> None:
 
 
 @contextmanager
-def _sifting(setup: tuple[str, str]) -> Iterator[Callable[[SiftRequest], SiftedRange]]:
-    path, url = setup
+def _sifting(setup: tuple[str, str, bytes]) -> Iterator[Callable[[SiftRequest], SiftedRange]]:
+    path, url, first_sieve = setup
     raw = RawFile(Path(path))
     connections = ReadConnections(raw, url, read_only=True)
     reader = Reader(connections, raw, url)
     sifters: dict[str, Sifter] = {}
-    sieves: dict[bytes, Sieve] = {}
+    sieves: dict[bytes, Sieve] = {first_sieve: pickle.loads(first_sieve)}  # noqa: S301 (from who started us)
 
     def answer(request: SiftRequest) -> SiftedRange:
         sieve = sieves.get(request.sieve)
@@ -60,7 +62,9 @@ def _sifting(setup: tuple[str, str]) -> Iterator[Callable[[SiftRequest], SiftedR
             sieves.clear()
             sieve = sieves[request.sieve] = pickle.loads(request.sieve)  # noqa: S301 (from who started us)
         sifter = sifters.setdefault(request.namespace, Sifter(reader, request.namespace))
-        return sifter.sift(sieve, request.first, request.last, request.seconds)
+        return sifter.sift(
+            sieve, request.first, request.last, request.seconds, ends_with_hit=request.ends_with_hit
+        )
 
     try:
         yield answer

@@ -55,11 +55,19 @@ class Sifter:
         self._kept: tuple[Sieve, list[Row], RowQuery] | None = None
 
     def sift(
-        self, sieve: Sieve, first: int, last: int, seconds: float, *, leaves_large: bool = False
+        self,
+        sieve: Sieve,
+        first: int,
+        last: int,
+        seconds: float,
+        *,
+        ends_with_hit: bool = False,
+        leaves_large: bool = False,
     ) -> SiftedRange:
         """Look at the sequences from `first` up to `last`, or as far as one gets in `seconds`.
 
-        With `leaves_large` an event ends the look whose decoding would keep this process from anything else for a
+        With `ends_with_hit` it ends soon after the first that passes: somebody waits to see anything at all. With
+        `leaves_large` an event ends the look whose decoding would keep this process from anything else for a
         while. Raises `AetherError` for a file that cannot be read at all.
         """
         found = array("q")
@@ -73,7 +81,7 @@ class Sifter:
         while True:
             picked, looked_to = look.at(first, last)
             found.extend(picked)
-            if look.met_large or looked_to >= last or perf_counter() >= look.end:
+            if look.met_large or looked_to >= last or perf_counter() >= look.end or (found and ends_with_hit):
                 return SiftedRange(found, looked_to, look.met_large)
             first = looked_to + 1
 

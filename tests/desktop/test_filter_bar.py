@@ -20,6 +20,7 @@ from aether_desktop.models.table_filter import TableFilter
 from aether_desktop.ui.filter_bar import FilterBar, status_words, time_left
 from aether_desktop.ui.filter_edit import FilterEdit
 from aether_desktop.ui.tail_view import TailView
+from aether_engine.store.sqlite import SQLiteEventStore
 from tests.desktop.driven_window import NAMESPACE, DrivenWindow, driven_file, import_into, save_elsewhere
 from tests.desktop.stores import order_event
 from tests.waiting import until
@@ -162,6 +163,19 @@ async def test_keys_and_event_types_are_completed(seen: DrivenWindow) -> None:
     assert edit(seen).toPlainText() == f"type:{offered}"
     await done(seen)
     assert {seen.cell(row, Column.EVENT_TYPE) for row in range(seen.view.model.event_count)} == {offered}
+
+
+async def test_a_file_is_ready_to_be_searched_once_the_field_has_the_keyboard(seen: DrivenWindow) -> None:
+    store = await seen.workspace.connections[0].engine.store(NAMESPACE)
+    assert isinstance(store, SQLiteEventStore)
+    scanner = store._backend.scanner
+    scanner.workers_from = 1
+    assert not scanner.has_workers
+    await type_filter(seen, "data.nothing:1", submit=False)
+    await until(lambda: scanner.has_workers, what="processes that search")
+    QTest.keyClick(edit(seen), Qt.Key.Key_Return)
+    await done(seen)
+    assert seen.view.model.event_count == 0
 
 
 async def test_each_document_has_its_own_filter(seen: DrivenWindow) -> None:

@@ -23,7 +23,7 @@ from aether_engine.codec import decode_event
 from aether_engine.engine import open_engine
 from aether_engine.errors import InvalidFilterError, StoreUnavailableError
 from aether_engine.event import Event, StoredEvent, Tailed
-from aether_engine.query import FoundSequences, Hits, parse_filter, search, select_events
+from aether_engine.query import FoundSequences, Hits, parse_filter, prepare_search, search, select_events
 from aether_engine.query.damage import DamageMap
 from aether_engine.query.sieve import FilterSieve
 from aether_engine.store.protocols import SieveDepth, Store
@@ -31,6 +31,7 @@ from aether_engine.store.sqlite import SQLiteBackend
 from aether_engine.store.sqlite_scan_ranges import ScanRanges
 from aether_engine.store.sqlite_sifting import SiftedRange
 from aether_engine.transfer import export_ndjson
+from aether_engine.worker_process import processors
 from tests.engine.sqlite_support import NAMESPACE, opened
 from tests.nats_servers import NatsServer, nats_server, wipe
 from tests.waiting import until, until_sync
@@ -344,6 +345,37 @@ async def test_workers_that_die_are_done_without(whole_file: Path) -> None:
             assert await find(store, "type:Note") == expected("type:Note")
 
 
+async def test_workers_are_ready_before_the_first_search(whole_file: Path) -> None:
+    async with opened(whole_file, read_only=True) as backend:
+        store = await backend.store(NAMESPACE)
+        there: list[bool] = []
+        # So few events are done before a worker would have started.
+        for backend.scanner.workers_from in (COUNT + 1, COUNT):
+            await prepare_search(store)
+            there.append(backend.scanner.has_workers)
+        assert there == [False, True]
+        await until(lambda: backend.scanner.process_ids, what="the first one is ready")
+        assert await find(store, "data.number:>2900") == expected("data.number:>2900")
+        await until(lambda: len(backend.scanner.process_ids) == min(processors(), 4), what="all are")
+        process_ids = backend.scanner.process_ids
+        await prepare_search(store)
+        assert backend.scanner.process_ids == process_ids
+    with pytest.raises(StoreUnavailableError):
+        await prepare_search(store)
+    async with open_engine("memory://") as engine:
+        await prepare_search(await engine.store("any"))
+
+
+async def test_closing_a_store_that_gets_ready_ends_all_processes(whole_file: Path) -> None:
+    async with opened(whole_file, read_only=True) as backend:
+        backend.scanner.workers_from = 0
+        await prepare_search(await backend.store(NAMESPACE))
+        pool = backend.scanner._pool
+        workers = list(pool._all)
+        assert len(workers) == min(processors(), 4)
+    assert not any(worker.is_running for worker in workers)
+
+
 async def test_closing_the_store_ends_its_searches_and_processes(whole_file: Path) -> None:
     async with opened(whole_file, read_only=True) as backend:
         store = await backend.store(NAMESPACE)
@@ -557,6 +589,34 @@ def test_who_waits_for_the_last_range_is_not_asked_to_work() -> None:
     there.append(ranges.has_work)
     assert there == [True, False, True, False, True, False]
     assert len(notified) == 2
+
+
+def test_the_first_ranges_are_short() -> None:
+    ranges = ScanRanges(1, 10_000_000, lambda: None)
+    lengths = []
+    for _ in range(40):
+        taken = ranges.take(32_768)
+        assert taken is not None
+        lengths.append(taken[1] - taken[0] + 1)
+    assert lengths == sorted(lengths)
+    assert (lengths[0], lengths[1], lengths[-1]) == (4096, 4096, 32_768)
+    had_hits = ranges.has_hits
+    ranges.give((4097, 8192), SiftedRange(array("q", [5000]), 5120))
+    assert (had_hits, ranges.has_hits) == (False, True)
+    assert ranges.take(32_768) == (5121, 8192)
+
+
+async def test_whoever_waits_for_anything_at_all_hears_of_the_first_hit(whole_file: Path) -> None:
+    async with opened(whole_file, read_only=True) as backend:
+        sifter = backend.scanner._sifter(NAMESPACE)
+        sieve = FilterSieve(parse_filter("data.number:>=100"))
+        first = sifter.sift(sieve, 1, COUNT, 60, ends_with_hit=True)
+        assert first.sequences[0] == expected("data.number:>=100")[0]
+        assert first.searched_to < COUNT
+        rest = sifter.sift(sieve, first.searched_to + 1, COUNT, 60)
+        assert [*first.sequences, *rest.sequences] == expected("data.number:>=100")
+        none = sifter.sift(FilterSieve(parse_filter("nowhere-at-all")), 1, COUNT, 60, ends_with_hit=True)
+        assert (list(none.sequences), none.searched_to) == ([], COUNT)
 
 
 async def test_an_event_type_that_comes_during_a_scan_is_found(tmp_path: Path) -> None:
