@@ -15,7 +15,7 @@ from aether_engine.store.sqlite_sifting import SiftedRange
 _AHEAD: Final = 1 << 20
 #: The first ranges are short, and later ones no longer than such a share of what was handed out before them: what
 #: is found in one waits for all in front of it.
-_SHORTEST: Final = 4096
+_SHORTEST: Final = 16_384
 _SHARE: Final = 8
 
 Range = tuple[int, int]

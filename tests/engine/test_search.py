@@ -594,16 +594,16 @@ def test_who_waits_for_the_last_range_is_not_asked_to_work() -> None:
 def test_the_first_ranges_are_short() -> None:
     ranges = ScanRanges(1, 10_000_000, lambda: None)
     lengths = []
-    for _ in range(40):
+    for _ in range(24):
         taken = ranges.take(32_768)
         assert taken is not None
         lengths.append(taken[1] - taken[0] + 1)
     assert lengths == sorted(lengths)
-    assert (lengths[0], lengths[1], lengths[-1]) == (4096, 4096, 32_768)
+    assert (lengths[0], lengths[1], lengths[-1]) == (16_384, 16_384, 32_768)
     had_hits = ranges.has_hits
-    ranges.give((4097, 8192), SiftedRange(array("q", [5000]), 5120))
+    ranges.give((16_385, 32_768), SiftedRange(array("q", [20_000]), 20_480))
     assert (had_hits, ranges.has_hits) == (False, True)
-    assert ranges.take(32_768) == (5121, 8192)
+    assert ranges.take(32_768) == (20_481, 32_768)
 
 
 async def test_whoever_waits_for_anything_at_all_hears_of_the_first_hit(whole_file: Path) -> None:
