@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from operator import itemgetter
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -196,7 +197,7 @@ def _are_alike(raws: Sequence[bytes]) -> bool:
     if not 24 <= length <= 33 or max(map(len, raws)) > LARGE:
         return False
     count = len(raws)
-    ends = b"".join([raw[-length:] for raw in raws])
+    ends = b"".join(map(itemgetter(slice(-length, None)), raws))
     return (
         len(ends) == length * count
         and ends[::length] == b"p" * count

@@ -238,7 +238,7 @@ class SQLiteEventStore:
         """See `EventStore.save_event`."""
         raw = encode_checked(event)
         writer = await self._backend.may_write(self._namespace)
-        sequences = await asyncio.shield(writer.save(self._namespace, (event,), (raw,)))
+        sequences = await writer.save(self._namespace, (event,), (raw,))
         return sequences[0]
 
     async def save_events(self, events: Sequence[Event]) -> list[int]:
@@ -252,7 +252,7 @@ class SQLiteEventStore:
         writer = await self._backend.may_write(self._namespace)
         if not batch:
             return []
-        return await asyncio.shield(writer.save(self._namespace, batch, raws))
+        return await writer.save(self._namespace, batch, raws)
 
     async def save_all(
         self, batches: AsyncIterable[Sequence[Event]], *, progress: Callable[[int], None] | None = None
@@ -409,7 +409,7 @@ class SQLiteEventStore:
         """See `SnapshotStore.save_snapshot`."""
         raw = codec.encode_snapshot(snapshot)
         writer = await self._backend.may_write(self._namespace)
-        await asyncio.shield(writer.save_snapshot(self._namespace, snapshot, raw))
+        await writer.save_snapshot(self._namespace, snapshot, raw)
 
     async def get_latest_snapshot(self, actor_id: str) -> ActorSnapshot | None:
         """See `SnapshotStore.get_latest_snapshot`."""

@@ -6,15 +6,13 @@ others, and written by a few statements when the transaction ends.
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import repeat
 from operator import xor
-from typing import Any, Final
+from typing import Any
 from zlib import crc32
 
 from aether_engine import codec
@@ -26,10 +24,20 @@ from aether_engine.errors import (
     VersionConflictError,
 )
 from aether_engine.event import ActorSnapshot, Event
+from aether_engine.store.sqlite_counters import (
+    COUNT,
+    IS_NEW,
+    LAST,
+    NUMBER,
+    VERSION,
+    Actor,
+    Counters,
+    Namespace,
+)
 from aether_engine.store.sqlite_create import create_links, open_for_writing
 from aether_engine.store.sqlite_file import RawFile, confine, connect
-from aether_engine.store.sqlite_ids import EventIds, places
-from aether_engine.store.sqlite_inserts import EventColumns, write_actors
+from aether_engine.store.sqlite_ids import EventIds
+from aether_engine.store.sqlite_inserts import EventColumns
 from aether_engine.store.sqlite_links import EventLinks
 from aether_engine.store.sqlite_schema import (
     MAX_NAMESPACE,
@@ -39,35 +47,6 @@ from aether_engine.store.sqlite_schema import (
     first_position,
 )
 from aether_engine.store.sqlite_snapshots import SAVE as SAVE_SNAPSHOT
-
-_CACHED_ACTORS: Final = 200_000
-_SAVE_NAMESPACE: Final = (
-    "INSERT INTO namespaces(id, name, last_sequence, size_bytes, first_recorded_at, last_recorded_at, ids_until) "
-    "VALUES (?, ?, ?, ?, ?, ?, 0) ON CONFLICT(id) DO UPDATE SET last_sequence = excluded.last_sequence, "
-    "size_bytes = excluded.size_bytes, first_recorded_at = excluded.first_recorded_at, "
-    "last_recorded_at = excluded.last_recorded_at"
-)
-_FOUND_AT_ONCE: Final = 500
-_FIND_ACTORS: Final = (
-    "SELECT wanted.name, a.event_count, a.latest_version, a.last_sequence, a.id FROM wanted "
-    "CROSS JOIN actors AS a INDEXED BY actors_by_name ON a.actor_id = wanted.name AND a.namespace = ?"
-)
-
-
-@dataclass(slots=True)
-class _Namespace:
-    number: int
-    name: str
-    last_sequence: int = 0
-    size_bytes: int = 0
-    first_recorded_at: int | None = None
-    last_recorded_at: int | None = None
-
-
-# What is known of an actor: event count, latest version, last sequence, number, and whether its row is yet to be
-# inserted. A list, because a load of a million events makes a million of them.
-_Actor = list[Any]
-_COUNT, _VERSION, _LAST, _NUMBER, _IS_NEW = range(5)
 
 
 class Appender:
@@ -82,20 +61,12 @@ class Appender:
         self._looking: sqlite3.Connection | None = None
         self._data_version = -1
         self._now = 0
-        self._is_fresh = True
-        self._namespaces: dict[str, _Namespace] = {}
-        # By namespace and id.
-        self._actors: dict[int, dict[str, _Actor]] = {}
-        self._types: dict[str, int] = {}
-        self._next_actor = 0
+        self._counters = Counters()
         self._staged: dict[int, EventColumns] = {}
-        self._snapshots: list[tuple[Any, ...]] = []
         self._staged_ids: dict[bytes, int] = {}
+        self._snapshots: list[tuple[Any, ...]] = []
         self._ids = EventIds(self._look)
         self.links = EventLinks(self._look, lambda: create_links(raw, url))
-        self._new_types: dict[str, int] = {}
-        self._dirty_actors: dict[int, dict[str, _Actor]] = {}
-        self._dirty_namespaces: dict[str, _Namespace] = {}
 
     def begin(self) -> None:
         """Start a transaction; nothing can come between its checks and its commit. Raises `sqlite3.Error`."""
@@ -120,24 +91,65 @@ class Appender:
         looked at by itself, so that the first one at fault is named.
         """
         namespace = self._namespace(name)
-        if not events:
-            return []
+        if len(events) > 1:
+            self._stage_many(namespace, events, raws, since)
+        elif events:
+            self._stage_one(namespace, events[0], raws[0], since)
+        last = namespace.last_sequence
+        return list(range(last - len(events) + 1, last + 1))
+
+    def _stage_one(self, namespace: Namespace, event: Event, raw: bytes, since: int | None) -> None:
+        counters = self._counters
+        number = namespace.number
+        sequence = namespace.last_sequence + 1
+        actor_id, version = event.actor_id, event.version
+        known: dict[str, Actor | None] = {actor_id: None}
+        counters.find_actors(self._open_connection, number, known)
+        actor = known[actor_id]
+        if actor is not None and version <= actor[VERSION]:
+            raise self._conflict(event, actor, number, since or sequence)
+        id_hash = namespace.hashing().digest(event.id)
+        self._refuse_duplicate(event.id, id_hash, number, {}, since or sequence)
+        # From here on nothing is refused.
+        if actor is None:
+            actor = [1, version, sequence, counters.next_actor, True]
+            counters.next_actor += 1
+        else:
+            actor = [actor[COUNT] + 1, version, sequence, actor[NUMBER], actor[IS_NEW]]
+        now = self._now
+        position = first_position(number) + sequence
+        self._staged_ids[id_hash] = position
+        rows = self._columns(number, position)
+        rows.actors.append(actor[NUMBER])
+        rows.versions.append(version)
+        rows.types += counters.type_numbers((event.event_type,))
+        rows.hashes.append(id_hash)
+        rows.checksums.append(crc32(raw, (sequence ^ version ^ number ^ now ^ now >> 32) & 0xFFFFFFFF))
+        rows.raws.append(raw)
+        rows.size += len(raw)
+        namespace.grow(1, len(raw), now)
+        counters.change(namespace, {actor_id: actor})
+
+    def _stage_many(
+        self, namespace: Namespace, events: Sequence[Event], raws: Sequence[bytes], since: int | None
+    ) -> None:
+        counters = self._counters
         number = namespace.number
         first = namespace.last_sequence + 1
         count = len(events)
-        base = first_position(number)
+        position = first_position(number) + first
         actor_ids = [event.actor_id for event in events]
         versions = [event.version for event in events]
-        hashes = EventIdHash(number).digests(events)
-        ids = dict(zip(hashes, range(base + first, base + first + count), strict=True))
-        known = dict.fromkeys(actor_ids)
-        self._find_actors(number, known)
-        touched: dict[str, _Actor] = {}
-        number_of_next = self._next_actor
+        hashes = namespace.hashing().digests(events)
+        ids = dict(zip(hashes, range(position, position + count), strict=True))
+        known: dict[str, Actor | None] = dict.fromkeys(actor_ids)
+        counters.find_actors(self._open_connection, number, known)
+        touched: dict[str, Actor] = {}
+        next_actor = counters.next_actor
         for actor_id, actor in known.items():
             if actor is None:
-                touched[actor_id] = [0, 0, 0, number_of_next, True]
-                number_of_next += 1
+                touched[actor_id] = [0, 0, 0, next_actor, True]
+                next_actor += 1
             else:
                 touched[actor_id] = actor.copy()
         numbers: list[int] = []
@@ -145,67 +157,66 @@ class Appender:
         # The one loop over each event: a version has to exceed that before it, of this batch too.
         for sequence, (actor_id, version) in enumerate(zip(actor_ids, versions, strict=True), first):
             actor = touched[actor_id]
-            if version <= actor[_VERSION]:
+            if version <= actor[VERSION]:
                 rises = False
                 break
-            actor[_VERSION] = version
-            actor[_COUNT] += 1
-            actor[_LAST] = sequence
-            numbers.append(actor[_NUMBER])
+            actor[VERSION] = version
+            actor[COUNT] += 1
+            actor[LAST] = sequence
+            numbers.append(actor[NUMBER])
         if not rises or len(ids) < count or self._may_hold(number, hashes):
             self._refuse_first(events, hashes, known, number, first, since or first)
         # From here on nothing is refused.
         now = self._now
-        self._next_actor = number_of_next
+        counters.next_actor = next_actor
         if self._staged_ids:
             self._staged_ids |= ids
         else:
             self._staged_ids = ids
-        self._dirty_actors.setdefault(number, {}).update(touched)
-        rows = self._staged.get(number)
-        if rows is None:
-            rows = self._staged[number] = EventColumns(base + first)
+        rows = self._columns(number, position)
         rows.actors += numbers
         rows.versions += versions
-        rows.types += self._type_numbers([event.event_type for event in events])
+        rows.types += counters.type_numbers([event.event_type for event in events])
         rows.hashes += hashes
-        rows.raws += raws
         # CRC-32 takes the low 32 bits of what it starts from.
-        places = map(xor, range(first, first + count), versions)
-        rows.checksums += map(crc32, raws, map(xor, places, repeat(number ^ now ^ now >> 32)))
+        seeds = map(xor, map(xor, range(first, first + count), versions), repeat(number ^ now ^ now >> 32))
+        rows.checksums += map(crc32, raws, seeds)
+        rows.raws += raws
         size = sum(map(len, raws))
         rows.size += size
-        namespace.last_sequence += count
-        namespace.size_bytes += size
-        namespace.last_recorded_at = now
-        if namespace.first_recorded_at is None:
-            namespace.first_recorded_at = now
-        self._dirty_namespaces[name] = namespace
-        return list(range(first, first + count))
+        namespace.grow(count, size, now)
+        counters.change(namespace, touched)
+
+    def _columns(self, namespace: int, position: int) -> EventColumns:
+        """Where events of a namespace are staged, the next one for `position`."""
+        rows = self._staged.get(namespace)
+        if rows is None:
+            rows = self._staged[namespace] = EventColumns(position)
+        return rows
 
     def _refuse_first(
         self,
         events: Sequence[Event],
         hashes: Sequence[bytes],
-        known: Mapping[str, _Actor | None],
+        known: Mapping[str, Actor | None],
         namespace: int,
         first: int,
         since: int,
     ) -> None:
         """Raise what is wrong with the first event at fault; nothing if there is none."""
         base = first_position(namespace)
-        touched: dict[str, _Actor] = {}
+        touched: dict[str, Actor] = {}
         ids: dict[bytes, int] = {}
         for sequence, (event, id_hash) in enumerate(zip(events, hashes, strict=True), first):
             actor = touched.get(event.actor_id)
             if actor is None:
                 actor = list(known[event.actor_id] or (0, 0, 0, 0, True))
                 touched[event.actor_id] = actor
-            if event.version <= actor[_VERSION]:
+            if event.version <= actor[VERSION]:
                 raise self._conflict(event, actor, namespace, since)
             self._refuse_duplicate(event.id, id_hash, namespace, ids, since)
             ids[id_hash] = base + sequence
-            actor[_VERSION], actor[_LAST] = event.version, sequence
+            actor[VERSION], actor[LAST] = event.version, sequence
 
     def _may_hold(self, namespace: int, hashes: Sequence[bytes]) -> bool:
         """Whether one of the ids may be stored already, or be about to be."""
@@ -213,68 +224,26 @@ class Appender:
             self._open_connection, namespace, hashes
         )
 
-    def _type_numbers(self, names: Sequence[str]) -> list[int]:
-        """The numbers of event types, which those that have none are given."""
-        types = self._types
-        try:
-            return list(map(types.__getitem__, names))
-        except KeyError:
-            for name in names:
-                if name not in types:
-                    types[name] = self._new_types[name] = len(types) + 1
-            return list(map(types.__getitem__, names))
-
     def stage_snapshot(self, name: str, snapshot: ActorSnapshot, raw: bytes) -> None:
         """Hold a snapshot ready; it replaces the one of the same version."""
         namespace = self._namespace(name)
-        self._dirty_namespaces[name] = namespace
+        self._counters.change(namespace)
         self._snapshots.append((namespace.number, snapshot.actor_id, snapshot.version, self._now, crc32(raw), raw))
 
     def flush(self) -> None:
         """Write what was staged into the open transaction. Raises `sqlite3.Error`."""
         connection = self._open_connection
-        dirty_namespaces, self._dirty_namespaces = self._dirty_namespaces, {}
-        if dirty_namespaces:
-            for n in dirty_namespaces.values():
-                connection.execute(
-                    _SAVE_NAMESPACE,
-                    (n.number, n.name, n.last_sequence, n.size_bytes, n.first_recorded_at, n.last_recorded_at),
-                )
-            self._namespaces |= dirty_namespaces
-        if self._new_types:
-            connection.executemany(
-                "INSERT INTO event_types(name, id) VALUES (?, ?)", list(self._new_types.items())
-            )
-            self._new_types = {}
-        for number, actors in self._dirty_actors.items():
-            inserts: list[Sequence[Any]] = []
-            updates: list[Sequence[Any]] = []
-            for actor_id, actor in actors.items():
-                if actor[_IS_NEW]:
-                    actor[_IS_NEW] = False
-                    inserts.append((*actor[:_IS_NEW], number, actor_id))
-                else:
-                    updates.append((*actor[:_IS_NEW], number, actor_id))
-            write_actors(connection, inserts, are_new=True)
-            write_actors(connection, updates, are_new=False)
-            self._keep(number, actors)
-        self._dirty_actors = {}
+        last_sequences = self._counters.flush(connection)
         if self._staged:
             for rows in self._staged.values():
                 rows.write(connection, self._now)
             self._staged = {}
-            self._ids.add(self._staged_ids, {n.number: n.last_sequence for n in dirty_namespaces.values()})
+            self._ids.add(self._staged_ids, last_sequences)
             self._staged_ids = {}
             self.links.note_written()
         if self._snapshots:
             connection.executemany(SAVE_SNAPSHOT, self._snapshots)
             self._snapshots = []
-
-    def _keep(self, namespace: int, actors: dict[str, _Actor]) -> None:
-        """Remember actors for the next transaction."""
-        if sum(map(len, self._actors.values())) > _CACHED_ACTORS:
-            self._actors.clear()
-        self._actors.setdefault(namespace, {}).update(actors)
 
     @property
     def has_ids_to_move(self) -> bool:
@@ -354,7 +323,7 @@ class Appender:
 
     def raw_range(self, name: str, first: int, last: int) -> list[tuple[int, bytes]]:
         """Sequence and bytes of events that were just stored. Raises `sqlite3.Error`."""
-        base = first_position(self._namespaces[name].number)
+        base = first_position(self._counters.namespace_number(name))
         return self._open_connection.execute(
             "SELECT position - ?, raw FROM events WHERE position BETWEEN ? AND ? ORDER BY position",
             (base, base + first, base + last),
@@ -382,10 +351,8 @@ class Appender:
 
     def _check_in_place(self) -> None:
         # SQLite goes on writing into a file that has no name any more, and what it acknowledges is lost.
-        handle = self._raw.open()
-        with suppress(OSError):
-            if handle is not None and os.path.samestat(os.fstat(handle), self._raw.path.stat()):
-                return
+        if self._raw.is_in_place():
+            return
         raise StoreUnavailableError(
             self._url, "the file was deleted, moved or replaced; close it and open it again"
         )
@@ -396,58 +363,20 @@ class Appender:
         return self._connection
 
     def _forget(self) -> None:
-        self._namespaces = {}
-        self._actors = {}
-        self._types = {}
-        self._next_actor = 0
+        self._counters.forget()
         self._staged = {}
-        self._snapshots = []
         self._staged_ids = {}
-        self._new_types = {}
-        self._dirty_actors = {}
-        self._dirty_namespaces = {}
-        self._is_fresh = True
+        self._snapshots = []
 
-    def _learn(self) -> None:
-        """What every save needs, once after every change by another process."""
-        connection = self._open_connection
-        for row in connection.execute(
-            "SELECT id, name, last_sequence, size_bytes, first_recorded_at, last_recorded_at FROM namespaces"
-        ):
-            self._namespaces[row[1]] = _Namespace(*row)
-        self._types = {name: number for number, name in connection.execute("SELECT id, name FROM event_types")}
-        self._next_actor = (connection.execute("SELECT max(id) FROM actors").fetchone()[0] or 0) + 1
-        self.links.learn(connection)
-        self._is_fresh = False
-
-    def _namespace(self, name: str) -> _Namespace:
-        if self._is_fresh:
-            self._learn()
-        known = self._dirty_namespaces.get(name) or self._namespaces.get(name)
-        if known is None:
-            # Staged in the same order as taken, so that each gets a number of its own.
-            taken = [n.number for n in (*self._namespaces.values(), *self._dirty_namespaces.values())]
-            known = _Namespace(max(taken, default=0) + 1, name)
-            if known.number > MAX_NAMESPACE:
-                raise CorruptStoreError(self._url, "it has no numbers left for another namespace")
-        return known
-
-    def _find_actors(self, namespace: int, wanted: dict[str, _Actor | None]) -> None:
-        """Fill in those of the actors that exist."""
-        dirty = self._dirty_actors.get(namespace, {})
-        cached = self._actors.setdefault(namespace, {})
-        missing: list[str] = []
-        for actor_id in wanted:
-            actor = dirty.get(actor_id) or cached.get(actor_id)
-            if actor is None:
-                missing.append(actor_id)
-            else:
-                wanted[actor_id] = actor
-        for start in range(0, len(missing), _FOUND_AT_ONCE):
-            part = missing[start : start + _FOUND_AT_ONCE]
-            query = f"WITH wanted(name) AS (VALUES {places(len(part))}) {_FIND_ACTORS}"
-            for actor_id, *row in self._open_connection.execute(query, (*part, namespace)):
-                wanted[actor_id] = cached[actor_id] = [*row, False]
+    def _namespace(self, name: str) -> Namespace:
+        counters = self._counters
+        if counters.is_fresh:
+            counters.learn(self._open_connection)
+            self.links.learn(self._open_connection)
+        namespace = counters.namespace(name)
+        if namespace.number > MAX_NAMESPACE:
+            raise CorruptStoreError(self._url, "it has no numbers left for another namespace")
+        return namespace
 
     def _refuse_duplicate(
         self, event_id: str, id_hash: bytes, namespace: int, batch: Mapping[bytes, int], since: int
@@ -459,11 +388,11 @@ class Appender:
             sequence = position & SEQUENCE_MASK
             raise DuplicateEventError(event_id, sequence, in_batch=sequence >= since)
 
-    def _conflict(self, event: Event, actor: _Actor, namespace: int, since: int) -> VersionConflictError:
-        current = actor[_VERSION] if actor[_LAST] < since else self._version_before(actor, namespace, since)
+    def _conflict(self, event: Event, actor: Actor, namespace: int, since: int) -> VersionConflictError:
+        current = actor[VERSION] if actor[LAST] < since else self._version_before(actor, namespace, since)
         if event.version > current:
-            return VersionConflictError(event.actor_id, event.version, actor[_VERSION], in_batch=True)
-        raw = None if actor[_IS_NEW] else self._sound_raw(actor[_NUMBER], event.version)
+            return VersionConflictError(event.actor_id, event.version, actor[VERSION], in_batch=True)
+        raw = None if actor[IS_NEW] else self._sound_raw(actor[NUMBER], event.version)
         for _, version, staged in self._staged_of(actor, namespace):
             if version == event.version:
                 raw = staged
@@ -475,9 +404,9 @@ class Appender:
             event.actor_id, event.version, current, stored=stored, is_duplicate=is_duplicate
         )
 
-    def _staged_of(self, actor: _Actor, namespace: int) -> Iterable[tuple[int, int, bytes]]:
+    def _staged_of(self, actor: Actor, namespace: int) -> Iterable[tuple[int, int, bytes]]:
         rows = self._staged.get(namespace)
-        return () if rows is None else rows.of_actor(actor[_NUMBER])
+        return () if rows is None else rows.of_actor(actor[NUMBER])
 
     def _sound_raw(self, actor: int, version: int) -> bytes | None:
         # Damage takes away the event that is in the way, and not the conflict. A connection that met damage does
@@ -499,14 +428,14 @@ class Appender:
             return None
         return row[4]
 
-    def _version_before(self, actor: _Actor, namespace: int, since: int) -> int:
+    def _version_before(self, actor: Actor, namespace: int, since: int) -> int:
         position = first_position(namespace) + since
         staged = [version for place, version, _ in self._staged_of(actor, namespace) if place < position]
         if staged:
             return max(staged)
         row = self._open_connection.execute(
             "SELECT version FROM events WHERE actor = ? AND position < ? ORDER BY version DESC LIMIT 1",
-            (actor[_NUMBER], position),
+            (actor[NUMBER], position),
         ).fetchone()
         return 0 if row is None else int(row[0])
 

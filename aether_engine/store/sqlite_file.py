@@ -90,6 +90,15 @@ class RawFile:
                 self._key = key
             return self._handles[self._key][0]
 
+    def is_in_place(self) -> bool:
+        """Whether the file that is open is the one at its path."""
+        self.open()
+        try:
+            status = os.stat(self.path)  # noqa: PTH116 (before every save, and Path's takes twice as long)
+        except OSError:
+            return False
+        return (status.st_dev, status.st_ino) == self._key
+
     def release(self) -> bool:
         """Let go; whether no other store of this process has the file open."""
         with self._guard:

@@ -98,7 +98,7 @@ class EventIds:
         """The position of an id, None if it is new."""
         self._refresh(connection, namespace)
         position = self._recent.get(id_hash)
-        if position is None:
+        if position is None and not self._is_index_empty(connection):
             row = connection.execute(_FIND, (_prefixes([id_hash])[0], id_hash)).fetchone()
             position = None if row is None else row[0]
         return position

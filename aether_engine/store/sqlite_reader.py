@@ -37,8 +37,11 @@ from aether_engine.store.sqlite_snapshots import decode_snapshots, read_page
 
 T = TypeVar("T")
 
-#: Rows fetched and decoded in one go: few enough to stay in the processor's cache.
+#: Rows fetched and decoded in one go: few enough for the processor's cache, and for memory where they are large.
 CHUNK: Final = 128
+#: As many once it is seen that they are as small as most: on average no larger than this.
+_CHUNK_OF_SMALL: Final = 256
+_SMALL: Final = 4096
 #: A batch ends early when its raw bytes pass this.
 BATCH_BYTES: Final = 16 << 20
 #: No event's row is smaller than this in a file: an honest log of N bytes holds at most N / this many.
@@ -153,8 +156,10 @@ class Reader:
             stored: list[StoredEvent] = []
             size = 0
             try:
-                for start in range(first, last + 1, CHUNK):
-                    sequences = range(start, min(start + CHUNK, last + 1))
+                start = first
+                while start <= last:
+                    length = _CHUNK_OF_SMALL if 0 < size <= _SMALL * (start - first) else CHUNK
+                    sequences = range(start, min(start + length, last + 1))
                     rows = connection.execute(_LOG, (base + sequences[0], base + sequences[-1])).fetchall()
                     # All row ids of a range are there if there are as many rows: they need not be read.
                     if len(rows) != len(sequences):
@@ -163,6 +168,7 @@ class Reader:
                     size += sum([len(row[2]) for row in rows])
                     if size > BATCH_BYTES:
                         break
+                    start += length
             except (sqlite3.Error, TypeError, IndexError) as error:
                 if isinstance(error, sqlite3.Error) and not is_damage(error):
                     raise

@@ -102,14 +102,14 @@ class Writer:
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="aether-write")
 
     def save(self, namespace: str, events: Sequence[Event], raws: Sequence[bytes]) -> asyncio.Future[list[int]]:
-        """The sequences of `events`, once they are durable and published."""
-        future = self._future()
+        """The sequences of `events`, once they are durable and published. To cancel it undoes nothing."""
+        future: asyncio.Future[list[int]] = self._loop.create_future()
         self._submit(Save(namespace, events, raws, future))
         return future
 
     def save_snapshot(self, namespace: str, snapshot: ActorSnapshot, raw: bytes) -> asyncio.Future[None]:
-        """Done once the snapshot is durable."""
-        future = self._future()
+        """Done once the snapshot is durable. To cancel it undoes nothing."""
+        future: asyncio.Future[None] = self._loop.create_future()
         self._submit(SaveSnapshot(namespace, snapshot, raw, future))
         return future
 
