@@ -119,7 +119,12 @@ class Jobs(QObject):
         import asyncio
 
         self.running.remove(job)
-        error: BaseException | None = asyncio.CancelledError() if task.cancelled() else task.exception()
+        error: BaseException | None
+        try:
+            error = task.exception()
+        except asyncio.CancelledError:
+            # The task lets go of it here; it holds all that the job had in hand, and so the job and its task.
+            error = asyncio.CancelledError()
         if error is not None and not isinstance(error, asyncio.CancelledError):
             log.info("job %s failed: %s", job.progress.name, type(error).__name__)
         self.changed.emit()

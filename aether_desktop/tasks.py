@@ -67,6 +67,9 @@ class TaskOwner:
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks)
+        # A method of whoever owns this: a closed document would otherwise stay until garbage is looked for, and
+        # with it all that it has shown.
+        self._on_error = None
 
     def _finished(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)

@@ -82,6 +82,8 @@ class Questions:
             raise
         finally:
             del self._waiting[token]
+            # An answer that is an error holds this frame: the two would wait for each other to be let go.
+            del question
         if not data and status(head)[0] == "503":
             raise NobodyThereError(self._url, f"nobody answers on {subject}")
         return data

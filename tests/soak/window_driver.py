@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import json
 import os
 import random
@@ -14,6 +13,7 @@ from time import monotonic
 from PySide6.QtCore import QObject, QTimer
 from PySide6.QtWidgets import QApplication
 
+from aether_desktop.app import favour_the_loop
 from aether_desktop.connection import Connection
 from aether_desktop.ui.event_view import EventView
 from aether_desktop.ui.main_window import MainWindow
@@ -159,15 +159,14 @@ async def _run(home: Path, url: str, seconds: float) -> None:
 
 
 def main() -> None:
-    """Work as the arguments say, on Qt's own event loop, with garbage collected as the application has it."""
+    """Work as the arguments say, on Qt's own event loop, with the interpreter set up as the application has it."""
     os.environ["QT_API"] = "pyside6"
     from qasync import QEventLoop
 
     application = QApplication([])
     application.setQuitOnLastWindowClosed(False)
     apply_theme(application, "light")
-    gc.freeze()
-    gc.set_threshold(5_000, 20, 100)
+    favour_the_loop()
     with asyncio.Runner(loop_factory=lambda: QEventLoop(application)) as runner:
         runner.run(_run(Path(sys.argv[1]), sys.argv[2], float(sys.argv[3])))
 
