@@ -149,6 +149,7 @@ class Engine:
             },
             self._feeds,
             self._tails.discard,
+            self._let_go,
         )
         self._tails.add(tail)
         return tail
@@ -181,6 +182,12 @@ class Engine:
                 await self._backend.close()
             finally:
                 await self._bus.close()
+
+    def _let_go(self, namespace: str) -> None:
+        """A tail gave up a namespace that vanished: thousands of stores that nobody uses would be a burden."""
+        if not any(tail.follows(namespace) for tail in self._tails) and isinstance(self._backend, Linked):
+            self._stores.pop(namespace, None)
+            self._backend.let_go(namespace)
 
     def _check_open(self) -> None:
         if self._closing is not None:

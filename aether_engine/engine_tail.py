@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+import contextlib
+from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -15,8 +16,9 @@ from aether_engine.closing import close
 from aether_engine.errors import StoreUnavailableError
 from aether_engine.event import Gap, StoredEvent, SubscriptionFilter, Tailed
 from aether_engine.patterns import is_wildcard_pattern, match_namespace_pattern
-from aether_engine.store.log_feed import LogFeeds, is_gap, tailed
-from aether_engine.store.protocols import Backend, Store
+from aether_engine.store.log_feed import LogFeeds, identity_of, is_gap, tailed
+from aether_engine.store.protocols import Backend, LogEnd, Store
+from aether_engine.store.tailing import MADE_AGAIN
 
 if TYPE_CHECKING:
     from aether_engine.query import EventFilter
@@ -28,6 +30,10 @@ _FULL_BATCH: Final = 1_000
 _DISCOVERY_SECONDS: Final = 0.05
 # How long servers that are away are left alone before they are asked again.
 _RETRY_SECONDS: Final = 0.25
+# How long a namespace that vanished is followed on: what was read of it may still be on its way.
+_VANISHED_SECONDS: Final = 2.0
+# Of so many that vanished it is known that they were there, should they come to be again.
+_REMEMBERED: Final = 10_000
 
 
 class EngineTail(AsyncIterator[list[Tailed | Gap]]):
@@ -50,6 +56,7 @@ class EngineTail(AsyncIterator[list[Tailed | Gap]]):
         open_stores: Mapping[str, Store],
         feeds: LogFeeds,
         on_end: Callable[[EngineTail], None],
+        on_vanished: Callable[[str], None],
     ) -> None:
         self.pattern = pattern
         self._backend = backend
@@ -59,12 +66,20 @@ class EngineTail(AsyncIterator[list[Tailed | Gap]]):
         self._after = after_sequence
         self._feeds = feeds
         self._on_end = on_end
+        self._on_vanished = on_vanished
         self._called_at = datetime.now(UTC)
         # Where the logs ended of those namespaces that had events when this tail was asked for.
         self._ends: dict[str, int] | None = None
         self._listed = asyncio.Event()
-        self._followed: set[str] = set()
+        self._followed: dict[str, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        # Those of them that are known to be there, with their identities; those of these that are missing in later
+        # lists, and since when; those that were given up, with where they ended and their identities.
+        self._seen: dict[str, str] = {}
+        self._missed_since: dict[str, float] = {}
+        self._vanished: OrderedDict[str, tuple[int, str]] = OrderedDict()
+        # Those of which something is waiting for room.
+        self._handing: set[str] = set()
         self._batches: deque[Sequence[Tailed | Gap]] = deque()
         self._waiting = 0
         # Behind which sequence of each namespace what comes next stands.
@@ -77,6 +92,10 @@ class EngineTail(AsyncIterator[list[Tailed | Gap]]):
             self._follow(namespace, store, was_open=True)
         self._own(self._discover(), "discover")
 
+    def follows(self, namespace: str) -> bool:
+        """Whether the log of `namespace` is read."""
+        return not self._ended and namespace in self._followed
+
     def adopt(self, namespace: str, store: Store) -> None:
         """`store` was opened just now: follow it too if it matches."""
         if not self._ended and match_namespace_pattern(self.pattern, namespace):
@@ -87,6 +106,8 @@ class EngineTail(AsyncIterator[list[Tailed | Gap]]):
         self._ended = True
         for task in self._tasks:
             task.cancel()
+        # An ended task holds what it read from, which ends by being let go.
+        self._followed.clear()
         self._readable.set()
         self._on_end(self)
 
@@ -121,10 +142,11 @@ class EngineTail(AsyncIterator[list[Tailed | Gap]]):
     ) -> None:
         await self.aclose()
 
-    def _own(self, work: Coroutine[object, object, None], name: str) -> None:
+    def _own(self, work: Coroutine[object, object, None], name: str) -> asyncio.Task[None]:
         task = asyncio.create_task(work, name=f"aether-tail-{name}")
         self._tasks.add(task)
         task.add_done_callback(self._task_done)
+        return task
 
     def _task_done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -141,17 +163,21 @@ class EngineTail(AsyncIterator[list[Tailed | Gap]]):
     def _follow(self, namespace: str, store: Store, *, was_open: bool) -> None:
         if namespace in self._followed:
             return
-        self._followed.add(namespace)
         # "Now" is pinned here, within the call of `tail` or of `store`: the caller's next step may be a save. A
         # namespace that is found by the list is followed from where that says it ended.
         pins = self._after is None and (was_open or self._ends is None)
         now = store.tail() if pins else None
-        self._own(self._pump(namespace, store, now, was_open=was_open), namespace)
+        pump = self._pump(namespace, store, now, was_open=was_open)
+        self._followed[namespace] = self._own(pump, namespace)
 
     async def _pump(
         self, namespace: str, store: Store, now: AsyncIterator[list[StoredEvent]] | None, *, was_open: bool
     ) -> None:
-        if now is not None and was_open:
+        gap: Gap | None = None
+        vanished = self._vanished.pop(namespace, None)
+        if vanished is not None:
+            source, gap = await self._begin_again(namespace, store, *vanished)
+        elif now is not None and was_open:
             source = now
         else:
             await self._listed.wait()
@@ -165,14 +191,22 @@ class EngineTail(AsyncIterator[list[Tailed | Gap]]):
             else:
                 keeps_number = end is not None or not is_wildcard_pattern(self.pattern)
                 source = store.tail(after_sequence=self._after if keeps_number else 0)
-        while await self._read(namespace, source):
+        while await self._read(namespace, source, gap):
+            gap = None
             source = store.tail(after_sequence=self._positions[namespace])
 
-    async def _read(self, namespace: str, source: AsyncIterator[list[StoredEvent]]) -> bool:
-        """Hand on what comes, read by ourselves and then with others; whether to go on by ourselves from there."""
+    async def _read(self, namespace: str, source: AsyncIterator[list[StoredEvent]], gap: Gap | None) -> bool:
+        """Hand on what comes behind `gap`, read by ourselves and then with others.
+
+        Returns whether to go on by ourselves from there.
+        """
         async for batch in source:
+            if gap is not None:
+                self._put([gap])
+                gap = None
             await self._hand_on(namespace, batch)
             position = self._positions[namespace] = batch[-1].sequence
+            self._seen[namespace] = identity_of(source)
             # A filter that looks into data takes its time, which is no business of others.
             if self._event_filter is not None:
                 continue
@@ -199,9 +233,11 @@ class EngineTail(AsyncIterator[list[Tailed | Gap]]):
             wanted = await _passing(wanted, self._event_filter)
         if not wanted:
             return
+        self._handing.add(namespace)
         while self._waiting >= _MOST_WAITING:
             self._room.clear()
             await self._room.wait()
+        self._handing.discard(namespace)
         self._put([tailed(namespace, stored) for stored in wanted])
 
     def _receive(self, namespace: str, rows: Sequence[StoredEvent], items: Sequence[Tailed | Gap]) -> bool:
@@ -233,7 +269,10 @@ class EngineTail(AsyncIterator[list[Tailed | Gap]]):
                     raise
                 await asyncio.sleep(_RETRY_SECONDS)
                 continue
-            await self._backend.wait_for_change(seen)
+            # Nothing need change for what vanished to be given up.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_VANISHED_SECONDS if self._missed_since else None):
+                    await self._backend.wait_for_change(seen)
             # A busy store changes all the time; a list now and then is enough to find newcomers.
             await asyncio.sleep(_DISCOVERY_SECONDS)
 
@@ -252,8 +291,53 @@ class EngineTail(AsyncIterator[list[Tailed | Gap]]):
             return True
         for name in ends:
             if name not in self._followed and match_namespace_pattern(self.pattern, name):
-                await self._open_store(name)
+                # Also one that was given up here and is still open for others.
+                self.adopt(name, await self._open_store(name))
+        await self._give_up_vanished(ends)
         return False
+
+    async def _give_up_vanished(self, ends: Mapping[str, LogEnd]) -> None:
+        """Follow no longer what was there and is gone: namespaces may come and go by the thousand."""
+        now = asyncio.get_running_loop().time()
+        self._seen |= {name: end.identity for name, end in ends.items() if name in self._followed}
+        for name in self._missed_since.keys() & ends.keys():
+            del self._missed_since[name]
+        for name in self._seen.keys() - ends.keys():
+            self._missed_since.setdefault(name, now)
+        gone = {
+            name: self._followed.pop(name)
+            for name, since in list(self._missed_since.items())
+            if now - since >= _VANISHED_SECONDS and name not in self._handing
+        }
+        for task in gone.values():
+            task.cancel()
+        await asyncio.gather(*gone.values(), return_exceptions=True)
+        assert self._ends is not None
+        for name in gone:
+            # Where the log ended, and which log it was: a list can also have left it out by mistake.
+            began_at = self._ends.pop(name, 0)
+            self._vanished[name] = self._positions.pop(name, began_at), self._seen.pop(name)
+            del self._missed_since[name]
+            self._on_vanished(name)
+        while len(self._vanished) > _REMEMBERED:
+            self._vanished.popitem(last=False)
+
+    async def _begin_again(
+        self, namespace: str, store: Store, ended_at: int, identity: str
+    ) -> tuple[AsyncIterator[list[StoredEvent]], Gap | None]:
+        """Follow what was given up: on from where it ended or, if it is another log now, from its beginning."""
+        while True:
+            try:
+                end = (await self._backend.ends(namespace)).get(namespace)
+                break
+            except StoreUnavailableError as error:
+                if not error.passing or self._ended:
+                    raise
+                await asyncio.sleep(_RETRY_SECONDS)
+        self._positions[namespace] = ended_at
+        if end is not None and end.identity == identity:
+            return store.tail(after_sequence=ended_at), None
+        return store.tail(after_sequence=0), Gap(namespace, ended_at, None, MADE_AGAIN) if ended_at else None
 
 
 async def _passing(batch: list[StoredEvent], event_filter: EventFilter) -> list[StoredEvent]:

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Self
+from weakref import WeakValueDictionary
 
 from aether_engine.errors import NotPermittedError, StoreUnavailableError
 from aether_engine.event import NamespaceInfo, StoreWarning
@@ -58,7 +59,9 @@ class JetStreamBackend:
         self.publish: Publish | None = None
         self.gate = WriteGate()
         self._changes = Changes()
+        # By the names of their streams; and those of streams that vanished, as long as somebody has them.
         self._stores: dict[str, JetStreamEventStore] = {}
+        self._vanished: WeakValueDictionary[str, JetStreamEventStore] = WeakValueDictionary()
         self._warnings: dict[tuple[str, str], StoreWarning] = {}
         self._infos: dict[str, tuple[StreamInfo, NamespaceInfo]] = {}
         self._sizes: dict[str, _Size] = {}
@@ -104,6 +107,9 @@ class JetStreamBackend:
         for start in range(0, len(mine), _AT_ONCE):
             part = mine[start : start + _AT_ONCE]
             found += await asyncio.gather(*(self._describe(name, info) for name, info in part))
+        for name in self._infos.keys() - {info.name for info in streams}:
+            del self._infos[name]
+            self._sizes.pop(name, None)
         return sorted(found, key=lambda info: info.name)
 
     async def ends(self, namespace_pattern: str) -> dict[str, LogEnd]:
@@ -114,7 +120,7 @@ class JetStreamBackend:
             info = await self._api.stream_info(self._layout.stream(namespace_pattern))
             infos = [] if info is None else [info]
         return {
-            name: LogEnd(info.last_sequence, info.first_recorded_at)
+            name: LogEnd(info.last_sequence, info.first_recorded_at, info.created)
             for info in infos
             if (name := self._layout.namespace(info.config)) is not None
         }
@@ -124,7 +130,10 @@ class JetStreamBackend:
         return sorted(info.name for info in await self._streams() if self._layout.namespace(info.config) is None)
 
     async def store(self, namespace: str) -> JetStreamEventStore:
-        store = self._stores.get(namespace)
+        stream = self._layout.stream(namespace)
+        store = self._stores.get(stream)
+        if store is None and (store := self._vanished.pop(stream, None)) is not None:
+            self._stores[stream] = store
         if store is None:
             store = JetStreamEventStore(
                 namespace,
@@ -136,8 +145,17 @@ class JetStreamBackend:
                 gate=self.gate,
             )
             await store.look()
-            store = self._stores.setdefault(namespace, store)
+            store = self._stores.setdefault(stream, store)
         return store
+
+    def let_go(self, namespace: str) -> None:
+        """See `Linked.let_go`. Whoever still has the store, and saves with it, is heard as before."""
+        stream = self._layout.stream(namespace)
+        store = self._stores.pop(stream, None)
+        if store is not None:
+            self._vanished[stream] = store
+        for key in [key for key in self._warnings if key[0] == namespace]:
+            del self._warnings[key]
 
     def change_count(self) -> int:
         return self._changes.count
@@ -155,9 +173,10 @@ class JetStreamBackend:
         if self._closed:
             return
         self._closed = True
-        for store in self._stores.values():
+        stores = self._all_stores()
+        for store in stores:
             store.wake_tails()
-        await asyncio.gather(*(store.close() for store in self._stores.values()))
+        await asyncio.gather(*(store.close() for store in stores))
         for work in self._before_close:
             try:
                 await work()
@@ -169,9 +188,12 @@ class JetStreamBackend:
             self._watching.cancel()
             await asyncio.gather(self._watching, return_exceptions=True)
         await self.link.close()
-        for store in self._stores.values():
+        for store in stores:
             store.wake_tails()
         self._changes.close()
+
+    def _all_stores(self) -> list[JetStreamEventStore]:
+        return [*self._stores.values(), *self._vanished.values()]
 
     def _publish(self, namespace: str, stored: Sequence[tuple[int, object]]) -> None:
         if self.publish is not None:
@@ -203,15 +225,15 @@ class JetStreamBackend:
     def _link_changed(self, link: Link) -> None:
         if link.is_up:
             # While nobody listened, streams may have been replaced, or have lost their ends with a server.
-            for store in self._stores.values():
+            for store in self._all_stores():
                 store.look_again()
         self._tell_now()
 
     def _heard_of_streams(self, frames: list[Frame]) -> None:
         """Streams were created, changed or deleted, by whomever."""
-        names = {subject.rpartition(b".")[2].decode() for subject, _, _, _ in frames}
-        for namespace, store in self._stores.items():
-            if self._layout.stream(namespace) in names:
+        for stream in {subject.rpartition(b".")[2].decode() for subject, _, _, _ in frames}:
+            store = self._stores.get(stream) or self._vanished.get(stream)
+            if store is not None:
                 store.look_again()
         self._tell_now()
 

@@ -18,6 +18,7 @@ from aether_engine.store.jetstream_link import Link
 from aether_engine.store.jetstream_pull import Pull, PullBrokenError
 from aether_engine.store.jetstream_reader import StreamReader
 from aether_engine.store.jetstream_stream import deletes
+from aether_engine.store.tailing import MADE_AGAIN
 
 _RETRY_SECONDS: Final = 0.1
 _LONGEST_RETRY_SECONDS: Final = 1.0
@@ -161,7 +162,7 @@ class JetStreamTail(AsyncIterator[list[StoredEvent]]):
         self._reader = reader
         if replaced:
             after, self._position = self._position, 0
-            return [self._gap(after, None, "the stream was deleted and made again", place=0)]
+            return [self._gap(after, None, MADE_AGAIN, place=0)]
         if info.last_sequence < self._position:
             after, self._position = self._position, info.last_sequence
             return [

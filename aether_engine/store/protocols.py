@@ -440,12 +440,20 @@ class Linked(Protocol):
         """Names of what is there and is not ours: never read, never written."""
         ...
 
+    def let_go(self, namespace: str) -> None:
+        """A namespace vanished: its store is kept only as long as others have it."""
+        ...
+
 
 class LogEnd(NamedTuple):
-    """Where the log of a namespace ends at a moment, and when its first event was recorded."""
+    """Where the log of a namespace ends at a moment, and when its first event was recorded.
+
+    `identity` tells the log from one that had its name before, where that can be.
+    """
 
     last_sequence: int
     first_recorded_at: datetime | None
+    identity: str = ""
 
 
 class Backend(Protocol):

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable
+from typing import Final
 
 from aether_engine.event import StoredEvent
 from aether_engine.store.protocols import EventLog
+
+#: Why nobody can tell what is missing between the last event of a log and the first of its successor.
+MADE_AGAIN: Final = "the stream was deleted and made again"
 
 
 class Changes:

@@ -36,12 +36,20 @@ def without_collector() -> Iterator[None]:
 
 
 def parts_of(view: EventView) -> dict[str, weakref.ref[object]]:
-    """What a tab of events has read and counted, by name."""
+    """What the only tab of events has read and counted, by name."""
     parts: list[QObject] = [view.model, *view.findChildren(TableFilter)]
-    # The timeline's belong to the window's.
+    # Those of timelines belong to the window.
     for kind in (LogTimelineController, StreamTimelineController):
-        parts += [each for each in view.window().findChildren(kind) if each._table is view.model]
+        parts += view.window().findChildren(kind)
     return {type(each).__name__: weakref.ref(each) for each in parts}
+
+
+async def filtered(seen: DrivenWindow, text: str) -> None:
+    document_filter = seen.view.filter
+    assert document_filter is not None
+    document_filter.set_text(text, at_once=True)
+    await until(lambda: document_filter.status.state is FilterState.DONE)
+    await seen.settle()
 
 
 async def closed(seen: DrivenWindow, refs: dict[str, weakref.ref[object]]) -> None:
@@ -58,29 +66,23 @@ async def test_closed_documents_wait_for_no_collector(tmp_path: Path) -> None:
     await save_elsewhere(path, *events)
     async with driven_file(path) as seen:
         place = Place(seen.workspace.connections[0], NAMESPACE)
-        view = seen.view
-        await until(lambda: "LogTimelineController" in parts_of(view), what="the log is counted")
-        assert view.filter is not None
+        await until(lambda: "LogTimelineController" in parts_of(seen.view), what="the log is counted")
         with without_collector():
-            view.filter.set_text("data.n:>10", at_once=True)
-            await until(lambda: view.filter is not None and view.filter.status.state is FilterState.DONE)
-            await seen.settle()
-            refs = parts_of(view)
+            await filtered(seen, "data.n:>10")
+            refs = parts_of(seen.view)
             assert set(refs) == {"LogTable", "TableFilter", "LogTimelineController"}
-            del view
             await closed(seen, refs)
 
-            view = await seen.panels.desk.open_stream(place, "order-1")
-            await until(lambda: "StreamTimelineController" in parts_of(view), what="the stream is counted")
+            await seen.panels.desk.open_stream(place, "order-1")
+            await until(lambda: "StreamTimelineController" in parts_of(seen.view), what="the stream is counted")
             await seen.settle()
-            refs = parts_of(view)
+            refs = parts_of(seen.view)
             assert set(refs) == {"StreamTable", "TableFilter", "StreamTimelineController"}
-            del view
             await closed(seen, refs)
 
             tail = seen.panels.desk.open_tail(place, NAMESPACE)
             await save_elsewhere(path, Event("late", "Changed", "order-1", 101, {}))
-            await until(lambda: tail.controller.counters.shown == 1)
             refs = {"tail": weakref.ref(tail.controller), "its table": weakref.ref(tail.controller.table)}
             del tail
+            await until(lambda: seen.panels.desk.tail_in_front.controller.counters.shown == 1)  # type: ignore[union-attr]
             await closed(seen, refs)
