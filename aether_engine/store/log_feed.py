@@ -8,6 +8,7 @@ any number of tails cost little more than one, and none of them can hold up anot
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import weakref
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -122,7 +123,10 @@ class LogFeed:
         """End it. Idempotent."""
         self._on_end(self)
         self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await asyncio.wait({self._task})
+        # Taken out of the task: the cancellation holds where it came, which is here.
+        with contextlib.suppress(asyncio.CancelledError):
+            self._task.exception()
 
     async def _run(self, source: AsyncIterator[list[StoredEvent]]) -> None:
         try:

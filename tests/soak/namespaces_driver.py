@@ -88,6 +88,8 @@ async def _run(home: Path, url: str, turns: int, count: int) -> None:
             assert connection is not None
             await window.settle()
             tail = window.panels.desk.open_tail(Place(connection, "born"), "*")
+            # Full after the first turn: what is kept on purpose does not grow.
+            tail.controller.set_capacity(count)
             for turn in range(turns):
                 print(json.dumps(await _turn(window, connection, tail, writer, turn, count)), flush=True)
     finally:
