@@ -268,6 +268,8 @@ class ActorTable(QAbstractTableModel):
             self._begun = None
             found = len(first) if len(first) < PAGE_ACTORS else None
             self._read_took = monotonic() - began
+            # Before the rows are told of: nobody is to be told after them that nothing is looked for any more.
+            self._stop_working()
             self._take(first, asked, found)
         finally:
             if generation == self._generation:

@@ -37,7 +37,7 @@ class Column(Enum):
     SEQUENCE = ("Sequence", ColumnKind.NUMBER, 10)
     VERSION = ("Version", ColumnKind.NUMBER, 8)
     EVENT_TYPE = ("Event type", ColumnKind.CHIP, 25)
-    ACTOR = ("Actor", ColumnKind.ID, 21)
+    ACTOR = ("Actor", ColumnKind.ID, 18)
     SINCE_PREVIOUS = ("Since previous", ColumnKind.NUMBER, 14)
     TIMESTAMP = ("Timestamp", ColumnKind.TIME, 31)
     DATA = ("Data", ColumnKind.MONO, 40)

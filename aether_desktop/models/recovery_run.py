@@ -185,4 +185,4 @@ class RecoveryRun(QObject):
             return f"All of it: {written}."
         lost, damaged = number_text(result.lost), number_text(result.damaged)
         pages = counted(result.pages, "page")
-        return f"{written}. {lost} are lost, {damaged} are damaged and were left out, {pages} cannot be read."
+        return f"{written}. Lost: {lost}. Damaged and left out: {damaged}. Not readable: {pages}."

@@ -315,7 +315,7 @@ class AuditHead(Surface):
         said = first.before or "being taken…"
         if first.is_unchanged is not None:
             said += "  unchanged after the audit" if first.is_unchanged else "  CHANGED while it was read"
-        more = f"  and {len(files) - 1} more files" if len(files) > 1 else ""
+        more = f"  and {counted(len(files) - 1, 'more file')}" if len(files) > 1 else ""
         self.hash.set_text(f"SHA-256 {said}{more}", "corrupted" if first.is_unchanged is False else "text2")
         self._copy.setEnabled(bool(first.before))
 

@@ -7,7 +7,7 @@ fit continues on a second one instead of being cut off.
 from collections.abc import Callable
 from enum import StrEnum
 
-from PySide6.QtCore import QPointF, QSize, Signal
+from PySide6.QtCore import QPointF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QColor,
     QFont,
@@ -18,7 +18,7 @@ from PySide6.QtGui import (
     QTextLayout,
     QTextOption,
 )
-from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSizePolicy, QWidget
+from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QPushButton, QSizePolicy, QWidget
 
 from aether_desktop.ui.links import IconLabel, LinkButton, icon_button
 from aether_desktop.ui.safe_text import visible
@@ -171,9 +171,12 @@ class Banner(QWidget):
         row = QHBoxLayout(self)
         row.setContentsMargins(_BAR + 9, 4, 8, 4)
         row.setSpacing(8)
+        self._middle = QBoxLayout(QBoxLayout.Direction.LeftToRight)
+        self._middle.setSpacing(8)
+        self._middle.addWidget(self._words, 1)
+        self._middle.addLayout(self._actions)
         row.addWidget(self._icon)
-        row.addWidget(self._words, 1)
-        row.addLayout(self._actions)
+        row.addLayout(self._middle, 1)
         row.addWidget(self._close)
         policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
         policy.setHeightForWidth(True)
@@ -193,6 +196,7 @@ class Banner(QWidget):
         self._icon.set_icon(*_ICONS[self._kind])
         self._words.set_text(fact, text)
         self.setAccessibleName(self._words.plain_text())
+        self._arrange()
         self.update()
 
     @property
@@ -209,6 +213,17 @@ class Banner(QWidget):
         row = self.layout()
         return max(grown(_HEIGHT), row.totalHeightForWidth(width) if row is not None else 0)
 
+    def _arrange(self) -> None:
+        """Put the actions below the words where they would leave them less than half of a line."""
+        actions = self._actions.sizeHint().width()
+        direction, room = QBoxLayout.Direction, self.width() - 64
+        words = self._words.sizeHint().width()
+        below = bool(self._buttons) and actions > room / 2 and words + actions > room
+        self._middle.setDirection(direction.TopToBottom if below else direction.LeftToRight)
+        self._middle.setSpacing(0 if below else 8)
+        self._middle.setAlignment(self._actions, Qt.AlignmentFlag.AlignLeft if below else Qt.AlignmentFlag(0))
+        self.setMinimumHeight(self.height_within(self.width()))
+
     def add_action(self, text: str, run: Callable[[], object], *, as_button: bool = False) -> QPushButton:
         """Add a link (or a framed button) at the right that calls `run`; the first one stands furthest left."""
         shown = visible(text)
@@ -218,6 +233,7 @@ class Banner(QWidget):
         button.clicked.connect(lambda _checked=False: run())
         self._actions.addWidget(button)
         self._buttons.append(button)
+        self._arrange()
         return button
 
     def clear_actions(self) -> None:
@@ -226,6 +242,7 @@ class Banner(QWidget):
             self._actions.removeWidget(button)
             button.deleteLater()
         self._buttons.clear()
+        self._arrange()
 
     def _dismiss(self) -> None:
         self.hide()
@@ -239,9 +256,7 @@ class Banner(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Grow by the lines that the text needs at this width."""
         super().resizeEvent(event)
-        margins = self.contentsMargins()
-        needed = self._words.heightForWidth(self._words.width()) + margins.top() + margins.bottom() + 12
-        self.setMinimumHeight(max(grown(_HEIGHT), needed))
+        self._arrange()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Draw tint, bar and the line below."""

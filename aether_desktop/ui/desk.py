@@ -90,12 +90,13 @@ class Desk(QObject):
             return view
         model = LogTable(store)
         view = self._add_view(document, model, title=f"Log {place.namespace}", order=ORDER_LOG, icon_name="log")
+        view.set_empty_words(f"Reading {place.namespace}…")
+        await model.refresh()
         view.set_empty_words(
             f"No events in {place.namespace} yet.", "Append one with Ctrl+N, or import NDJSON from the File menu."
         )
-        await model.refresh()
         if self._is_open(view):
-            view.table.setFocus()
+            view.take_keyboard()
             self.counts_changed.emit()
         return view
 
@@ -110,8 +111,9 @@ class Desk(QObject):
             model = StreamTable(store, actor_id)
             view = self._add_view(document, model, title=actor_id, order=ORDER_STREAM, icon_name="stream")
             name = visible(short(actor_id))
-            view.set_empty_words(f"No events of {name} yet.", "Append the first one with Ctrl+N.")
+            view.set_empty_words(f"Reading {name}…")
             await model.refresh()
+            view.set_empty_words(f"No events of {name} yet.", "Append the first one with Ctrl+N.")
         stream = view.model
         assert isinstance(stream, StreamTable)
         if version is not None and not stream.has_version(version):
@@ -123,7 +125,7 @@ class Desk(QObject):
             view.select_row(stream.row_of_version(version))
         elif view.current_row < 0 and stream.rowCount():
             view.select_row(max(stream.row_of_version(stream.latest_version), 0))
-        view.table.setFocus()
+        view.take_keyboard()
         self.counts_changed.emit()
         return view
 
@@ -144,6 +146,9 @@ class Desk(QObject):
             )
         )
         controller.set_link(place.connection.link_up, place.connection.title)
+        # A file or memory has none.
+        view.status.has_link = place.connection.is_server
+        view.status.link.setVisible(view.status.has_link)
         controller.counters_changed.connect(self.counts_changed)
         self._documents.add(
             document, view, icon_name="tail", title=f"Tail {pattern}", tooltip=f"Live tail of {pattern}"

@@ -223,7 +223,7 @@ class EventDelegate(QStyledItemDelegate):
                 corrupted=row_kind == RowKind.CORRUPTED,
                 tinted=fill is not None,
             )
-            if state & _HAS_FOCUS:
+            if state & _HAS_FOCUS and (selected or not self._view.property("currentIsHidden")):
                 painter.setPen(theme.accent)
                 painter.drawRect(x, y, width - 1, height - 2)
 

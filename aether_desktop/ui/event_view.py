@@ -161,7 +161,14 @@ class EventView(QWidget):
         """The event of the selected row."""
         return self.model.stored_at(self.current_row)
 
-    def set_empty_words(self, what: str, why: str) -> None:
+    def take_keyboard(self) -> None:
+        """Have the keyboard: the table, or the view itself where there is nothing in it.
+
+        Else it would come to whatever Qt finds next, such as the button that closes the tab.
+        """
+        (self.table if self.table.isVisible() else self).setFocus()
+
+    def set_empty_words(self, what: str, why: str = "") -> None:
         """What is said where there are no events at all."""
         self._words = (what, why)
         self._show_words()

@@ -219,7 +219,7 @@ class MainWindow(QMainWindow):
         workspace = self.workspace
         workspace.place_changed.connect(self._place_changed)
         workspace.connections_changed.connect(self._connections_changed)
-        workspace.connection_opened.connect(lambda connection: self.panels.show_connection(connection))
+        workspace.connection_opened.connect(self._show_opened)
         workspace.link_changed.connect(self.show_link)
         workspace.selection_changed.connect(lambda _selection: self.update_actions())
         workspace.selection_cleared.connect(self.update_actions)
@@ -246,6 +246,11 @@ class MainWindow(QMainWindow):
         self._show_connection()
         self._show_centre()
         self.update_actions()
+
+    def _show_opened(self, connection: Connection) -> None:
+        # What went wrong before is over once something else is open.
+        self.messages.take_back_failure()
+        self.panels.show_connection(connection)
 
     def _place_changed(self) -> None:
         self._bar.fill_namespaces(self.workspace)

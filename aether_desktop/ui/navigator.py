@@ -96,11 +96,15 @@ class NamespaceTree(QTreeView):
 
     def choose(self, connection: Connection, namespace: str) -> None:
         """Make a namespace the current one; nobody is told, as it was not the user who chose it."""
-        for index in self._namespace_indexes():
-            if index.data(_CONNECTION) is connection and index.data(_NAMESPACE) == namespace:
-                self._following = True
-                self.setCurrentIndex(index)
-                self._following = False
+        found = (
+            index
+            for index in self._namespace_indexes()
+            if index.data(_CONNECTION) is connection and index.data(_NAMESPACE) == namespace
+        )
+        self._following = True
+        # One that nobody has written to yet is not among them.
+        self.setCurrentIndex(next(found, QModelIndex()))
+        self._following = False
 
     def _show_namespaces(self, parent: QStandardItem, connection: Connection) -> None:
         wanted = {info.name: info for info in connection.namespaces}
@@ -420,6 +424,8 @@ class Navigator(QWidget):
         action = ""
         if working := actors.working_text:
             text, action = working, "Cancel"
+        elif actors.shown_search is None:
+            text = "Reading…" if actors.busy else ""
         elif actors.complete:
             text = f"Loaded {rows} of {rows}"
         elif found is None:

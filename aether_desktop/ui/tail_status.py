@@ -17,7 +17,7 @@ from aether_desktop.ui.tinted import ToneLabel
 
 #: Width of the bar below a frozen view from which on it explains itself.
 _WORDS_FROM = 420
-_CROSSES = "Of several namespaces, as its pattern says."
+_CROSSES = "Crosses namespaces on purpose."
 
 
 class TailStatus(QWidget):
@@ -52,6 +52,8 @@ class TailStatus(QWidget):
             row.addWidget(group(self, _divider(self), 4, *parts))
         row.addWidget(self.crosses)
         self._counters = TailCounters()
+        #: Whether what is followed is reached over a link.
+        self.has_link = True
         self.show_state(TailState.STOPPED, link_up=True, crosses=False)
         self.show_counters(self._counters)
         self._reload()
@@ -64,7 +66,7 @@ class TailStatus(QWidget):
         self.state.set_kind(BadgeKind.PAUSED if state is TailState.PAUSED else BadgeKind.LIVE)
         self.stopped.setVisible(not running)
         self.stopped.setText("Failed" if state is TailState.FAILED else "Stopped")
-        self.link.setVisible(running or not link_up)
+        self.link.setVisible(self.has_link and (running or not link_up))
         self.link.set_kind(BadgeKind.LINK_UP if link_up else BadgeKind.NO_LINK)
         self.crosses.setVisible(crosses)
 

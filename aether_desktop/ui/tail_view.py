@@ -50,7 +50,7 @@ _USUAL = {
     TailColumn.SEQUENCE: "9,999,999",
     TailColumn.VERSION: "Version00",
     TailColumn.EVENT_TYPE: "0000PaymentAuthorized",
-    TailColumn.ACTOR: "shipment-104820",
+    TailColumn.ACTOR: "shipment-104820000",
     TailColumn.RECORDED: "2025-11-23 14:01:11.132000 +00:00",
 }
 

@@ -136,7 +136,7 @@ QComboBox::down-arrow:disabled {{ image: {down_off}; }}
 QComboBox QAbstractItemView {{ background: {c["base"]}; border: 1px solid {c["lineStrong"]}; outline: 0;
     selection-background-color: {c["sel"]}; selection-color: {c["text"]}; }}
 
-QAbstractSpinBox {{ padding-right: 20px; }}
+QAbstractSpinBox {{ padding-right: 20px; min-height: {field - 3}px; }}
 QAbstractSpinBox:focus {{ padding-right: 19px; }}
 QAbstractSpinBox::up-button, QAbstractSpinBox::down-button {{ border: none; background: transparent; width: 18px;
     subcontrol-origin: border; right: 2px; }}
@@ -184,6 +184,8 @@ QSlider::handle:horizontal {{ width: 10px; height: 10px; margin: -5px 0; border:
 QSlider::handle:horizontal:hover, QSlider::handle:horizontal:focus {{ background: {c["sel"]}; }}
 QSlider::sub-page:horizontal:disabled {{ background: {c["disabled"]}; }}
 QSlider::handle:horizontal:disabled {{ border-color: {c["disabled"]}; background: {c["window"]}; }}
+
+QDialogButtonBox {{ dialogbuttonbox-buttons-have-icons: 0; }}
 
 QTabWidget::pane {{ border: none; border-top: 1px solid {c["line"]}; }}
 QTabBar {{ background: {c["window"]}; }}

@@ -76,6 +76,10 @@ class MainToolBar(QToolBar):
                 combo.addItem(icon("braces"), info.name, Place(connection, info.name))
                 if workspace.place == Place(connection, info.name):
                     combo.setCurrentIndex(combo.count() - 1)
+        if workspace.place is not None and combo.currentData() != workspace.place:
+            # A namespace that nobody has written to yet.
+            combo.addItem(icon("braces"), workspace.place.namespace, workspace.place)
+            combo.setCurrentIndex(combo.count() - 1)
         self._namespace_action.setVisible(combo.count() > 0)
 
     def add_filter_bar(self, filter_bar: QWidget) -> None:

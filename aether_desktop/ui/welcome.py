@@ -28,6 +28,7 @@ _KEYS = (
     ("Ctrl+P", "Open an actor by name"),
     ("F7, F8", "Previous and next event, from any pane"),
     ("Left, Right", "One version back or forward, in State"),
+    ("F1", "Every key"),
 )
 
 

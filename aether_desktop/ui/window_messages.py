@@ -88,7 +88,9 @@ class WindowMessages:
 
     def _offer_audit(self, path: Path, error: BaseException) -> None:
         """What cannot be opened may be damaged: it can be looked at as evidence, and what is left be saved."""
-        auditing = self._window.panels.auditing
+        auditing, commands = self._window.panels.auditing, self._window.panels.commands
+        if isinstance(error, CorruptStoreError):
+            self._window.banner.add_action("Open read-only", lambda: commands.open_path(path, read_only=True))
         self._window.banner.add_action("Audit it", lambda: auditing.audit_path(path))
         if isinstance(error, (CorruptStoreError, UnsupportedFormatError)):
             self._window.banner.add_action("Recover into a new file…", lambda: auditing.handover.recover(path))
@@ -96,6 +98,11 @@ class WindowMessages:
     def hide_failure(self, what: str) -> None:
         """Take back that `what` failed: it went well now."""
         if self._failure == what:
+            self.take_back_failure()
+
+    def take_back_failure(self) -> None:
+        """Say no more that something failed: what was wanted then is over."""
+        if self._failure:
             self._failure = ""
             self._window.banner.hide()
 

@@ -118,9 +118,17 @@ async def test_what_takes_long_is_told_and_can_be_cancelled(qtbot: QtBot) -> Non
     assert model.working_text == ""
     await until(lambda: model.working_text == "Sorting…", what="it is told")
     assert model.rowCount() == 20, "the rows stay"
+    told: list[str] = []
+    model.counts_changed.connect(lambda: told.append(model.working_text))
+    slow.allowed.set()
+    await until(lambda: not model.busy)
+    assert told[-1] == "", "whoever was told that it takes long is told that it is over"
+    slow.allowed.clear()
+    model.sort_by(ActorOrder.NAME, descending=False)
+    await until(lambda: model.working_text == "Searching…", what="it is told")
     model.cancel()
     assert model.working_text == ""
-    assert model.order is ActorOrder.NAME
+    assert model.order is ActorOrder.EVENTS, "what is shown stays"
     await until(lambda: not model.busy)
     assert model.index(0, 0).data() == "order-00001"
     slow.allowed.set()

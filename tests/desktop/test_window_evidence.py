@@ -177,7 +177,7 @@ async def test_what_cannot_be_opened_is_offered_to_be_audited_and_recovered(
     dialog.target.setText(str(target))
     QTest.mouseClick(dialog.start, Qt.MouseButton.LeftButton)
     await until(lambda: dialog.open_button.isVisible(), 10, "it is recovered")
-    said = re.match(r"(\d+) events of 1 actor were written\. (\d+) are lost", dialog.words.text())
+    said = re.match(r"(\d+) events of 1 actor were written\. Lost: (\d+)\.", dialog.words.text())
     assert said is not None
     assert sum(map(int, said.groups())) == 199
     kinds = {dialog.table.model().index(row, 0).data() for row in range(dialog.table.model().rowCount())}

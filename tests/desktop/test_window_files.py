@@ -194,6 +194,28 @@ async def test_a_file_that_is_cut_off_is_told_and_left_alone(file: Path, length:
     assert contents(file.parent) == before
 
 
+async def test_what_is_left_of_a_file_that_is_cut_off_can_be_opened_read_only(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:200_000])
+    async with driven(file.parent / "settings.json") as seen:
+        await seen.workspace.open_path(file)
+        await until(lambda: "could not be opened" in seen.banner, what="that it is damaged")
+        buttons = seen.window.banner.findChildren(QPushButton)
+        next(each for each in buttons if each.text() == "Open read-only").click()
+        await until(lambda: len(seen.workspace.connections) == 1, what="it is opened")
+        await seen.settle()
+        assert seen.workspace.connections[0].engine.read_only
+        assert "could not be opened" not in seen.banner, "that is over"
+
+
+async def test_a_namespace_without_events_is_the_one_that_is_named(tmp_path: Path) -> None:
+    async with driven_file(tmp_path / "new.aether") as seen:
+        assert seen.tabs == ["Log default"]
+        assert seen.window.namespace_combo.currentText() == "default"
+        # Not the button that closes the tab, which a key would press.
+        assert seen.view.hasFocus()
+        assert not seen.panels.navigator.tree.currentIndex().isValid()
+
+
 async def test_a_folder_dropped_on_the_window_is_told_and_left_alone(file: Path) -> None:
     before = contents(file.parent)
     folder = file.parent / "folder.aether"
