@@ -21,6 +21,7 @@ from aether_desktop.models.tree_roles import (
     ValueKind,
     child_path,
     count_text,
+    key_text,
     preview,
     written,
 )
@@ -366,10 +367,8 @@ class JsonTreeModel(QAbstractItemModel):
     def _field(self, container: OpenContainer, row: int) -> str:
         start, end = container.members.key(row)
         if end > start:
-            text = preview(self._raw[start + 1 : end - 1])
-            # Quotes appear where the eye would miss something: an empty key, spaces at its ends.
-            return text if text and text == text.strip() else f'"{text}"'
-        return "(value)" if self._is_scalar_document(container) else f"[{row}]"
+            return key_text(preview(self._raw[start + 1 : end - 1]))
+        return "(value)" if self._is_scalar_document(container) else key_text(row)
 
     def _is_scalar_document(self, container: OpenContainer) -> bool:
         return container.parent < 0 and self._raw.lstrip(b" \t\r\n")[:1] not in (b"{", b"[")

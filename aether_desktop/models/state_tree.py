@@ -3,62 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
-from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
+from PySide6.QtCore import QObject, Qt
 
-from aether_desktop.models.state_values import kind_of, path_text, preview_value, value_bytes
-from aether_desktop.models.tree_roles import SHOWN_AT_ONCE, Mark, Note, TreeRole, ValueKind
+from aether_desktop.models.level_tree import NOWHERE, Index, Level, LevelTree
+from aether_desktop.models.state_values import Path, kind_of, path_text, preview_value, value_bytes
+from aether_desktop.models.tree_roles import Mark, TreeRole, ValueKind, key_text
 from aether_engine.replay import Change
 
-Index = QModelIndex | QPersistentModelIndex
-Path = tuple[str | int, ...]
 SetBy = Callable[[Path], int]
 """The version that last changed the value at a path, 0 where that is not known."""
 
-_NOWHERE: Final = QModelIndex()
-_ROOT: Final = 0
 _MARKS: Final = {"added": Mark.ADDED, "removed": Mark.REMOVED, "changed": Mark.CHANGED}
 
 
 @dataclass(slots=True, eq=False)
-class _Container:
-    """An object or array that was opened: its members, then what was removed from it, then perhaps a note."""
+class _Container(Level):
+    """An object or array: its members, then what was removed from it."""
 
-    parent: int
-    row: int
     path: Path
     value: Any
     keys: Sequence[str | int]
-    removed: list[Change] = field(default_factory=list)
-    limit: int = SHOWN_AT_ONCE
+    removed: Sequence[Change] = ()
 
     @property
-    def shown(self) -> int:
-        return min(len(self.keys) + len(self.removed), self.limit)
-
-    @property
-    def has_note(self) -> bool:
-        return self.shown < len(self.keys) + len(self.removed)
+    def total(self) -> int:
+        return len(self.keys) + len(self.removed)
 
 
-class StateTreeModel(QAbstractItemModel):
+class StateTreeModel(LevelTree[_Container]):
     """A folded state with the columns Path, Value and Set by. Members are looked up when they are opened."""
 
     PATH, VALUE, SET_BY = 0, 1, 2
-
-    filled = Signal()
-    """Another state is shown and may be opened; follows `modelReset`."""
+    HEADERS = ("Path", "Value", "Set by")
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._containers: list[_Container] = []
-        self._opened: dict[tuple[int, int], int] = {}
         self._changes: dict[Path, Change] = {}
         self._removed: dict[Path, list[Change]] = {}
         self._version = 0
-        self._changing = False
         self._set_by: SetBy = lambda _path: 0
         self._last_write: SetBy = lambda _path: 0
 
@@ -87,14 +72,10 @@ class StateTreeModel(QAbstractItemModel):
         self._opened.clear()
         # A state is nearly always an object; any other value is the only row of a container without a key.
         if isinstance(state, (dict, list, tuple)):
-            self._containers = [self._container(-1, 0, (), state)]
+            self._levels = [self._container(-1, 0, (), state)]
         else:
-            self._containers = [_Container(-1, 0, (), [state], [0])]
-        # Nothing is opened while views are still hearing of a change: the next change would come inside it.
-        self._changing = True
-        self.endResetModel()
-        self._changing = False
-        self.filled.emit()
+            self._levels = [_Container(-1, 0, (), [state], [0])]
+        self._end_reset()
 
     def clear(self) -> None:
         """Show nothing."""
@@ -102,41 +83,15 @@ class StateTreeModel(QAbstractItemModel):
 
     def versions_changed(self) -> None:
         """`set_by` and `last_write` have other answers now."""
-        for container in self._containers:
-            parent = (
-                QModelIndex() if container.parent < 0 else self.createIndex(container.row, 0, container.parent)
-            )
+        for container in self._levels:
+            parent = self._row_of(container)
             last = self.rowCount(parent) - 1
             if last >= 0:
                 self.dataChanged.emit(self.index(0, self.PATH, parent), self.index(last, self.SET_BY, parent))
 
     # Structure
 
-    def index(self, row: int, column: int, parent: Index = _NOWHERE) -> QModelIndex:
-        if row < 0 or not 0 <= column < 3 or row >= self.rowCount(parent):
-            return QModelIndex()
-        number = self._number_of(parent)
-        return QModelIndex() if number is None else self.createIndex(row, column, number)
-
-    def parent(self, index: Index = _NOWHERE) -> QModelIndex:  # type: ignore[override]  # QObject.parent, overloaded
-        if not index.isValid() or index.internalId() == _ROOT:
-            return QModelIndex()
-        container = self._containers[index.internalId()]
-        return self.createIndex(container.row, 0, container.parent)
-
-    def rowCount(self, parent: Index = _NOWHERE) -> int:
-        if parent.column() > 0:
-            return 0
-        number = self._number_of(parent)
-        if number is None:
-            return 0
-        container = self._containers[number]
-        return container.shown + container.has_note
-
-    def columnCount(self, parent: Index = _NOWHERE) -> int:
-        return 3
-
-    def hasChildren(self, parent: Index = _NOWHERE) -> bool:
+    def hasChildren(self, parent: Index = NOWHERE) -> bool:
         if not parent.isValid():
             return self.rowCount() > 0
         if parent.column() > 0 or self._is_note(parent):
@@ -145,39 +100,6 @@ class StateTreeModel(QAbstractItemModel):
         if not isinstance(value, (dict, list, tuple)) or self._is_removed(parent):
             return False
         return bool(value) or bool(self._removed.get(self._path(parent)))
-
-    def canFetchMore(self, parent: Index) -> bool:
-        if self._changing or not parent.isValid():
-            return False
-        return self.hasChildren(parent) and self._number_of(parent) is None
-
-    def fetchMore(self, parent: Index) -> None:
-        if not self.canFetchMore(parent):
-            return
-        container = self._container(parent.internalId(), parent.row(), self._path(parent), self._value(parent))
-        self._changing = True
-        self.beginInsertRows(parent, 0, container.shown + container.has_note - 1)
-        self._containers.append(container)
-        self._opened[parent.internalId(), parent.row()] = len(self._containers) - 1
-        self.endInsertRows()
-        self._changing = False
-
-    def load_all(self, note: Index) -> None:
-        """Show every member of the container that the note row `note` belongs to."""
-        if not note.isValid() or not self._is_note(note):
-            return
-        number = note.internalId()
-        container = self._containers[number]
-        parent = QModelIndex() if number == _ROOT else self.createIndex(container.row, 0, container.parent)
-        self._changing = True
-        self.beginRemoveRows(parent, container.shown, container.shown)
-        container.keys, keys = container.keys[: container.shown], container.keys
-        removed, container.removed = container.removed, container.removed[: container.shown - len(container.keys)]
-        self.endRemoveRows()
-        self.beginInsertRows(parent, container.shown, len(keys) + len(removed) - 1)
-        container.keys, container.removed, container.limit = keys, removed, len(keys) + len(removed)
-        self.endInsertRows()
-        self._changing = False
 
     # Content
 
@@ -215,10 +137,10 @@ class StateTreeModel(QAbstractItemModel):
     def headerData(
         self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
     ) -> Any:
-        if orientation is not Qt.Orientation.Horizontal or not 0 <= section < 3:
+        if orientation is not Qt.Orientation.Horizontal or not 0 <= section < len(self.HEADERS):
             return None
         if role == Qt.ItemDataRole.DisplayRole:
-            return ("Path", "Value", "Set by")[section]
+            return self.HEADERS[section]
         if role == Qt.ItemDataRole.TextAlignmentRole and section == self.SET_BY:
             return int((Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter).value)
         return None
@@ -231,30 +153,25 @@ class StateTreeModel(QAbstractItemModel):
 
     # Answers
 
+    def _opened_level(self, index: Index) -> _Container:
+        return self._container(index.internalId(), index.row(), self._path(index), self._value(index))
+
     def _container(self, parent: int, row: int, path: Path, value: Any) -> _Container:
         keys: Sequence[str | int] = list(value) if isinstance(value, dict) else range(len(value))
-        return _Container(parent, row, path, value, keys, list(self._removed.get(path, ())))
-
-    def _number_of(self, index: Index) -> int | None:
-        if not index.isValid():
-            return _ROOT if self._containers else None
-        return self._opened.get((index.internalId(), index.row()))
-
-    def _is_note(self, index: Index) -> bool:
-        return index.row() >= self._containers[index.internalId()].shown
+        return _Container(parent, row, path, value, keys, self._removed.get(path, ()))
 
     def _is_removed(self, index: Index) -> bool:
-        return index.row() >= len(self._containers[index.internalId()].keys)
+        return index.row() >= len(self._level(index).keys)
 
     def _path(self, index: Index) -> Path:
-        container = self._containers[index.internalId()]
+        container = self._level(index)
         row = index.row()
         if row < len(container.keys):
             return (*container.path, container.keys[row])
         return container.removed[row - len(container.keys)].path
 
     def _value(self, index: Index) -> Any:
-        container = self._containers[index.internalId()]
+        container = self._level(index)
         row = index.row()
         if row < len(container.keys):
             return container.value[container.keys[row]]
@@ -267,10 +184,7 @@ class StateTreeModel(QAbstractItemModel):
     def _text(self, index: Index) -> str:
         match index.column():
             case self.PATH:
-                last = self._path(index)[-1]
-                if isinstance(last, int):
-                    return f"[{last}]"
-                return last if last and last == last.strip() else f'"{last}"'
+                return key_text(self._path(index)[-1])
             case self.VALUE:
                 return "removed" if self._is_removed(index) else preview_value(self._value(index))
         version = self._version_of(index)
@@ -299,15 +213,3 @@ class StateTreeModel(QAbstractItemModel):
             if written > version:
                 lines.append(f"Last written, unchanged, in v{written}")
         return "\n".join(lines)
-
-    def _note_data(self, index: Index, role: int) -> Any:
-        container = self._containers[index.internalId()]
-        match role:
-            case TreeRole.NOTE:
-                return Note.LOAD_ALL
-            case TreeRole.KIND:
-                return ValueKind.NOTE
-            case Qt.ItemDataRole.DisplayRole | Qt.ItemDataRole.ToolTipRole:
-                total = len(container.keys) + len(container.removed)
-                return (f"{container.shown:,} of {total:,} shown", f"Load all {total:,}", "")[index.column()]
-        return None

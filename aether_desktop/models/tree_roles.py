@@ -97,6 +97,13 @@ def child_path(parent: str, key: str | int) -> str:
     return f"{parent}[{json.dumps(key, ensure_ascii=False)}]"
 
 
+def key_text(key: str | int) -> str:
+    """A key as a row shows it; in quotes where the eye would miss something: an empty one, spaces at its ends."""
+    if isinstance(key, int):
+        return f"[{key}]"
+    return key if key and key == key.strip() else f'"{key}"'
+
+
 def written(raw: bytes) -> str:
     """Bytes as text; each byte that is not UTF-8 becomes its value, such as `⟨0xC3⟩`."""
     try:
