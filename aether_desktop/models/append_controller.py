@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from PySide6.QtCore import QObject, Signal
 
 from aether_desktop.models.append_draft import AppendDraft, draft_like
-from aether_desktop.models.append_flow import EDITABLE, AppendFlow, AppendState
+from aether_desktop.models.append_state import EDITABLE, AppendState
 from aether_desktop.models.append_suggestions import AppendSuggestions
 from aether_desktop.models.cause_links import linked_to, unlinked, with_links_of
+from aether_desktop.models.draft_flow import DraftFlow
 from aether_engine.errors import AetherError
 from aether_engine.event import MAX_VERSION, Event
 from aether_engine.store.protocols import Store
 
 
-class AppendController(AppendFlow):
+class AppendController(DraftFlow[AppendDraft]):
     """Holds the draft of one event for `actor_id` (None: the actor's id is typed too) and saves it to `store`.
 
     `event_types` are offered besides those that the store knows. `cause` is the event that the new one names as
@@ -39,65 +39,16 @@ class AppendController(AppendFlow):
         draft: AppendDraft | None = None,
         parent: QObject | None = None,
     ) -> None:
-        super().__init__(store, actor_is_new=actor_id is None, restored=draft is not None, parent=parent)
+        afresh = AppendDraft(store.namespace, actor_id or "")
+        if template is not None:
+            afresh = draft_like(template, store.namespace, actor_id or "", 1)
+        elif cause is not None:
+            afresh = replace(afresh, metadata_text=linked_to(cause, afresh.metadata_text))
+        super().__init__(store, afresh, actor_is_new=actor_id is None, draft=draft, parent=parent)
         self.suggestions = AppendSuggestions(store, event_types, self)
         self._cause = cause
         self._last: Event | None = None
-        self._afresh = AppendDraft(store.namespace, actor_id or "")
-        if template is not None:
-            self._afresh = draft_like(template, store.namespace, actor_id or "", 1)
-        elif cause is not None:
-            self._afresh = replace(self._afresh, metadata_text=linked_to(cause, self._afresh.metadata_text))
-        self._draft = draft if draft is not None else self._afresh
-        self._first = self._draft
         self.stored.connect(lambda sequences, events: self.appended.emit(sequences[0], events[0]))
-
-    @property
-    def draft(self) -> AppendDraft:
-        """The event as typed so far."""
-        return self._draft
-
-    @property
-    def actor_id(self) -> str:
-        """The actor's id, as typed so far where it is typed."""
-        return self._draft.actor_id
-
-    @property
-    def submitted(self) -> bool:
-        """Whether the draft was handed to the store at least once."""
-        return self._draft.submitted
-
-    @property
-    def dirty(self) -> bool:
-        """Whether closing now would lose something that was typed or submitted."""
-        typed = replace(self._draft, version=self._first.version)
-        return self._state is not AppendState.DONE and (typed != self._first or self._draft.submitted)
-
-    @property
-    def hint(self) -> str:
-        """What the actor's current version says about the draft's, or nothing when it is simply the next."""
-        current, version = self.current_version, self._draft.version
-        if self.version_problem:
-            return self.version_problem
-        if current is None:
-            return ""
-        if version <= current:
-            return (
-                f"{version} is taken, the stream is at {current}" if self._is_held() else f"Stream is at {current}"
-            )
-        if version > current + 1:
-            return f"Leaves a gap: {current + 1} is next"
-        return "First event of this actor" if current == 0 else ""
-
-    @property
-    def version_is_fixed(self) -> bool:
-        """Whether the version was typed or submitted, and stays as it is."""
-        return self._draft.version_typed or self._draft.submitted
-
-    @property
-    def version_too_low(self) -> bool:
-        """Whether the store is known to refuse the draft's version."""
-        return self.current_version is not None and self._draft.version <= self.current_version
 
     def missing(self) -> str:
         """Why the draft cannot be submitted yet, in a few words; nothing when it can."""
@@ -120,20 +71,9 @@ class AppendController(AppendFlow):
 
     # -- typing --------------------------------------------------------------------------------------------------
 
-    def set_actor_id(self, actor_id: str) -> None:
-        """Another actor, while its id may be typed."""
-        if self._change(actor_id=actor_id):
-            self._know(None)
-            self._typing.start()
-
     def set_event_type(self, event_type: str) -> None:
         """The type as typed."""
         self._change(event_type=event_type)
-
-    def set_version(self, version: int) -> None:
-        """The version as typed; from then on it is not prefilled any more."""
-        if version != self._draft.version:
-            self._change(version=version, version_typed=True)
 
     def set_data_text(self, text: str) -> None:
         """The data as typed, valid or not."""
@@ -197,12 +137,6 @@ class AppendController(AppendFlow):
     def _left_events(self) -> tuple[Event, ...]:
         return (self._draft.event(),)
 
-    def _forget(self) -> None:
-        self._draft = self._first = self._afresh
-
-    def _take_version(self, version: int) -> None:
-        self._draft = replace(self._draft, version=version)
-
     def _rebase_to(self, events: Sequence[Event]) -> None:
         self._keep(replace(self._draft, version=events[0].version, version_typed=True))
 
@@ -217,25 +151,13 @@ class AppendController(AppendFlow):
         )
         self._first = self._draft
 
-    def _renew(self) -> None:
-        self._keep(self._draft.unstamped())
-
     def _replace_metadata(self, metadata: str) -> None:
         if self._change(metadata_text=metadata):
             self.draft_replaced.emit()
 
-    def _change(self, **fields: Any) -> bool:
-        if self._state not in EDITABLE:
-            return False
-        changed = replace(self._draft, **fields)
-        if changed == self._draft:
-            return False
-        self._keep(changed)
-        return True
-
-    def _keep(self, draft: AppendDraft) -> None:
-        self._draft = draft
-        self.draft_changed.emit(draft)
+    def _taken_words(self, current: int) -> str:
+        held = self._is_held()
+        return f"{self._draft.version} is taken, the stream is at {current}" if held else f"Stream is at {current}"
 
     def _is_held(self) -> bool:
         """Whether an event is known to hold the draft's version; versions may leave gaps."""

@@ -10,18 +10,21 @@ import logging
 import traceback
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
-from enum import StrEnum
 from typing import Any, Final
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from aether_desktop.models.append_conflict import look_into, rebased
 from aether_desktop.models.append_outcome import Look, find_stored
+from aether_desktop.models.append_state import EDITABLE, RUNNING, AppendState
+from aether_desktop.models.append_subject import AppendSubject
 from aether_desktop.models.conflict_report import ConflictReport
 from aether_desktop.tasks import TaskOwner
 from aether_engine.errors import AetherError, OutcomeUnknownError, VersionConflictError
 from aether_engine.event import MAX_VERSION, Event
 from aether_engine.store.protocols import Store
+
+__all__ = ["EDITABLE", "LOOK_UP_AFTER", "AppendFlow", "AppendState"]
 
 log = logging.getLogger(__name__)
 
@@ -29,27 +32,7 @@ log = logging.getLogger(__name__)
 LOOK_UP_AFTER: Final = 150
 
 
-class AppendState(StrEnum):
-    """What the user can do now."""
-
-    EDITING = "editing"
-    SAVING = "saving"
-    CONFLICT = "conflict"
-    FAILED = "failed"
-    """Refused or not reachable: nothing was stored."""
-    UNKNOWN = "unknown"
-    """Perhaps stored: saving the same again is safe."""
-    LOOKING = "looking"
-    """After an unknown outcome, the store is being looked through for it."""
-    DONE = "done"
-
-
-#: What was typed can be changed in these.
-EDITABLE: Final = frozenset({AppendState.EDITING, AppendState.FAILED, AppendState.UNKNOWN})
-_RUNNING: Final = frozenset({AppendState.SAVING, AppendState.LOOKING})
-
-
-class AppendFlow(QObject):
+class AppendFlow(AppendSubject):
     """Saves events to `store`, all or none, and leads through conflicts and unknown outcomes.
 
     Whoever derives from it holds what is typed. The dialog calls `start` when it is shown; its opener calls
@@ -68,10 +51,6 @@ class AppendFlow(QObject):
     """The user has accepted that the events (given) are already stored."""
     discarded = Signal()
     """The user has thrown away what was typed."""
-    draft_changed = Signal(object)
-    """The draft to keep for the next start; None once there is nothing left to keep."""
-    draft_replaced = Signal()
-    """The draft is another one, not typed by the user: show it."""
     version_known = Signal(object)
     """The actor's current version (int) or, while it is not known, None."""
     version_prefilled = Signal(object)
@@ -108,82 +87,6 @@ class AppendFlow(QObject):
         self._typing.setSingleShot(True)
         self._typing.setInterval(LOOK_UP_AFTER)
         self._typing.timeout.connect(self.refresh_version)
-
-    # -- what derives from it says
-
-    @property
-    def actor_id(self) -> str:
-        """The actor whose version is looked up, as typed so far."""
-        raise NotImplementedError
-
-    @property
-    def submitted(self) -> bool:
-        """Whether what is typed was handed to the store at least once, and so has ids."""
-        raise NotImplementedError
-
-    @property
-    def dirty(self) -> bool:
-        """Whether closing now would lose something that was typed or submitted."""
-        raise NotImplementedError
-
-    def missing(self) -> str:
-        """Why it cannot be submitted yet, in a few words; nothing when it can."""
-        raise NotImplementedError
-
-    def submit(self) -> bool:
-        """Save what is typed; False when it cannot be submitted as it is (see `missing`)."""
-        raise NotImplementedError
-
-    def culprit(self, error: Exception) -> str:
-        """Which of several events an error is about, as the beginning of a sentence; nothing for one by itself."""
-        return ""
-
-    @property
-    def hint(self) -> str:
-        """What the actor's current version says about the one typed, or nothing when it is simply the next."""
-        raise NotImplementedError
-
-    @property
-    def version_too_low(self) -> bool:
-        """Whether the store is known to refuse the version."""
-        raise NotImplementedError
-
-    @property
-    def version_is_fixed(self) -> bool:
-        """Whether the version is not to be prefilled any more: it was typed, or submitted."""
-        raise NotImplementedError
-
-    def set_actor_id(self, actor_id: str) -> None:
-        """Another actor, while its id may be typed."""
-        raise NotImplementedError
-
-    def set_version(self, version: int) -> None:
-        """The version as typed; from then on it is not prefilled any more."""
-        raise NotImplementedError
-
-    def _left_events(self) -> tuple[Event, ...]:
-        """The events of a draft that was submitted before. Raises `InvalidEventError`."""
-        raise NotImplementedError
-
-    def _forget(self) -> None:
-        """What is typed is as if there had been no draft from before."""
-        raise NotImplementedError
-
-    def _take_version(self, version: int) -> None:
-        """The next version; it is not told as a change of the draft, since nobody has typed it."""
-        raise NotImplementedError
-
-    def _rebase_to(self, events: Sequence[Event]) -> None:
-        """What is typed takes over the versions of `events`, which are about to be saved."""
-        raise NotImplementedError
-
-    def _begin_next(self, events: Sequence[Event]) -> None:
-        """Make what is typed the next event, behind those just stored."""
-        raise NotImplementedError
-
-    def _renew(self) -> None:
-        """What is typed gets new ids and timestamps when it is submitted."""
-        raise NotImplementedError
 
     # -- what is going on
 
@@ -273,7 +176,7 @@ class AppendFlow(QObject):
 
     def edit(self) -> None:
         """Back to typing, with everything as it was. What is already stored becomes new when edited."""
-        if self._state in _RUNNING or self._state is AppendState.DONE:
+        if self._state in RUNNING or self._state is AppendState.DONE:
             return
         if self._state is AppendState.CONFLICT and self.report is not None and self.report.is_duplicate:
             self._renew()
@@ -282,13 +185,13 @@ class AppendFlow(QObject):
 
     def renew(self) -> None:
         """Make what is typed new: it gets other ids and timestamps when it is submitted."""
-        if self._state not in _RUNNING and self._state is not AppendState.DONE:
+        if self._state not in RUNNING and self._state is not AppendState.DONE:
             self._renew()
             self.edit()
 
     def discard(self) -> None:
         """Throw away what is typed."""
-        if self._state in _RUNNING or self._state is AppendState.DONE:
+        if self._state in RUNNING or self._state is AppendState.DONE:
             return
         self._finish()
         self.discarded.emit()
@@ -426,7 +329,7 @@ class AppendFlow(QObject):
         # Where, and not what: the words of an exception may hold what was typed, which no log is to hold.
         where = "".join(traceback.format_tb(error.__traceback__))
         log.error("appending failed unexpectedly with %s\n%s", type(error).__name__, where)
-        if self._state in _RUNNING:
+        if self._state in RUNNING:
             self._fail(AppendState.UNKNOWN, error)
         else:
             self._know(None, f"Current version not known: {error}")

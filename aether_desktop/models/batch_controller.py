@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from PySide6.QtCore import QObject
 
-from aether_desktop.models.append_flow import EDITABLE, AppendFlow, AppendState
+from aether_desktop.models.append_state import EDITABLE, AppendState
 from aether_desktop.models.batch_draft import BatchDraft
 from aether_desktop.models.batch_text import with_versions
+from aether_desktop.models.draft_flow import DraftFlow
 from aether_engine.errors import AetherError, DuplicateEventError, InvalidEventError, VersionConflictError
 from aether_engine.event import MAX_VERSION, Event
 from aether_engine.store.protocols import Store
 
 
-class BatchController(AppendFlow):
+class BatchController(DraftFlow[BatchDraft]):
     """Holds the text of a batch for `actor_id` (None: typed too) and saves its events to `store`.
 
     `text` is what it begins with; `draft` brings back one that was not appended.
@@ -31,45 +31,8 @@ class BatchController(AppendFlow):
         draft: BatchDraft | None = None,
         parent: QObject | None = None,
     ) -> None:
-        super().__init__(store, actor_is_new=actor_id is None, restored=draft is not None, parent=parent)
-        self._afresh = BatchDraft(store.namespace, actor_id or "", 1, text)
-        self._draft = draft if draft is not None else self._afresh
-        self._first = self._draft
-
-    @property
-    def draft(self) -> BatchDraft:
-        """The batch as typed so far."""
-        return self._draft
-
-    @property
-    def actor_id(self) -> str:
-        """The actor of the events that do not name theirs."""
-        return self._draft.actor_id
-
-    @property
-    def submitted(self) -> bool:
-        """Whether the draft was handed to the store at least once."""
-        return self._draft.submitted
-
-    @property
-    def dirty(self) -> bool:
-        """Whether closing now would lose something that was typed or submitted."""
-        typed = replace(self._draft, version=self._first.version)
-        return self._state is not AppendState.DONE and (typed != self._first or self._draft.submitted)
-
-    @property
-    def hint(self) -> str:
-        """What the actor's current version says about that of its first event."""
-        current, first = self.current_version, self.first_version
-        if self.version_problem:
-            return self.version_problem
-        if current is None:
-            return ""
-        if first <= current:
-            return f"Stream is at {current}"
-        if first > current + 1:
-            return f"Leaves a gap: {current + 1} is next"
-        return "First event of this actor" if current == 0 else ""
+        afresh = BatchDraft(store.namespace, actor_id or "", 1, text)
+        super().__init__(store, afresh, actor_is_new=actor_id is None, draft=draft, parent=parent)
 
     @property
     def first_version(self) -> int:
@@ -78,16 +41,6 @@ class BatchController(AppendFlow):
         versions = zip(draft.read.entries, draft.versions, strict=True)
         own = (version for entry, version in versions if (entry.actor_id or draft.actor_id) == draft.actor_id)
         return next(own, draft.version)
-
-    @property
-    def version_is_fixed(self) -> bool:
-        """Whether the version was typed or submitted, and stays as it is."""
-        return self._draft.version_typed or self._draft.submitted
-
-    @property
-    def version_too_low(self) -> bool:
-        """Whether the store is known to refuse the first version."""
-        return self.current_version is not None and self.first_version <= self.current_version
 
     def missing(self) -> str:
         """Why the batch cannot be submitted yet, in a few words; nothing when it can."""
@@ -121,17 +74,6 @@ class BatchController(AppendFlow):
 
     # -- typing --------------------------------------------------------------------------------------------------
 
-    def set_actor_id(self, actor_id: str) -> None:
-        """Another actor, while its id may be typed."""
-        if self._change(actor_id=actor_id):
-            self._know(None)
-            self._typing.start()
-
-    def set_version(self, version: int) -> None:
-        """The first version as typed; from then on it is not prefilled any more."""
-        if version != self._draft.version:
-            self._change(version=version, version_typed=True)
-
     def set_text(self, text: str) -> None:
         """The events as typed, valid or not."""
         self._change(text=text)
@@ -156,12 +98,6 @@ class BatchController(AppendFlow):
     def _left_events(self) -> tuple[Event, ...]:
         return self._draft.stamped().events()
 
-    def _forget(self) -> None:
-        self._draft = self._first = self._afresh
-
-    def _take_version(self, version: int) -> None:
-        self._draft = replace(self._draft, version=version)
-
     def _rebase_to(self, events: Sequence[Event]) -> None:
         draft, before = self._draft, self._draft.versions
         after = [event.version for event in events]
@@ -181,19 +117,3 @@ class BatchController(AppendFlow):
         draft = self._afresh if self._stay_once else self._draft.unstamped()
         next_version = min((own[-1] if own else draft.version - 1) + 1, MAX_VERSION)
         self._draft = self._first = replace(draft, version=next_version, version_typed=False)
-
-    def _renew(self) -> None:
-        self._keep(self._draft.unstamped())
-
-    def _change(self, **fields: Any) -> bool:
-        if self._state not in EDITABLE:
-            return False
-        changed = replace(self._draft, **fields)
-        if changed == self._draft:
-            return False
-        self._keep(changed)
-        return True
-
-    def _keep(self, draft: BatchDraft) -> None:
-        self._draft = draft
-        self.draft_changed.emit(draft)
