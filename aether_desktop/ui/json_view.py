@@ -10,7 +10,6 @@ from typing import Final
 
 from PySide6.QtCore import (
     QAbstractItemModel,
-    QEvent,
     QItemSelection,
     QModelIndex,
     QPersistentModelIndex,
@@ -22,7 +21,6 @@ from PySide6.QtCore import (
 from PySide6.QtGui import (
     QColor,
     QContextMenuEvent,
-    QHelpEvent,
     QKeyEvent,
     QKeySequence,
     QMouseEvent,
@@ -32,9 +30,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QMenu,
-    QStyledItemDelegate,
     QStyleOptionViewItem,
-    QToolTip,
     QTreeView,
     QWidget,
 )
@@ -42,17 +38,14 @@ from PySide6.QtWidgets import (
 from aether_desktop.models.tree_roles import NOTES_TO_ACTIVATE, Mark, Note, TreeRole, ValueKind
 from aether_desktop.ui.bytes_menu import as_text
 from aether_desktop.ui.cell_text import CellFont
-from aether_desktop.ui.icons import icon, pixmap
-from aether_desktop.ui.safe_text import plain_tooltip, visible
+from aether_desktop.ui.drawn_tree import DrawnTree, Index, PlainTipDelegate
+from aether_desktop.ui.icons import icon
+from aether_desktop.ui.safe_text import visible
 from aether_desktop.ui.table_setup import setup_tree
 from aether_desktop.ui.theme import Meaning, Theme, current_theme, fixed_font, row_height, theme_notifier, ui_font
 
-Index = QModelIndex | QPersistentModelIndex
-
 _PADDING: Final = 8
 _INDENT: Final = 16
-_CHEVRON: Final = 12
-_BAR: Final = 3
 #: Room that the name of a deep row has at least.
 _NAME_ROOM: Final = 72
 #: Rows that are opened unasked, in all.
@@ -71,7 +64,7 @@ def _mark_meaning(theme: Theme, mark: Mark) -> Meaning:
             return theme.changed
 
 
-class JsonDelegate(QStyledItemDelegate):
+class JsonDelegate(PlainTipDelegate):
     """Draws the texts of a `JsonView`: names in the window's font, values fixed-width and coloured by kind."""
 
     def __init__(self, view: QTreeView, *, colours_sides: bool = False) -> None:
@@ -159,18 +152,8 @@ class JsonDelegate(QStyledItemDelegate):
                 return theme.corrupted.text if note == Note.PROBLEM else theme.text2
         return theme.text
 
-    def helpEvent(
-        self, event: QHelpEvent, view: QAbstractItemView, option: QStyleOptionViewItem, index: Index
-    ) -> bool:
-        """Show the tooltip as plain text, whatever it contains."""
-        if event.type() != QEvent.Type.ToolTip:
-            return bool(super().helpEvent(event, view, option, index))
-        text = index.data(Qt.ItemDataRole.ToolTipRole)
-        QToolTip.showText(event.globalPos(), plain_tooltip(str(text)) if text else "", view.viewport())
-        return True
 
-
-class JsonView(QTreeView):
+class JsonView(DrawnTree):
     """A tree that keeps what is open, selected and scrolled to when its model shows another version or event."""
 
     copy_requested = Signal(object)
@@ -415,32 +398,12 @@ class JsonView(QTreeView):
         self.viewport().setCursor(over)
         super().mouseMoveEvent(event)
 
-    def drawRow(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
-        """Fill the row, draw its sign in the gutter, then cells and chevron."""
-        theme = current_theme()
-        rect: QRect = option.rect
-        row = QRect(0, rect.y(), self.viewport().width(), rect.height())
+    def _tint(self, index: Index, theme: Theme) -> QColor | None:
         mark = index.data(TreeRole.MARK)
-        selected = self.selectionModel().isRowSelected(index.row(), index.parent())
-        active = self.hasFocus()
-        tint: QColor | None = None
-        if selected:
-            tint = theme.sel if active else theme.selInactive
-        elif mark is not None:
-            tint = _mark_meaning(theme, mark).tint
-        if tint is not None:
-            painter.fillRect(row, tint)
-        self._draw_cells(painter, option, index)
-        if mark is not None:
-            painter.setFont(self._signs.font)
-            painter.setPen(_mark_meaning(theme, mark).text)
-            # Left of the chevron, which some rows have as well.
-            painter.drawText(1, self._signs.baseline(rect.y(), rect.height()), str(mark))
-        if selected:
-            painter.fillRect(0, row.y(), _BAR, row.height(), theme.accent if active else theme.text3)
+        return None if mark is None else _mark_meaning(theme, mark).tint
 
     def _draw_cells(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
-        """Draw the cells without the panel that the style would put behind a selected row."""
+        """Draw chevron and cells, and the sign in the gutter."""
         rect: QRect = option.rect
         header = self.header()
         depth = index.data(TreeRole.DEPTH)
@@ -468,16 +431,9 @@ class JsonView(QTreeView):
             cell = QStyleOptionViewItem(option)
             cell.rect = QRect(left, rect.y(), max(size, 0), rect.height())
             self.itemDelegate().paint(painter, cell, index.sibling(index.row(), column))
-
-    def drawBranches(self, painter: QPainter, rect: QRect, index: Index) -> None:
-        """Draw only a chevron, and only where there is something to open."""
-        if self.model().hasChildren(index):
-            draw_chevron(painter, rect, is_open=self.isExpanded(index))
-
-
-def draw_chevron(painter: QPainter, rect: QRect, *, is_open: bool) -> None:
-    """Draw in the room of a tree's branches what opens or closes a row."""
-    name, ratio = "chevron-down" if is_open else "chevron-right", painter.device().devicePixelRatio()
-    x = rect.x() + rect.width() - _CHEVRON - 1
-    y = rect.y() + (rect.height() - _CHEVRON) // 2
-    painter.drawPixmap(x, y, pixmap(name, _CHEVRON, current_theme().text2, ratio))
+        mark = index.data(TreeRole.MARK)
+        if mark is not None:
+            painter.setFont(self._signs.font)
+            painter.setPen(_mark_meaning(current_theme(), mark).text)
+            # Left of the chevron, which some rows have as well.
+            painter.drawText(1, self._signs.baseline(rect.y(), rect.height()), str(mark))

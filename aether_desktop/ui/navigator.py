@@ -28,8 +28,8 @@ from aether_desktop.numbers import number_text
 from aether_desktop.ui.badge import BadgeKind
 from aether_desktop.ui.cell_marks import PADDING
 from aether_desktop.ui.connection_rows import BADGE, COLOR, ConnectionDelegate, connection_words
+from aether_desktop.ui.drawn_tree import draw_chevron
 from aether_desktop.ui.icons import icon
-from aether_desktop.ui.json_view import draw_chevron
 from aether_desktop.ui.kept_layout import KeptSplitter
 from aether_desktop.ui.links import LinkButton
 from aether_desktop.ui.safe_text import plain_tooltip, visible

@@ -5,14 +5,12 @@ from __future__ import annotations
 from bisect import bisect_left
 from typing import Final
 
-from PySide6.QtCore import QEvent, QModelIndex, QPersistentModelIndex, QPointF, QRect, QSize, Qt
-from PySide6.QtGui import QColor, QHelpEvent, QPainter, QPen
+from PySide6.QtCore import QModelIndex, QPointF, QRect, QSize, Qt
+from PySide6.QtGui import QColor, QPainter, QPen
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
-    QStyledItemDelegate,
     QStyleOptionViewItem,
-    QToolTip,
     QTreeView,
     QWidget,
 )
@@ -22,17 +20,13 @@ from aether_desktop.models.trace_events import TracedEvent
 from aether_desktop.models.trace_tree import Stray, TraceRole, TraceTree
 from aether_desktop.ui.cell_text import CellFont
 from aether_desktop.ui.chips import CHIP_SIZE, chip_for, draw_chip, paint_chip
+from aether_desktop.ui.drawn_tree import DrawnTree, Index, PlainTipDelegate
 from aether_desktop.ui.icons import pixmap
-from aether_desktop.ui.safe_text import plain_tooltip
 from aether_desktop.ui.table_setup import TableHeader, setup_tree
-from aether_desktop.ui.theme import current_theme, row_height, theme_notifier, ui_font
-
-Index = QModelIndex | QPersistentModelIndex
+from aether_desktop.ui.theme import Theme, current_theme, row_height, theme_notifier, ui_font
 
 _PADDING: Final = 8
 _GAP: Final = 8
-_BAR: Final = 3
-_CHEVRON: Final = 12
 _SIDE: Final = 10
 #: Pixels that the text of a tick needs.
 _TICK_ROOM: Final = 64
@@ -105,7 +99,7 @@ class TraceHeader(TableHeader):
         painter.restore()
 
 
-class TraceDelegate(QStyledItemDelegate):
+class TraceDelegate(PlainTipDelegate):
     """Draws the cells; tints and the bar of the selected row are the view's."""
 
     def __init__(self, view: QTreeView, axis: TraceAxis) -> None:
@@ -201,18 +195,8 @@ class TraceDelegate(QStyledItemDelegate):
             painter.drawEllipse(QPointF(x, middle), _RING, _RING)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
 
-    def helpEvent(
-        self, event: QHelpEvent, view: QAbstractItemView, option: QStyleOptionViewItem, index: Index
-    ) -> bool:
-        """Show the tooltip as plain text, whatever it contains."""
-        if event.type() != QEvent.Type.ToolTip:
-            return bool(super().helpEvent(event, view, option, index))
-        text = index.data(Qt.ItemDataRole.ToolTipRole)
-        QToolTip.showText(event.globalPos(), plain_tooltip(str(text)) if text else "", view.viewport())
-        return True
 
-
-class TraceTreeView(QTreeView):
+class TraceTreeView(DrawnTree):
     """Shows a `TraceTree`, all of it opened."""
 
     def __init__(self, model: TraceTree, parent: QWidget | None = None) -> None:
@@ -269,23 +253,8 @@ class TraceTreeView(QTreeView):
         self.viewport().update()
         self.header().viewport().update()
 
-    def drawRow(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
-        """Fill the row, draw its cells, and the bar of a selected one."""
-        theme = current_theme()
-        rect: QRect = option.rect
-        width = self.viewport().width()
-        selected = self.selectionModel().isRowSelected(index.row(), index.parent())
-        tint: QColor | None = None
-        if selected:
-            tint = theme.sel if self.hasFocus() else theme.selInactive
-        elif index.data(TraceRole.DAMAGED):
-            tint = theme.corrupted.tint
-        if tint is not None:
-            painter.fillRect(QRect(0, rect.y(), width, rect.height()), tint)
-        self._draw_cells(painter, option, index)
-        if selected:
-            bar = theme.accent if self.hasFocus() else theme.text3
-            painter.fillRect(0, rect.y(), _BAR, rect.height(), bar)
+    def _tint(self, index: Index, theme: Theme) -> QColor | None:
+        return theme.corrupted.tint if index.data(TraceRole.DAMAGED) else None
 
     def _draw_cells(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         rect: QRect = option.rect
@@ -305,13 +274,3 @@ class TraceTreeView(QTreeView):
             painter.setClipRect(cell.rect)
             self.itemDelegate().paint(painter, cell, index.sibling(index.row(), column))
             painter.restore()
-
-    def drawBranches(self, painter: QPainter, rect: QRect, index: Index) -> None:
-        """Draw only a chevron, and only where there is something to open."""
-        if not self.model().rowCount(index):
-            return
-        name = "chevron-down" if self.isExpanded(index) else "chevron-right"
-        ratio = painter.device().devicePixelRatio()
-        x = rect.x() + rect.width() - _CHEVRON - 1
-        y = rect.y() + (rect.height() - _CHEVRON) // 2
-        painter.drawPixmap(x, y, pixmap(name, _CHEVRON, current_theme().text2, ratio))
