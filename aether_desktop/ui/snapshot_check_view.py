@@ -7,24 +7,14 @@ from typing import Any
 
 from PySide6.QtCore import QModelIndex, Qt, Signal
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import (
-    QAbstractItemView,
-    QHBoxLayout,
-    QHeaderView,
-    QStackedLayout,
-    QTableView,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
 from aether_desktop.models.snapshot_findings import KINDS, SnapshotCheck, SnapshotFindings
 from aether_desktop.numbers import number_text
-from aether_desktop.ui.document_view import DocumentView
-from aether_desktop.ui.empty_state import EmptyState
 from aether_desktop.ui.links import LinkButton
 from aether_desktop.ui.safe_text import plain_tooltip
+from aether_desktop.ui.searched_view import SearchedView
 from aether_desktop.ui.table_setup import setup_table
-from aether_desktop.ui.tinted import Surface, ToneLabel
 from aether_engine.replay.snapshot_check import SnapshotFinding
 
 _WIDTHS = (
@@ -50,7 +40,7 @@ class _FindingsTable(QTableView):
         super().keyPressEvent(event)
 
 
-class SnapshotCheckView(DocumentView):
+class SnapshotCheckView(SearchedView):
     """Fills while the check runs."""
 
     order_text = "Order: as found"
@@ -60,8 +50,7 @@ class SnapshotCheckView(DocumentView):
     """The snapshot of a `SnapshotFinding` is wanted beside the replay."""
 
     def __init__(self, check: SnapshotCheck, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setObjectName("snapshotCheckView")
+        super().__init__("snapshotCheck", parent)
         self.check = check
         check.setParent(self)
         self.table = _FindingsTable(self)
@@ -77,31 +66,9 @@ class SnapshotCheckView(DocumentView):
         header.setStretchLastSection(False)
         header.setSectionResizeMode(SnapshotFindings.PATH, QHeaderView.ResizeMode.Stretch)
         self.table.setColumnHidden(SnapshotFindings.NAMESPACE, len(check.scope.namespaces) == 1)
-        self.words = ToneLabel(parent=self)
-        self.words.setObjectName("snapshotCheckWords")
-        self.action = LinkButton("", self)
-        self.action.setObjectName("snapshotCheckAction")
         self.compare = LinkButton("Compare", self)
         self.compare.setToolTip(plain_tooltip("The snapshot and the replay, side by side"))
-        head = Surface("window", bottom="line", parent=self)
-        row = QHBoxLayout(head)
-        row.setContentsMargins(12, 4, 8, 4)
-        row.setSpacing(8)
-        row.addWidget(self.words)
-        row.addWidget(self.action)
-        row.addStretch(1)
-        row.addWidget(self.compare)
-        self._empty = EmptyState(parent=self)
-        pages = QWidget(self)
-        self._stack = QStackedLayout(pages)
-        self._stack.setContentsMargins(0, 0, 0, 0)
-        self._stack.addWidget(self.table)
-        self._stack.addWidget(self._empty)
-        column_ = QVBoxLayout(self)
-        column_.setContentsMargins(0, 0, 0, 0)
-        column_.setSpacing(0)
-        column_.addWidget(head)
-        column_.addWidget(pages, 1)
+        self._lay_out(self.table, self.compare)
         check.changed.connect(self._show)
         self.action.clicked.connect(self._act)
         self.compare.clicked.connect(self._compare)
@@ -140,12 +107,10 @@ class SnapshotCheckView(DocumentView):
             words = f"Not complete: {looked} were looked at, {found}. {check.problem}".strip()
         self.words.set_text(words)
         self.action.set_text("Cancel" if check.is_running else "Check again")
-        if check.found:
-            self._stack.setCurrentIndex(0)
-        else:
+        if not check.found:
             clean = "Every snapshot equals the replay." if check.snapshots else "There are no snapshots."
             self._empty.set_words(clean if check.is_complete else "Nothing found yet.", words)
-            self._stack.setCurrentIndex(1)
+        self._show_content(check.found > 0)
         self._show_compare()
 
     def _show_compare(self) -> None:

@@ -6,21 +6,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from PySide6.QtCore import QModelIndex, Signal
-from PySide6.QtWidgets import QHBoxLayout, QStackedLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QWidget
 
 from aether_desktop.models.trace_events import TraceEvents
 from aether_desktop.models.trace_tree import TraceTree
 from aether_desktop.numbers import number_text
-from aether_desktop.ui.document_view import DocumentView
-from aether_desktop.ui.empty_state import EmptyState
 from aether_desktop.ui.links import LinkButton
 from aether_desktop.ui.safe_text import visible
-from aether_desktop.ui.tinted import Surface, ToneLabel
+from aether_desktop.ui.searched_view import SearchedView
 from aether_desktop.ui.trace_tree_view import TraceTreeView
 from aether_desktop.workspace import Selection
 
 
-class TraceView(DocumentView):
+class TraceView(SearchedView):
     """Selecting a row selects the event everywhere, and the other way round."""
 
     order_text = "Order: causes first"
@@ -30,42 +28,19 @@ class TraceView(DocumentView):
     """The stream of this event is wanted."""
 
     def __init__(self, events: TraceEvents, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setObjectName("traceView")
+        super().__init__("trace", parent)
         self.events = events
         events.setParent(self)
         self.model = TraceTree(self)
         self.tree = TraceTreeView(self.model, self)
         self._following = False
         self._selected = events.start
-        self.words = ToneLabel(parent=self)
-        self.words.setObjectName("traceWords")
-        self.action = LinkButton("", self)
-        self.action.setObjectName("traceAction")
-        head = Surface("window", bottom="line", parent=self)
-        row = QHBoxLayout(head)
-        row.setContentsMargins(12, 4, 8, 4)
-        row.setSpacing(8)
-        row.addWidget(self.words)
-        row.addWidget(self.action)
-        row.addStretch(1)
         self.by_time, self.in_order = LinkButton("By time", self), LinkButton("In order", self)
         for button, is_by_time in ((self.by_time, True), (self.in_order, False)):
             button.setCheckable(True)
             button.setProperty("choice", True)
             button.clicked.connect(lambda _checked=False, by_time=is_by_time: self.show_times(by_time))
-            row.addWidget(button)
-        self._empty = EmptyState(parent=self)
-        pages = QWidget(self)
-        self._stack = QStackedLayout(pages)
-        self._stack.setContentsMargins(0, 0, 0, 0)
-        self._stack.addWidget(self.tree)
-        self._stack.addWidget(self._empty)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addWidget(head)
-        column.addWidget(pages, 1)
+        self._lay_out(self.tree, self.by_time, self.in_order)
         self._shown_roots: object = None
         self.show_times(True)
         events.changed.connect(self._show)
@@ -122,7 +97,7 @@ class TraceView(DocumentView):
         if not trace.roots:
             looking = f"Looking for events of {visible(trace.correlation_id)}…"
             self._empty.set_words(looking if trace.is_searching else "No events were found.", trace.problem)
-        self._stack.setCurrentIndex(0 if trace.roots else 1)
+        self._show_content(bool(trace.roots))
 
     def _sentence(self) -> str:
         trace = self.events.trace
