@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+from PySide6.QtCore import QObject, Qt
 
 from aether_desktop.models.batch_controller import BatchController
 from aether_desktop.models.roles import ColumnKind
+from aether_desktop.models.titled_table import Index, TitledTable
 from aether_desktop.numbers import number_text
 
-Index = QModelIndex | QPersistentModelIndex
-_NOWHERE: Final = QModelIndex()
-_HEADERS: Final = ("#", "Version", "Event type", "Actor")
 KINDS: Final = (ColumnKind.NUMBER, ColumnKind.NUMBER, ColumnKind.CHIP, ColumnKind.ID)
 
 
-class BatchPreview(QAbstractTableModel):
+class BatchPreview(TitledTable):
     """Shows what a controller's text makes, as far as it can be read; `refresh` looks again."""
 
     EVENT, VERSION, TYPE, ACTOR = range(4)
+    HEADERS = ("#", "Version", "Event type", "Actor")
 
     def __init__(self, controller: BatchController, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -39,20 +38,10 @@ class BatchPreview(QAbstractTableModel):
             self._rows = rows
             self.endResetModel()
 
-    def rowCount(self, parent: Index = _NOWHERE) -> int:
-        return 0 if parent.isValid() else len(self._rows)
-
-    def columnCount(self, parent: Index = _NOWHERE) -> int:
-        return 0 if parent.isValid() else len(_HEADERS)
-
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if index.isValid() and role == Qt.ItemDataRole.DisplayRole:
             return self._rows[index.row()][index.column()]
         return None
 
-    def headerData(
-        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
-    ) -> Any:
-        if orientation is Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
-            return _HEADERS[section]
-        return None
+    def _row_count(self) -> int:
+        return len(self._rows)

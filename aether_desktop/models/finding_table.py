@@ -13,16 +13,15 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate
 from typing import Any, Final
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
+from PySide6.QtCore import QModelIndex, QObject, Qt, Signal
 
 from aether_desktop.models.finding_cells import CHANGES, LOOKS, place_text, time_text
 from aether_desktop.models.finding_groups import Group, GroupBy, Key, in_order, key_of, make_group
 from aether_desktop.models.roles import CellIcon, ColumnKind, Role, RowKind
+from aether_desktop.models.titled_table import Index, TitledTable
 from aether_desktop.tasks import TaskOwner
 from aether_engine.audit import Finding
 
-Index = QModelIndex | QPersistentModelIndex
-_NOWHERE: Final = QModelIndex()
 KINDS: Final = (
     ColumnKind.TEXT,
     ColumnKind.TEXT,
@@ -33,7 +32,6 @@ KINDS: Final = (
     ColumnKind.TEXT,
     ColumnKind.TEXT,
 )
-_HEADERS: Final = ("Severity", "Check", "Namespace", "Sequence", "Place", "Timestamp", "Change", "What is wrong")
 _CHANGE_LOOKS: Final = {"new": CellIcon("plus", "accent"), "gone": CellIcon("minus", "text2")}
 #: Findings that are looked at between two turns of the event loop.
 _SLICE: Final = 2000
@@ -41,10 +39,12 @@ _SLICE: Final = 2000
 _ONE_BY_ONE: Final = 8
 
 
-class FindingTable(QAbstractTableModel):
+class FindingTable(TitledTable):
     """Rows are findings, and headings of groups. `shown` findings pass the filter."""
 
     SEVERITY, CHECK, NAMESPACE, SEQUENCE, PLACE, TIME, CHANGE, EXPLANATION = range(8)
+    HEADERS = ("Severity", "Check", "Namespace", "Sequence", "Place", "Timestamp", "Change", "What is wrong")
+
     counted = Signal()
     """How many are shown, or how far filtering is, has changed."""
 
@@ -115,7 +115,7 @@ class FindingTable(QAbstractTableModel):
         self._counts = counts
         if self.group_by is GroupBy.CHECK:
             for row in [0, *self._ends][:-1]:
-                self.dataChanged.emit(self.index(row, 0), self.index(row, len(_HEADERS) - 1))
+                self.dataChanged.emit(self.index(row, 0), self.index(row, len(self.HEADERS) - 1))
 
     def set_changes(self, changes: dict[int, str]) -> None:
         """How findings (by `id`) stand to an earlier report: "new", "gone" or "same"."""
@@ -242,7 +242,7 @@ class FindingTable(QAbstractTableModel):
     def _heading_changed(self, place: int) -> None:
         if self._has_headings:
             row = self._start(place)
-            self.dataChanged.emit(self.index(row, 0), self.index(row, len(_HEADERS) - 1))
+            self.dataChanged.emit(self.index(row, 0), self.index(row, len(self.HEADERS) - 1))
 
     # -- rows
 
@@ -340,18 +340,8 @@ class FindingTable(QAbstractTableModel):
 
     # -- Qt
 
-    def rowCount(self, parent: Index = _NOWHERE) -> int:
-        return 0 if parent.isValid() or not self._ends else self._ends[-1]
-
-    def columnCount(self, parent: Index = _NOWHERE) -> int:
-        return 0 if parent.isValid() else len(_HEADERS)
-
-    def headerData(
-        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
-    ) -> Any:
-        if orientation is Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
-            return _HEADERS[section]
-        return None
+    def _row_count(self) -> int:
+        return self._ends[-1] if self._ends else 0
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         return self.data_at(index.row(), index.column(), role) if index.isValid() else None

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, QTimer, Signal
+from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
 from aether_desktop.jobs import Job
 from aether_desktop.models.roles import ColumnKind
+from aether_desktop.models.titled_table import FoundTable, Index
 from aether_desktop.numbers import counted, number_text
 from aether_desktop.workspace import Workspace
 from aether_engine.codec import dumps
 from aether_engine.errors import AetherError
 from aether_engine.recovery import Item, RecoveryProgress, RecoveryResult, recover_file
 
-Index = QModelIndex | QPersistentModelIndex
-_NOWHERE: Final = QModelIndex()
-_HEADERS: Final = ("What", "Namespace", "Sequence", "Page", "Reason")
 KINDS: Final = (ColumnKind.TEXT, ColumnKind.TEXT, ColumnKind.NUMBER, ColumnKind.NUMBER, ColumnKind.TEXT)
 _WHAT: Final = {"lost": "Lost events", "damaged": "Damaged event", "page": "Unreadable page"}
 #: Items that are listed; more are counted.
@@ -29,49 +26,20 @@ MOST_LISTED: Final = 20_000
 _TAKE_EVERY: Final = 100
 
 
-class LeftItems(QAbstractTableModel):
+class LeftItems(FoundTable[Item]):
     """What could not be recovered, in the order it was met: lost ranges, damaged events, unreadable pages."""
 
-    def __init__(self, parent: QObject | None = None) -> None:
-        super().__init__(parent)
-        self._items: list[Item] = []
-
-    def clear(self) -> None:
-        """Begin anew."""
-        self.beginResetModel()
-        self._items = []
-        self.endResetModel()
-
-    def add(self, items: Sequence[Item]) -> None:
-        """List more, up to the limit."""
-        new = items[: MOST_LISTED - len(self._items)]
-        if new:
-            first = len(self._items)
-            self.beginInsertRows(QModelIndex(), first, first + len(new) - 1)
-            self._items += new
-            self.endInsertRows()
+    HEADERS = ("What", "Namespace", "Sequence", "Page", "Reason")
+    MOST = MOST_LISTED
 
     def lines(self) -> str:
         """All that is listed as lines of JSON, as the command line prints them."""
-        return "".join(f"{dumps(item).decode()}\n" for item in self._items)
-
-    def rowCount(self, parent: Index = _NOWHERE) -> int:
-        return 0 if parent.isValid() else len(self._items)
-
-    def columnCount(self, parent: Index = _NOWHERE) -> int:
-        return 0 if parent.isValid() else len(_HEADERS)
-
-    def headerData(
-        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
-    ) -> Any:
-        if orientation is Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
-            return _HEADERS[section]
-        return None
+        return "".join(f"{dumps(item).decode()}\n" for item in self._found)
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if not index.isValid() or role != Qt.ItemDataRole.DisplayRole:
             return None
-        item = self._items[index.row()]
+        item = self._found[index.row()]
         match index.column():
             case 0:
                 return _WHAT.get(str(item["kind"]), str(item["kind"]))

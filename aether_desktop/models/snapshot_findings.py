@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Final
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
+from PySide6.QtCore import QObject, Qt, Signal
 
 from aether_desktop.jobs import Job
 from aether_desktop.models.roles import CellIcon, ColumnKind, Role
 from aether_desktop.models.state_values import path_text, preview_value
+from aether_desktop.models.titled_table import FoundTable, Index
 from aether_desktop.numbers import number_text
 from aether_desktop.workspace import Place, Workspace
 from aether_engine.errors import AetherError
 from aether_engine.replay import Reducer, UserReducer
 from aether_engine.replay.snapshot_check import SnapshotFinding, SnapshotProblem, check_snapshots
 
-Index = QModelIndex | QPersistentModelIndex
-_NOWHERE: Final = QModelIndex()
-_HEADERS: Final = ("", "Actor", "Version", "Namespace", "Difference", "Snapshot has", "Replay has", "Set by")
 KINDS: Final = (
     ColumnKind.GUTTER,
     ColumnKind.ID,
@@ -36,49 +34,15 @@ KINDS: Final = (
 MOST_FINDINGS: Final = 100_000
 
 
-class SnapshotFindings(QAbstractTableModel):
+class SnapshotFindings(FoundTable[SnapshotFinding]):
     """What a check has found so far, in the order it was found."""
 
     GUTTER, ACTOR, VERSION, NAMESPACE, PATH, SNAPSHOT, REPLAY, SET_BY = range(8)
-
-    def __init__(self, parent: QObject | None = None) -> None:
-        super().__init__(parent)
-        self._findings: list[SnapshotFinding] = []
-
-    def clear(self) -> None:
-        """Begin anew."""
-        self.beginResetModel()
-        self._findings = []
-        self.endResetModel()
-
-    def add(self, findings: Sequence[SnapshotFinding]) -> None:
-        """List more."""
-        new = findings[: MOST_FINDINGS - len(self._findings)]
-        if new:
-            first = len(self._findings)
-            self.beginInsertRows(QModelIndex(), first, first + len(new) - 1)
-            self._findings += new
-            self.endInsertRows()
-
-    def finding(self, row: int) -> SnapshotFinding | None:
-        """The finding in a row."""
-        return self._findings[row] if 0 <= row < len(self._findings) else None
-
-    def rowCount(self, parent: Index = _NOWHERE) -> int:
-        return 0 if parent.isValid() else len(self._findings)
-
-    def columnCount(self, parent: Index = _NOWHERE) -> int:
-        return 0 if parent.isValid() else len(_HEADERS)
-
-    def headerData(
-        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
-    ) -> Any:
-        if orientation is Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
-            return _HEADERS[section]
-        return None
+    HEADERS = ("", "Actor", "Version", "Namespace", "Difference", "Snapshot has", "Replay has", "Set by")
+    MOST = MOST_FINDINGS
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        finding = self.finding(index.row()) if index.isValid() else None
+        finding = self.found(index.row()) if index.isValid() else None
         if finding is None:
             return None
         match role:

@@ -5,22 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+from PySide6.QtCore import QObject, Qt
 
 from aether_desktop.models.roles import CellIcon, ColumnKind, Role
 from aether_desktop.models.snapshot_states import SnapshotEntry, Standing
+from aether_desktop.models.titled_table import Index, TitledTable
 from aether_desktop.numbers import number_text
 
-Index = QModelIndex | QPersistentModelIndex
-_NOWHERE: Final = QModelIndex()
-_HEADERS: Final = ("", "Version", "Against the replay", "Bytes", "Taken")
 KINDS: Final = (ColumnKind.GUTTER, ColumnKind.NUMBER, ColumnKind.TEXT, ColumnKind.NUMBER, ColumnKind.TEXT)
 
 
-class SnapshotTable(QAbstractTableModel):
+class SnapshotTable(TitledTable):
     """Shows snapshots, the latest version first."""
 
     GUTTER, VERSION, STANDING, SIZE, TAKEN = range(5)
+    HEADERS = ("", "Version", "Against the replay", "Bytes", "Taken")
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -46,12 +45,6 @@ class SnapshotTable(QAbstractTableModel):
         """The row of a version, -1 if there is none."""
         return next((row for row, entry in enumerate(self._entries) if entry.version == version), -1)
 
-    def rowCount(self, parent: Index = _NOWHERE) -> int:
-        return 0 if parent.isValid() else len(self._entries)
-
-    def columnCount(self, parent: Index = _NOWHERE) -> int:
-        return 0 if parent.isValid() else len(_HEADERS)
-
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         entry = self.entry(index.row()) if index.isValid() else None
         if entry is None:
@@ -69,12 +62,8 @@ class SnapshotTable(QAbstractTableModel):
                 return str(entry.version) if column == self.VERSION else self._text(entry, column)
         return None
 
-    def headerData(
-        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
-    ) -> Any:
-        if orientation is Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
-            return _HEADERS[section]
-        return None
+    def _row_count(self) -> int:
+        return len(self._entries)
 
     def _text(self, entry: SnapshotEntry, column: int) -> str:
         match column:

@@ -92,7 +92,7 @@ class SnapshotCheckView(SearchedView):
     def chosen(self) -> SnapshotFinding | None:
         """The finding of the current row."""
         index: QModelIndex = self.table.currentIndex()
-        return self.check.findings.finding(index.row()) if index.isValid() else None
+        return self.check.findings.found(index.row()) if index.isValid() else None
 
     def _show(self) -> None:
         check = self.check
@@ -124,7 +124,7 @@ class SnapshotCheckView(SearchedView):
             self.check.start()
 
     def _open(self, row: int) -> None:
-        finding = self.check.findings.finding(row)
+        finding = self.check.findings.found(row)
         if finding is not None:
             self.opened.emit(finding)
 
