@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
-from datetime import datetime
 from typing import Any, Final
 
 from PySide6.QtCore import QItemSelection, QItemSelectionModel, QModelIndex, Qt, QTimer, Signal
-from PySide6.QtGui import QKeyEvent, QKeySequence, QResizeEvent
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QStackedLayout,
-    QTableView,
     QVBoxLayout,
     QWidget,
 )
 
-from aether_desktop.models.audit_run import AuditRun, AuditState
+from aether_desktop.models.audit_run import AuditRun
 from aether_desktop.models.finding_cells import line_of
 from aether_desktop.models.finding_filter import FindingFilter
 from aether_desktop.models.finding_groups import GroupBy
 from aether_desktop.models.finding_table import KINDS, FindingTable
 from aether_desktop.models.kept_audit import kept_settings
-from aether_desktop.numbers import counted, number_text
 from aether_desktop.ui.audit_head import AuditHead
+from aether_desktop.ui.audit_notices import AuditNotices
 from aether_desktop.ui.audit_totals import AuditTotals
 from aether_desktop.ui.banner import Banner, BannerKind
 from aether_desktop.ui.chosen_rows import selected_ranges
@@ -32,12 +30,12 @@ from aether_desktop.ui.document_view import DocumentView
 from aether_desktop.ui.empty_state import EmptyState
 from aether_desktop.ui.event_delegate import PADDING
 from aether_desktop.ui.finding_detail import FindingDetail
+from aether_desktop.ui.findings_view import FindingsView
 from aether_desktop.ui.kept_layout import KeptSplitter
 from aether_desktop.ui.table_setup import setup_table
 from aether_desktop.workspace import Selection
-from aether_engine.audit import CHECKS, AuditScope, Finding, Severity
-from aether_engine.codec import format_timestamp
-from aether_engine.errors import AetherError, CorruptStoreError, UnsupportedFormatError
+from aether_engine.audit import AuditScope, Finding
+from aether_engine.errors import AetherError
 
 #: Widest usual texts, from which the columns get their first widths.
 _USUAL: Final = (
@@ -57,30 +55,6 @@ _READ_AFTER: Final = 40
 _KEPT: Final = 1000
 #: Findings that can be copied at once; a report has all of them.
 _MOST_COPIED: Final = 10_000
-#: What makes events unreliable, as opposed to merely odd.
-_DAMAGE: Final = frozenset(check for check, one in CHECKS.items() if one.severity is Severity.ERROR)
-
-
-class FindingsView(QTableView):
-    """Enter opens a finding or a group; left and right close and open groups."""
-
-    entered_row = Signal(int)
-    fold_asked = Signal(int, bool)
-    copy_asked = Signal()
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        index, key = self.currentIndex(), event.key()
-        if event.matches(QKeySequence.StandardKey.Copy):
-            self.copy_asked.emit()
-            return
-        if index.isValid():
-            if key in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-                self.entered_row.emit(index.row())
-                return
-            if key in (Qt.Key.Key_Left, Qt.Key.Key_Right):
-                self.fold_asked.emit(index.row(), key == Qt.Key.Key_Right)
-                return
-        super().keyPressEvent(event)
 
 
 class AuditView(DocumentView):
@@ -128,6 +102,7 @@ class AuditView(DocumentView):
         for widget in (self.head, self.banner, self.totals):
             column.addWidget(widget)
         column.addWidget(self.splitter, 1)
+        self.notices = AuditNotices(run, self.banner, self._empty, self)
         self._connect()
         self._show()
 
@@ -220,6 +195,8 @@ class AuditView(DocumentView):
         table.doubleClicked.connect(self._double_clicked)
         table.clicked.connect(self._clicked)
         self.totals.group_asked.connect(self.set_group_by)
+        self.notices.recover_asked.connect(self.recover_asked)
+        self.notices.go_to_asked.connect(self.show_first_of)
         detail = self.detail
         detail.step_asked.connect(self.step)
         detail.open_asked.connect(self._open_current)
@@ -375,80 +352,7 @@ class AuditView(DocumentView):
         self.table.setColumnHidden(FindingTable.CHANGE, run.comparison is None)
         # The headings say it.
         self.table.setColumnHidden(FindingTable.CHECK, run.table.group_by is GroupBy.CHECK)
-        self._show_banner()
-        self._show_page()
-
-    def _show_page(self) -> None:
-        run = self.run
-        if run.table.rowCount():
-            self._stack.setCurrentIndex(0)
-            self.detail.show()
-            return
-        self.detail.hide()
-        checks = len(run.settings.checks) - len(run.left_out)
-        events = number_text(run.totals.events)
-        match run.state:
-            case AuditState.READY:
-                notes = " ".join(run.kind.notes) if run.kind is not None else ""
-                what = f"{run.subject.title} has not been audited yet."
-                why = "Run audit reads all of it and changes nothing; findings appear as they are found."
-                self._empty.set_words(what, f"{why} {notes}".strip())
-            case AuditState.FAILED:
-                self._empty.set_words("It could not be audited.", run.problem)
-            case AuditState.RUNNING | AuditState.PAUSED:
-                self._empty.set_words("No findings yet.", f"{events} events were read so far.")
-            case _ if run.totals.findings:
-                self._empty.set_words("No finding passes the filter.", "Clear it with Ctrl+Shift+F.")
-            case AuditState.CANCELLED:
-                self._empty.set_words("No findings, and not everything was read.", f"{events} events were read.")
-            case _:
-                left_out = run.left_out
-                why = f"Not made here: {', '.join(CHECKS[check].title for check in left_out)}." if left_out else ""
-                self._empty.set_words(f"No findings. {checks} checks, {events} events.", why)
-        self._stack.setCurrentIndex(1)
-
-    def _show_banner(self) -> None:
-        run, banner = self.run, self.banner
-        banner.clear_actions()
-        if run.state is AuditState.FAILED:
-            banner.set_message(BannerKind.CORRUPTED, f"{run.subject.title} could not be audited.", run.problem)
-            file = run.subject.file
-            if file is not None and isinstance(run.error, (CorruptStoreError, UnsupportedFormatError)):
-                banner.add_action("Recover into a new file…", self.recover_asked.emit)
-            banner.show()
-            return
-        if run.state is AuditState.CANCELLED:
-            banner.set_message(
-                BannerKind.GAP,
-                "The audit was cancelled.",
-                f"{number_text(run.progress.checked)} places were looked at; what is behind them is not known.",
-            )
-            banner.show()
-            return
-        damaged = [tally for check, tally in run.totals.tallies.items() if check in _DAMAGE and tally.count]
-        firsts = [tally.first for tally in damaged if tally.first is not None and tally.first.sequence is not None]
-        if not firsts or run.is_running:
-            banner.hide()
-            return
-        self._show_damage(sum(tally.count for tally in damaged), firsts)
-        banner.show()
-
-    def _show_damage(self, count: int, firsts: Sequence[Finding]) -> None:
-        timed = [one for one in firsts if one.recorded_at is not None]
-        first = min(timed, key=_moment) if timed else min(firsts, key=lambda one: one.sequence or 0)
-        sequence = first.sequence or 0
-        when = f" on {first.timestamp or format_timestamp(first.recorded_at)}" if first.recorded_at else ""
-        errors = f"{counted(count, 'error')} in the log, the first{when}"
-        one_log = len({one.namespace for one in firsts}) == 1 and sequence == min(
-            one.sequence or 0 for one in firsts
-        )
-        intact = (
-            f"Everything up to sequence {number_text(sequence - 1)} is intact." if one_log and sequence > 1 else ""
-        )
-        self.banner.set_message(BannerKind.CORRUPTED, errors, intact)
-        self.banner.add_action(f"Go to {number_text(sequence)}", lambda: self.show_first_of(first))
-
-
-def _moment(finding: Finding) -> datetime:
-    assert finding.recorded_at is not None
-    return finding.recorded_at
+        self.notices.show_banner()
+        has_rows = self.notices.show_page()
+        self._stack.setCurrentIndex(0 if has_rows else 1)
+        self.detail.setVisible(has_rows)

@@ -17,10 +17,11 @@ from aether_desktop.models.finding_filter import FindingFilter, parse_finding_fi
 from aether_desktop.models.finding_groups import GroupBy
 from aether_desktop.models.finding_table import FindingTable
 from aether_desktop.ui.audit_settings_dialog import AuditSettingsDialog
-from aether_desktop.ui.audit_view import AuditView, FindingsView
+from aether_desktop.ui.audit_view import AuditView
 from aether_desktop.ui.documents import Document
 from aether_desktop.ui.event_view import EventView
 from aether_desktop.ui.filter_edit import FilterEdit
+from aether_desktop.ui.findings_view import FindingsView
 from aether_engine.audit import CHECKS, AuditScope, Finding, LogTarget, Target
 from aether_engine.audit.examining import Examined
 from aether_engine.audit.target import AuditLog
