@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
 import os
 import resource
 import shutil
 import sqlite3
-import subprocess
 import sys
 import tempfile
 import threading
@@ -22,11 +20,11 @@ from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 from time import perf_counter, process_time, sleep
-from typing import Any
 
 import orjson
 
 from aether_engine.audit import Audit, FileTarget, Finding
+from tests.benchmarks.driven import measured_by
 from tests.benchmarks.generate import generate
 from tests.benchmarks.table import Row, print_table
 from tests.engine.audit_corpus import KINDS, Place, build
@@ -62,7 +60,7 @@ def measure(path: Path, count: int) -> list[Row]:
     cpu = process_time() - cpu + after.ru_utime + after.ru_stime - children.ru_utime - children.ru_stime
     with memory:
         asyncio.run(_audit(path, latencies))
-    window = _in_window(path)
+    window = measured_by("audit", path)
     late = sorted(latencies)[int(len(latencies) * 0.99)] * 1000
     beside = "select and orjson.loads in one loop"
     what = f"audit of {count:,} events"
@@ -103,22 +101,6 @@ def measure(path: Path, count: int) -> list[Row]:
         ),
         Row("the same: findings on clean events", float(len(found)), "", "none", 1.0, float(len(found)), "≤ 0"),
     ]
-
-
-def _in_window(path: Path) -> dict[str, float]:
-    """What the window says of an audit of the same file, in a process of its own."""
-    with tempfile.TemporaryDirectory(prefix="aether-benchmark-") as home:
-        environment = os.environ | {"HOME": home, "XDG_CONFIG_HOME": home, "QT_QPA_PLATFORM": "offscreen"}
-        done = subprocess.run(
-            [sys.executable, "-m", "tests.benchmarks.audit_driver", str(path)],
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            timeout=900,
-            check=True,
-        )
-    measured: Any = json.loads(done.stdout.splitlines()[-1])
-    return dict(measured)
 
 
 def planted(folder: Path, per_kind: int) -> list[Row]:

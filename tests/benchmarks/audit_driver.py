@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import os
-import sys
 import tempfile
 from pathlib import Path
 from statistics import quantiles
 from time import perf_counter, thread_time
 
-from PySide6.QtWidgets import QApplication
-
-from aether_desktop.app import favour_the_loop
 from aether_desktop.models.audit_run import AuditState
 from aether_desktop.models.finding_groups import GroupBy
-from aether_desktop.ui.theme import apply_theme
 from aether_engine.audit import AuditScope, AuditSettings
 from tests.benchmarks.browse_driver import Driver
+from tests.benchmarks.driven import drive
 
 _TICK = 0.001
 #: Turns of the loop that are watched before the audit.
@@ -27,10 +21,10 @@ _IDLE = 1000
 _LIMIT = 5_000
 
 
-async def main(path: Path) -> dict[str, float]:
+async def main(arguments: list[str]) -> dict[str, float]:
     """Seconds of the audit; latencies of the loop meanwhile, and while findings are grouped and filtered."""
     with tempfile.TemporaryDirectory(prefix="aether-benchmark-") as home:
-        driver = Driver(home)
+        driver, path = Driver(home), Path(arguments[0])
         try:
             await driver.window.settle()
             view = driver.window.panels.auditing.audit_path(path)
@@ -75,12 +69,4 @@ async def _late() -> float:
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-    import qasync
-
-    favour_the_loop()
-
-    application = QApplication([])
-    apply_theme(application)
-    with asyncio.Runner(loop_factory=lambda: qasync.QEventLoop(application)) as runner:
-        print(json.dumps(runner.run(main(Path(sys.argv[1])))))
+    drive(main)

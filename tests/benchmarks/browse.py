@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-import tempfile
-from pathlib import Path
 from statistics import median, quantiles
-from typing import Any
 
+from tests.benchmarks.driven import measured_by
 from tests.benchmarks.generate import cached_file
 from tests.benchmarks.table import Row
 
@@ -22,12 +16,12 @@ def run(quick: bool) -> list[Row]:
     small = cached_file(*_SMALL)
     events, actors = (1_000_000, 100_000) if quick else (10_000_000, 1_000_000)
     large = cached_file(events, actors)
-    opened = _drive("open", small, large, 3 if quick else 9)
+    opened = measured_by("browse", "open", small, large, 3 if quick else 9)
     ours, theirs = median(opened["large"]) * 1000, median(opened["small"]) * 1000
     jumps = 200 if quick else 1000
-    few, many = _drive("jump", small, jumps), _drive("jump", large, jumps)
+    few, many = measured_by("browse", "jump", small, jumps), measured_by("browse", "jump", large, jumps)
     painted, filled = _p99(many["painted"]) * 1000, _p99(many["filled"]) * 1000
-    found = _drive("search", large, 140 if quick else 700, actors)
+    found = measured_by("browse", "search", large, 140 if quick else 700, actors)
     search, plain = _p99(found["ours"]) * 1000, _p99(found["theirs"]) * 1000
     return [
         Row(f"open {events:,} events to first page", ours, "ms", "10,000 events", theirs, ours / theirs, "≤ 1.5"),
@@ -57,19 +51,3 @@ def run(quick: bool) -> list[Row]:
 
 def _p99(values: list[float]) -> float:
     return quantiles(values, n=100)[98]
-
-
-def _drive(work: str, *arguments: Path | int) -> Any:
-    with tempfile.TemporaryDirectory(prefix="aether-benchmark-") as home:
-        environment = os.environ | {"HOME": home, "XDG_CONFIG_HOME": home, "QT_QPA_PLATFORM": "offscreen"}
-        done = subprocess.run(
-            [sys.executable, "-m", "tests.benchmarks.browse_driver", work, *map(str, arguments)],
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            # A group of its own: what it starts can be told from everything else.
-            start_new_session=True,
-            timeout=1800,
-            check=True,
-        )
-    return json.loads(done.stdout.splitlines()[-1])

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import random
 import sqlite3
-import sys
 import tempfile
 from contextlib import suppress
 from pathlib import Path
@@ -15,16 +13,15 @@ from time import perf_counter
 from typing import Any
 
 from PySide6.QtGui import QPaintEvent
-from PySide6.QtWidgets import QApplication, QLineEdit
+from PySide6.QtWidgets import QLineEdit
 
-from aether_desktop.app import favour_the_loop
 from aether_desktop.connection import Connection
 from aether_desktop.models.actor_table import PAGE_ACTORS
 from aether_desktop.settings import Settings
 from aether_desktop.ui.event_view import EventTableView, EventView
 from aether_desktop.ui.main_window import MainWindow
-from aether_desktop.ui.theme import apply_theme
 from aether_desktop.workspace import Workspace
+from tests.benchmarks.driven import drive
 from tests.benchmarks.events import SEED
 from tests.benchmarks.generate import actor_name
 
@@ -210,8 +207,9 @@ def resident() -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
-async def main(work: str, arguments: list[str]) -> Any:
-    """Do one piece of work."""
+async def main(arguments: list[str]) -> Any:
+    """Do one piece of work: the first argument says which."""
+    work, *arguments = arguments
     with tempfile.TemporaryDirectory(prefix="aether-benchmark-") as home:
         driver = Driver(home)
         try:
@@ -233,14 +231,4 @@ async def main(work: str, arguments: list[str]) -> Any:
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-    import qasync
-
-    application = QApplication([])
-    apply_theme(application, "light")
-    favour_the_loop()
-    loop = qasync.QEventLoop(application)
-    asyncio.set_event_loop(loop)
-    with loop:
-        print(json.dumps(loop.run_until_complete(main(sys.argv[1], sys.argv[2:]))), flush=True)
-    os._exit(0)
+    drive(main)

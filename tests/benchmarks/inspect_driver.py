@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import json
-import os
 import random
-import sys
 import tempfile
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Final
 
 from PySide6.QtCore import QObject, Qt, QTimer
-from PySide6.QtWidgets import QApplication, QScrollBar
+from PySide6.QtWidgets import QScrollBar
 
 from aether_desktop.app import favour_the_loop
 from aether_desktop.settings import Settings
 from aether_desktop.ui.event_view import EventView
 from aether_desktop.ui.main_window import MainWindow
-from aether_desktop.ui.theme import apply_theme
 from aether_desktop.workspace import Workspace
 from aether_engine.engine import open_engine, sqlite_url
 from aether_engine.event import Event
+from tests.benchmarks.driven import drive
 from tests.benchmarks.events import SEED
 
 _TICK: Final = 5
@@ -183,11 +180,11 @@ class Driver:
         await self._window.settle()
 
 
-async def main(megabytes: int) -> Any:
+async def main(arguments: list[str]) -> Any:
     """Make the file and look at it."""
     with tempfile.TemporaryDirectory(prefix="aether-benchmark-") as home:
         path = Path(home) / "large.aether"
-        made = events(megabytes)
+        made = events(int(arguments[0]))
         async with open_engine(sqlite_url(path), synchronous="OFF") as engine:
             log = await engine.store("shop")
             # First a small one: the first event is selected when the file is opened.
@@ -209,13 +206,4 @@ async def main(megabytes: int) -> Any:
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-    import qasync
-
-    application = QApplication([])
-    apply_theme(application, "light")
-    loop = qasync.QEventLoop(application)
-    asyncio.set_event_loop(loop)
-    with loop:
-        print(json.dumps(loop.run_until_complete(main(int(sys.argv[1])))), flush=True)
-    os._exit(0)
+    drive(main)

@@ -6,14 +6,9 @@ read, opened, scrolled, shown as text and bytes, compared with the one before, a
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-import tempfile
 from statistics import quantiles
-from typing import Any
 
+from tests.benchmarks.driven import measured_by
 from tests.benchmarks.table import Row
 
 _FRAME = 33.0
@@ -26,7 +21,7 @@ _WORDS = {
 
 def run(quick: bool) -> list[Row]:
     """Measure, in a process of its own; milliseconds."""
-    found: dict[str, dict[str, list[float]]] = _drive(3 if quick else 30)
+    found: dict[str, dict[str, list[float]]] = measured_by("inspect", 3 if quick else 30)
     rows: list[Row] = []
     for kind, steps in found.items():
         words = _WORDS[kind]
@@ -37,17 +32,3 @@ def run(quick: bool) -> list[Row]:
             longest = max(values)
             rows.append(Row(f"{words}, {step}: longest", longest, "ms", "a frame", _FRAME, longest / _FRAME, ""))
     return rows
-
-
-def _drive(megabytes: int) -> Any:
-    with tempfile.TemporaryDirectory(prefix="aether-benchmark-") as home:
-        environment = os.environ | {"HOME": home, "XDG_CONFIG_HOME": home, "QT_QPA_PLATFORM": "offscreen"}
-        done = subprocess.run(
-            [sys.executable, "-m", "tests.benchmarks.inspect_driver", str(megabytes)],
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            timeout=900,
-            check=True,
-        )
-    return json.loads(done.stdout.splitlines()[-1])

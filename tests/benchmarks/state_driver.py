@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import os
 import random
-import sys
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from PySide6.QtWidgets import QApplication
-
-from aether_desktop.app import favour_the_loop
 from aether_desktop.settings import Settings
 from aether_desktop.ui.main_window import MainWindow
-from aether_desktop.ui.theme import apply_theme
 from aether_desktop.workspace import Place, Workspace
 from aether_engine.engine import open_engine
 from aether_engine.event import Event
 from aether_engine.replay import ReducerFile
+from tests.benchmarks.driven import drive
 from tests.benchmarks.events import SEED
 
 if TYPE_CHECKING:
@@ -112,7 +106,9 @@ async def measure(window: MainWindow, path: Path, home: Path, moves: int) -> dic
     return {"moved": moved, "folding": folding, "stuck": stuck}
 
 
-async def _run(home: Path, count: int, moves: int) -> None:
+async def main(arguments: list[str]) -> dict[str, Any]:
+    """Measure a stream of so many events, moving so many times."""
+    home, count, moves = Path.home(), int(arguments[0]), int(arguments[1])
     path = home / "stream.aether"
     await fill(path, count)
     window = MainWindow(Workspace(Settings(home / "settings.json")))
@@ -122,22 +118,8 @@ async def _run(home: Path, count: int, moves: int) -> None:
     window.hide()
     await window.close_documents()
     await window.workspace.close()
-    print(json.dumps(measured), flush=True)
-
-
-def main() -> None:
-    """Work as the arguments say, on Qt's own event loop, with garbage collected as the application has it."""
-    os.environ["QT_API"] = "pyside6"
-    from qasync import QEventLoop
-
-    application = QApplication([])
-    application.setQuitOnLastWindowClosed(False)
-    apply_theme(application, "light")
-    favour_the_loop()
-    home, count, moves = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
-    with asyncio.Runner(loop_factory=lambda: QEventLoop(application)) as runner:
-        runner.run(_run(home, count, moves))
+    return measured
 
 
 if __name__ == "__main__":
-    main()
+    drive(main)

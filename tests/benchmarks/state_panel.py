@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-import tempfile
 from statistics import quantiles
-from typing import Any
 
+from tests.benchmarks.driven import measured_by
 from tests.benchmarks.table import Row
 
 _FRAME = 16.0
@@ -19,7 +14,7 @@ _LATENCY = 33.0
 def run(quick: bool) -> list[Row]:
     """Measure, in a process of its own; times in milliseconds."""
     count, moves = (20_000, 300) if quick else (100_000, 1_000)
-    measured = _drive(count, moves)
+    measured = measured_by("state", count, moves)
     moved, stuck = (_p99(measured[name]) * 1000 for name in ("moved", "stuck"))
     folding = _p99(measured["folding"]) * 1000
     frame, latency = "a frame of a window", "two frames of a window"
@@ -40,17 +35,3 @@ def run(quick: bool) -> list[Row]:
 
 def _p99(values: list[float]) -> float:
     return quantiles(values, n=100)[98]
-
-
-def _drive(count: int, moves: int) -> Any:
-    with tempfile.TemporaryDirectory(prefix="aether-benchmark-") as home:
-        environment = os.environ | {"HOME": home, "XDG_CONFIG_HOME": home, "QT_QPA_PLATFORM": "offscreen"}
-        done = subprocess.run(
-            [sys.executable, "-m", "tests.benchmarks.state_driver", home, str(count), str(moves)],
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            timeout=900,
-            check=True,
-        )
-    return json.loads(done.stdout.splitlines()[-1])

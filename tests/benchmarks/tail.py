@@ -6,13 +6,9 @@ holds what else the machine does, the second does not.
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-import tempfile
 from typing import Any
 
+from tests.benchmarks.driven import measured_by
 from tests.benchmarks.table import Row
 from tests.nats_servers import nats_server
 
@@ -29,7 +25,7 @@ def run(quick: bool) -> list[Row]:
     """Measure in processes of their own; a window, a server and a writer share the processors of the machine."""
     seconds = 4 if quick else 15
     served = _served("log", int(_FROM_SERVER * _FASTER), seconds, 1)
-    announced = _drive("bus", int(_FROM_BUS * _FASTER), int(_FROM_BUS * _FASTER) * seconds)
+    announced = measured_by("tail", "bus", int(_FROM_BUS * _FASTER), int(_FROM_BUS * _FASTER) * seconds)
     first = _served("first", 1_000, seconds, 1)
     one, many = (_served("log", _MANY_RATE, seconds, count) for count in (1, _MANY))
     delay = sorted(first["delays"])[int(len(first["delays"]) * 0.95)] * 1000
@@ -83,19 +79,5 @@ def _unaccounted(source: str, measured: dict[str, Any]) -> Row:
 
 def _served(work: str, rate: int, seconds: int, tails: int) -> dict[str, Any]:
     with nats_server() as server:
-        return _drive(work, server.url, rate, rate * seconds, tails, 0)
-
-
-def _drive(work: str, *arguments: object) -> dict[str, Any]:
-    with tempfile.TemporaryDirectory(prefix="aether-benchmark-") as home:
-        environment = os.environ | {"HOME": home, "XDG_CONFIG_HOME": home, "QT_QPA_PLATFORM": "offscreen"}
-        done = subprocess.run(
-            [sys.executable, "-m", "tests.benchmarks.tail_driver", work, home, *map(str, arguments)],
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            timeout=900,
-            check=True,
-        )
-    measured: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+        measured: dict[str, Any] = measured_by("tail", work, server.url, rate, rate * seconds, tails, 0)
     return measured

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import json
-import os
 import resource
 import sys
 from asyncio.subprocess import PIPE, Process
@@ -16,9 +14,7 @@ from time import perf_counter, thread_time, time_ns
 from typing import Any
 
 from PySide6.QtGui import QPaintEvent
-from PySide6.QtWidgets import QApplication
 
-from aether_desktop.app import favour_the_loop
 from aether_desktop.connection import Connection
 from aether_desktop.models.tail_feed import TailSource
 from aether_desktop.models.tail_table import TailTableModel
@@ -26,9 +22,9 @@ from aether_desktop.settings import Settings
 from aether_desktop.ui.main_window import MainWindow
 from aether_desktop.ui.tail_table_view import TailTableView
 from aether_desktop.ui.tail_view import TailView
-from aether_desktop.ui.theme import apply_theme
 from aether_desktop.workspace import Place, Workspace
 from aether_engine.event import Event
+from tests.benchmarks.driven import drive
 from tests.benchmarks.events import make_events
 
 _NAMESPACE = "benchmark"
@@ -249,32 +245,20 @@ async def from_bus(window: MainWindow, rate: int, count: int) -> Any:
     return result | {"written": written}
 
 
-async def _run(work: str, home: Path, arguments: list[str]) -> None:
-    async with window_at(home) as window:
+async def main(arguments: list[str]) -> dict[str, Any]:
+    """Do one piece of work: the first argument says which."""
+    work, *arguments = arguments
+    async with window_at(Path.home()) as window:
         if work == "bus":
-            measured = await from_bus(window, *map(int, arguments))
+            measured: dict[str, Any] = await from_bus(window, *map(int, arguments))
         else:
             painted = Painted()
             if work == "first":
                 painted.watch()
             measured = await from_server(window, arguments[0], *map(int, arguments[1:]))
             measured["delays"] = painted.delays
-    print(json.dumps(measured), flush=True)
-
-
-def main() -> None:
-    """Work as the arguments say, on Qt's own event loop, with garbage collected as the application has it."""
-    os.environ["QT_API"] = "pyside6"
-    from qasync import QEventLoop
-
-    application = QApplication([])
-    application.setQuitOnLastWindowClosed(False)
-    apply_theme(application, "light")
-    favour_the_loop()
-    work, home, *arguments = sys.argv[1:]
-    with asyncio.Runner(loop_factory=lambda: QEventLoop(application)) as runner:
-        runner.run(_run(work, Path(home), arguments))
+    return measured
 
 
 if __name__ == "__main__":
-    main()
+    drive(main)

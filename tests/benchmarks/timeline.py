@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import os
 import sqlite3
-import subprocess
-import sys
-import tempfile
 from pathlib import Path
 from statistics import median
 from time import perf_counter
-from typing import Any
 
+from tests.benchmarks.driven import measured_by
 from tests.benchmarks.generate import cached_file
 from tests.benchmarks.table import Row, interleaved
 
@@ -32,7 +27,7 @@ def run(quick: bool) -> list[Row]:
     measured: list[dict[str, float]] = []
 
     def window() -> float:
-        measured.append(_drive(path))
+        measured.append(measured_by("timeline", path))
         return measured[-1]["whole"]
 
     whole, by_hand, least = interleaved(
@@ -60,18 +55,3 @@ def _query(path: Path, sql: str) -> float:
         return perf_counter() - began
     finally:
         connection.close()
-
-
-def _drive(path: Path) -> dict[str, float]:
-    with tempfile.TemporaryDirectory(prefix="aether-benchmark-") as home:
-        environment = os.environ | {"HOME": home, "XDG_CONFIG_HOME": home, "QT_QPA_PLATFORM": "offscreen"}
-        done = subprocess.run(
-            [sys.executable, "-m", "tests.benchmarks.timeline_driver", str(path)],
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            timeout=900,
-            check=True,
-        )
-    measured: Any = json.loads(done.stdout.splitlines()[-1])
-    return dict(measured)

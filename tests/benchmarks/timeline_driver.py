@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import os
-import sys
 import tempfile
 from pathlib import Path
 from statistics import quantiles
 from time import perf_counter
 
 from PySide6.QtGui import QPaintEvent
-from PySide6.QtWidgets import QApplication
 
-from aether_desktop.app import favour_the_loop
-from aether_desktop.ui.theme import apply_theme
 from aether_desktop.ui.timeline import Timeline
 from tests.benchmarks.browse_driver import Driver, resident
+from tests.benchmarks.driven import drive
 
 _TICK = 0.001
 
@@ -40,7 +35,7 @@ class Drawn:
         setattr(Timeline, "paintEvent", watched)  # noqa: B010 (an assignment is no override to mypy)
 
 
-async def main(path: Path) -> dict[str, float]:
+async def main(arguments: list[str]) -> dict[str, float]:
     """Seconds to the first page, the first estimate and the end; latencies of the loop; megabytes."""
     with tempfile.TemporaryDirectory(prefix="aether-benchmark-") as home:
         drawn, driver = Drawn(), Driver(home)
@@ -48,7 +43,7 @@ async def main(path: Path) -> dict[str, float]:
             await driver.window.settle()
             driver.paints.start()
             began = perf_counter()
-            await driver.open(path)
+            await driver.open(Path(arguments[0]))
             await driver.paints.is_filled.wait()
             page = driver.paints.filled - began
             before = resident()
@@ -75,14 +70,4 @@ async def main(path: Path) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-    import qasync
-
-    application = QApplication([])
-    apply_theme(application, "light")
-    favour_the_loop()
-    loop = qasync.QEventLoop(application)
-    asyncio.set_event_loop(loop)
-    with loop:
-        print(json.dumps(loop.run_until_complete(main(Path(sys.argv[1])))), flush=True)
-    os._exit(0)
+    drive(main)
