@@ -47,6 +47,7 @@ class Engine:
 
     @property
     def url(self) -> str:
+        """Where the storage is, without login: of a file always as `sqlite:` URL."""
         return self._url
 
     @property
@@ -70,7 +71,10 @@ class Engine:
         return self._backend.link if isinstance(self._backend, Linked) else None
 
     async def foreign_streams(self) -> list[str]:
-        """Names of streams on the same server that are other programs': never read, never written."""
+        """Names of streams on the same server that are other programs': never read, never written.
+
+        Raises `StoreUnavailableError`.
+        """
         self._check_open()
         return await self._backend.foreign_streams() if isinstance(self._backend, Linked) else []
 
@@ -84,10 +88,11 @@ class Engine:
 
     @property
     def closed(self) -> bool:
+        """Whether `close` was called."""
         return self._closing is not None
 
     async def namespaces(self) -> list[NamespaceInfo]:
-        """Existing namespaces by name; one exists from its first save on."""
+        """Existing namespaces by name; one exists from its first save on. Raises `StoreUnavailableError`."""
         self._check_open()
         return await self._backend.namespaces()
 
@@ -102,7 +107,8 @@ class Engine:
     async def store(self, namespace: str) -> Store:
         """The store of `namespace`, the same object each time; nothing is made before its first save.
 
-        Raises `NamespaceNameError`.
+        Raises `NamespaceNameError`, `NamespaceCollisionError` where another namespace has its stream, and
+        `StoreUnavailableError`.
         """
         check_namespace(namespace)
         self._check_open()
@@ -129,7 +135,8 @@ class Engine:
 
         `after_sequence=None` delivers what is stored after this call, a number what lies behind it in each
         namespace; a namespace born later joins with its first event. Delivered is what passes `filter` as well as
-        `event_filter`, and every gap. Raises `NamespaceNameError` and `InvalidFilterError`.
+        `event_filter`, and every gap. Raises `NamespaceNameError`, `InvalidFilterError` and, once the engine was
+        closed, `StoreUnavailableError`.
         """
         check_namespace_pattern(namespace_pattern)
         if event_filter is not None:
@@ -216,11 +223,18 @@ class EngineOpening:
 
 
 def open_engine(url: str, *, read_only: bool = False, **options: object) -> EngineOpening:
-    """Open `memory://`, `sqlite:///relative.aether`, `sqlite:////absolute.aether` or the plain path of a file.
+    """Open a place of storage by its URL.
+
+    That is `memory://`, `sqlite:///relative.aether`, `sqlite:////absolute.aether`, the plain path of a file, or
+    servers: `nats://host:4222` and `tls://host:4222`, several with commas between them.
 
     Use it as `engine = await open_engine(url)` or `async with open_engine(url) as engine`. Opening makes
-    nothing: a file comes to exist by its first save. Raises `StoreUnavailableError` for what cannot be opened
-    and `TypeError` for an option the kind of storage does not have.
+    nothing: a file comes to exist by its first save. With `read_only` the engine cannot write by construction,
+    and there must be something to read.
+
+    Raises `StoreUnavailableError` for what cannot be opened, `CorruptStoreError` and `UnsupportedFormatError` for
+    a file that is damaged, of a newer format or none of ours, and `TypeError` for an option the kind of storage
+    does not have.
     """
 
     async def opening() -> Engine:

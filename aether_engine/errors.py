@@ -106,7 +106,7 @@ class VersionConflictError(AetherError):
 
 
 class DuplicateEventError(AetherError):
-    """The namespace already holds this event id, at another version or of another actor.
+    """The namespace already holds this event id, at `sequence`, at another version or of another actor.
 
     With `in_batch` it does not: two events of one batch have it, and `sequence` is what the first would have got.
     """
@@ -126,7 +126,10 @@ class DuplicateEventError(AetherError):
 
 
 class OutcomeUnknownError(AetherError):
-    """Whether `event` was stored cannot be known; saving the same event again stores it at most once."""
+    """Whether `event` was stored cannot be known; saving the same event again stores it at most once.
+
+    Of a batch `event` is the first one. `reason` says what kept the store from finding out.
+    """
 
     def __init__(self, event: Event, reason: str) -> None:
         self.event = event
@@ -138,7 +141,7 @@ class OutcomeUnknownError(AetherError):
 
 
 class StoreUnavailableError(AetherError):
-    """The store cannot be reached or opened at present; nothing was changed."""
+    """The store cannot be reached or opened at present; nothing was changed. `reason` says why, `url` which."""
 
     #: Whether it is to be expected that trying again helps: a connection, a leader or an answer is missing.
     passing: bool = False
@@ -174,7 +177,10 @@ class NamespaceNameError(AetherError):
 
 
 class NamespaceCollisionError(AetherError):
-    """Two namespace names share one stream; the second is refused so that data is never mixed."""
+    """Two namespace names share one stream; the second is refused so that data is never mixed.
+
+    `name` is the one that was asked for, `existing` the one that has `stream`.
+    """
 
     def __init__(self, name: str, existing: str, stream: str) -> None:
         self.name = name
@@ -196,7 +202,10 @@ class CorruptStoreError(AetherError):
 
 
 class UnsupportedFormatError(AetherError):
-    """The file is not ours, or its format is newer than this program knows; it is left as it is."""
+    """The file is not ours, or its format is newer than this program knows; it is left as it is.
+
+    `found` and `supported` name the formats, as parts of a sentence.
+    """
 
     def __init__(self, url: str, found: str, supported: str) -> None:
         self.url = url
@@ -206,7 +215,10 @@ class UnsupportedFormatError(AetherError):
 
 
 class ChecksumMismatchError(AetherError):
-    """The stored bytes of an event are not the bytes that were written, even if they still parse."""
+    """The stored bytes of an event are not the bytes that were written, even if they still parse.
+
+    `stored` and `computed` are CRC-32 checksums.
+    """
 
     def __init__(self, stored: int, computed: int) -> None:
         self.stored = stored
@@ -217,7 +229,10 @@ class ChecksumMismatchError(AetherError):
 
 
 class MisplacedEventError(AetherError):
-    """The place an event is stored under disagrees with what its payload says."""
+    """The place an event is stored under disagrees with what its payload says.
+
+    `field` is what they disagree in, `place` and `payload` are what either says.
+    """
 
     def __init__(self, field: str, place: object, payload: object) -> None:
         self.field = field

@@ -39,8 +39,12 @@ _dataclass = dataclass(frozen=True, init=False, repr=False, eq=False, match_args
 class Event(Struct, frozen=True, eq=False, gc=False):
     """An immutable fact about one actor.
 
-    `version` is the caller's: an int64 above 0, higher than the actor's current one, gaps allowed. `timestamp`
-    must be aware; the exact text of a decoded one (nanoseconds, offset) stays in the bytes of `to_json`.
+    `id`, `event_type` and `actor_id` are texts of at least one character. `version` is the caller's: an int64
+    above 0, higher than the actor's current one, gaps allowed. `data` is a JSON object, `metadata` an object of
+    texts. `timestamp` is when it happened and must be aware; the exact text of a decoded one (nanoseconds, offset)
+    stays in the bytes of `to_json`. `command_id` names the command that caused it, "" if none did.
+
+    Making one checks nothing: saving and encoding do, with `InvalidEventError`.
     """
 
     id: str
@@ -81,11 +85,14 @@ class Event(Struct, frozen=True, eq=False, gc=False):
         return codec.encode_event(self)
 
     def get_metadata(self, key: str, default: str = "") -> str:
-        """The metadata value under `key`."""
+        """The metadata value under `key`, `default` without one."""
         return self.metadata.get(key, default)
 
     def with_metadata(self, /, **pairs: str) -> Event:
-        """This event with `pairs` added to its metadata, replacing equal keys."""
+        """This event with `pairs` added to its metadata, replacing equal keys, and every other byte as it was.
+
+        Raises `InvalidEventError` if this one is not valid or a value is no text; so do its siblings.
+        """
         return self._with_metadata(pairs)
 
     def with_metadata_from(self, other: Event) -> Event:
@@ -113,29 +120,37 @@ class Event(Struct, frozen=True, eq=False, gc=False):
         return self._with_metadata({SPAN_ID: span_id})
 
     def with_version(self, version: int) -> Event:
-        """This event at another version and otherwise as written: what a rebase stores."""
+        """This event at another version and otherwise as written: what a rebase stores.
+
+        Raises `InvalidEventError` for what is no version.
+        """
         from aether_engine import codec
 
         return codec.replace_field(self, "version", version)
 
     @property
     def correlation_id(self) -> str:
+        """The conversation it belongs to, "" where that is not said."""
         return self.get_metadata(CORRELATION_ID)
 
     @property
     def causation_id(self) -> str:
+        """The id of the event or command it follows from, "" where that is not said."""
         return self.get_metadata(CAUSATION_ID)
 
     @property
     def user_id(self) -> str:
+        """Who did it, "" where that is not said."""
         return self.get_metadata(USER_ID)
 
     @property
     def trace_id(self) -> str:
+        """The distributed trace it belongs to, "" where that is not said."""
         return self.get_metadata(TRACE_ID)
 
     @property
     def span_id(self) -> str:
+        """Its span in the trace, "" where that is not said."""
         return self.get_metadata(SPAN_ID)
 
     def _with_metadata(self, pairs: Mapping[str, str]) -> Event:
@@ -163,7 +178,11 @@ del Event.__dataclass_fields__["_raw"]
 
 @dataclass(frozen=True, slots=True)
 class ActorSnapshot:
-    """The state of an actor at a version: optional, kept apart from events, never the truth."""
+    """The state of an actor at a version: optional, kept apart from events, never the truth.
+
+    `version` is that of the last event in it, `state` a JSON object, `timestamp` (aware) when it was taken. Saving
+    and encoding check them.
+    """
 
     actor_id: str
     version: int
@@ -182,7 +201,7 @@ class ActorSnapshot:
         return codec.decode_snapshot(raw)
 
     def to_json(self) -> bytes:
-        """The wire form; of a decoded snapshot the very bytes it came from."""
+        """The wire form; of a decoded snapshot the very bytes it came from. Raises `InvalidEventError`."""
         from aether_engine import codec
 
         return codec.encode_snapshot(self)
@@ -190,7 +209,11 @@ class ActorSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class ReplayError:
-    """A stored event that cannot be trusted: where it stands, its bytes as stored, and why."""
+    """A stored event that cannot be trusted: its sequence, its bytes as stored (empty where lost), and why.
+
+    `error` is an `AetherError`, such as `InvalidEventError`, `ChecksumMismatchError`, `MisplacedEventError` or
+    `EventLostError`.
+    """
 
     sequence_number: int
     raw_data: bytes
@@ -208,7 +231,8 @@ class ReplayResult:
 class StoredEvent(Struct, frozen=True):
     """One place of a namespace's log. Exactly one of `event` and `error` is set.
 
-    `recorded_at` is when the store took it (UTC); `raw` are the bytes as stored, empty where they are lost.
+    `sequence` counts from 1, rises and is never used again. `recorded_at` is when the store took it (UTC); `raw`
+    are the bytes as stored, empty where they are lost.
     """
 
     sequence: int
@@ -223,7 +247,7 @@ _dataclass(StoredEvent)
 
 @dataclass(frozen=True, slots=True)
 class NamespaceInfo:
-    """A namespace at a glance. `size_bytes` counts the events' raw bytes."""
+    """A namespace at a glance. `size_bytes` counts the events' raw bytes; the moments are the store's, in UTC."""
 
     name: str
     event_count: int
@@ -233,7 +257,10 @@ class NamespaceInfo:
 
 
 class ActorInfo(Struct, frozen=True, gc=False):
-    """An actor at a glance."""
+    """An actor at a glance: how many events it has, its highest version, and what its last event was and when.
+
+    `last_recorded_at` is the store's moment, in UTC; None where that is lost.
+    """
 
     actor_id: str
     event_count: int
@@ -256,7 +283,10 @@ class ActorOrder(Enum):
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionFilter:
-    """What a subscriber wants: events of one of `event_types` (none = all) whose actor matches the pattern."""
+    """What a subscriber wants: events of one of `event_types` (none = all) whose actor matches the pattern.
+
+    `actor_pattern` is one of `match_actor_pattern`; "" matches every actor.
+    """
 
     event_types: frozenset[str] = frozenset()
     actor_pattern: str = ""
@@ -272,7 +302,7 @@ class Published:
 
 
 class Tailed(Struct, frozen=True):
-    """One place of a namespace's log, as `engine.tail` delivers it."""
+    """One place of a namespace's log, damaged or not, as `engine.tail` delivers it."""
 
     namespace: str
     stored: StoredEvent
@@ -283,7 +313,10 @@ _dataclass(Tailed)
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Stands in a batch where something is missing: `missed` events after `after_sequence`, None = not known."""
+    """Stands in a batch where something is missing: `missed` events after `after_sequence`, None = not known.
+
+    `reason` is a sentence for people.
+    """
 
     namespace: str
     after_sequence: int | None
@@ -293,7 +326,7 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class StoreWarning:
-    """A setting of a store that endangers what it promises (`engine.warnings`)."""
+    """A setting of a store that endangers what it promises (`engine.warnings`); `message` is for people."""
 
     namespace: str
     setting: str

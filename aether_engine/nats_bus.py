@@ -69,6 +69,7 @@ class NATSEventBus(EventBus):
         return subscription
 
     async def publish(self, namespace: str, event: Event) -> None:
+        """As `EventBus.publish`, to every process."""
         check_namespace(namespace)
         raw = encode_event(event)
         if self._read_only:
@@ -82,6 +83,7 @@ class NATSEventBus(EventBus):
         self._enqueue((namespace, None, raw))
 
     def publish_stored(self, namespace: str, stored: Sequence[tuple[int, Event]]) -> None:
+        """As `EventBus.publish_stored`, to every process."""
         if not self._link.is_up:
             self.unsent += len(stored)
             return
@@ -104,6 +106,7 @@ class NATSEventBus(EventBus):
             await self._link.flush()
 
     async def close(self) -> None:
+        """As `EventBus.close`."""
         self._leave_link()
         await super().close()
         if self._pump_task is not None:

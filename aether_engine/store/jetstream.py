@@ -86,16 +86,19 @@ class JetStreamEventStore:
 
     @property
     def namespace(self) -> str:
+        """See `EventStore.namespace`."""
         return self._namespace
 
     # --- Saving -------------------------------------------------------------------------------------------
 
     async def save_event(self, event: Event) -> int:
+        """See `EventStore.save_event`."""
         save = self._save_of(event)
         await self._may_write()
         return await self._writing(lambda writer: writer.save(save))
 
     async def save_events(self, events: Sequence[Event]) -> list[int]:
+        """See `EventLog.save_events`."""
         if len(events) > MAX_BATCH:
             raise InvalidEventError(
                 "", f"{len(events):,} events came in one batch; {MAX_BATCH:,} are allowed", kind="batch"
@@ -131,6 +134,7 @@ class JetStreamEventStore:
         return await self._writing(store)
 
     async def save_snapshot(self, snapshot: ActorSnapshot) -> None:
+        """See `SnapshotStore.save_snapshot`."""
         raw = encode_snapshot(snapshot)
         if snapshot._raw is None:
             decode_snapshot(raw)
@@ -141,6 +145,7 @@ class JetStreamEventStore:
     # --- Reading ------------------------------------------------------------------------------------------
 
     async def get_latest_version(self, actor_id: str) -> int:
+        """See `EventStore.get_latest_version`."""
         opened = await self._current.open()
         if opened is None:
             return 0
@@ -148,9 +153,11 @@ class JetStreamEventStore:
         return head.version(actor_id)
 
     async def get_events(self, actor_id: str, from_version: int = 0) -> list[Event]:
+        """See `EventStore.get_events`."""
         return (await self.get_events_with_errors(actor_id, from_version)).events
 
     async def get_events_with_errors(self, actor_id: str, from_version: int = 0) -> ReplayResult:
+        """See `EventStoreWithErrors.get_events_with_errors`."""
         events: list[Event] = []
         errors: list[ReplayError] = []
         async for batch in self.read_actor(actor_id, from_version=from_version):
@@ -162,10 +169,12 @@ class JetStreamEventStore:
         return ReplayResult(events, errors)
 
     async def get_latest_snapshot(self, actor_id: str) -> ActorSnapshot | None:
+        """See `SnapshotStore.get_latest_snapshot`."""
         snapshots = await self.snapshots(actor_id)
         return snapshots[-1] if snapshots else None
 
     async def snapshots(self, actor_id: str) -> list[ActorSnapshot]:
+        """See `EventLog.snapshots`."""
         opened = await self._current.open()
         if opened is None:
             return []
@@ -182,6 +191,7 @@ class JetStreamEventStore:
     async def read_snapshots(
         self, *, actor_id: str | None = None, batch_size: int = 1000
     ) -> AsyncIterator[list[StoredSnapshot]]:
+        """See `SnapshotLog.read_snapshots`."""
         opened = await self._current.open()
         if opened is None:
             return
@@ -221,12 +231,14 @@ class JetStreamEventStore:
         return StoredSnapshot(snapshot.actor_id, snapshot.version, message.data, snapshot, None)
 
     async def last_sequence(self) -> int:
+        """See `EventLog.last_sequence`."""
         opened = await self._current.open()
         return 0 if opened is None else await opened.reader.last_sequence()
 
     async def read(
         self, *, from_sequence: int = 1, to_sequence: int | None = None, batch_size: int = 1000
     ) -> AsyncIterator[list[StoredEvent]]:
+        """See `EventLog.read`."""
         opened = await self._current.open()
         if opened is None:
             return
@@ -241,6 +253,7 @@ class JetStreamEventStore:
     async def read_actor(
         self, actor_id: str, *, from_version: int = 0, batch_size: int = 1000
     ) -> AsyncIterator[list[StoredEvent]]:
+        """See `EventLog.read_actor`."""
         opened = await self._current.open()
         if opened is None:
             return
@@ -295,6 +308,7 @@ class JetStreamEventStore:
                 yield part
 
     def tail(self, *, after_sequence: int | None = None) -> AsyncIterator[list[StoredEvent]]:
+        """See `EventLog.tail`."""
         born = asyncio.Event()
         self._births.add(born)
         start: int | asyncio.Task[int]

@@ -20,7 +20,10 @@ _SUFFIX: Final = "_events"
 
 @dataclass(frozen=True, slots=True)
 class JetStreamLayout:
-    """`<stream>.events.<actor type>.<actor>` and `<stream>.snapshots.<actor type>.<actor>`."""
+    """`<stream>.events.<actor type>.<actor>` and `<stream>.snapshots.<actor type>.<actor>`.
+
+    `max_subject_bytes` bounds the subjects, in bytes: an actor id that would lead to a longer one is refused.
+    """
 
     events_token: str = "events"
     snapshots_token: str = "snapshots"
@@ -35,9 +38,11 @@ class JetStreamLayout:
         return [self.all_events(stream), self.all_snapshots(stream)]
 
     def all_events(self, stream: str) -> str:
+        """What every event of a stream matches."""
         return f"{stream}.{self.events_token}.>"
 
     def all_snapshots(self, stream: str) -> str:
+        """What every snapshot of a stream matches."""
         return f"{stream}.{self.snapshots_token}.>"
 
     def actor_type(self, actor_id: str) -> str:

@@ -78,12 +78,15 @@ class InMemoryEventStore:
 
     @property
     def namespace(self) -> str:
+        """See `EventStore.namespace`."""
         return self._namespace
 
     async def save_event(self, event: Event) -> int:
+        """See `EventStore.save_event`."""
         return (await self.save_events((event,)))[0]
 
     async def save_events(self, events: Sequence[Event]) -> list[int]:
+        """See `EventLog.save_events`."""
         _check_count(events)
         checked = [_checked(event) for event in events]
         await self._may_write()
@@ -101,6 +104,7 @@ class InMemoryEventStore:
     async def save_all(
         self, batches: AsyncIterable[Sequence[Event]], *, progress: Callable[[int], None] | None = None
     ) -> int:
+        """See `BulkWriter.save_all`."""
         await self._may_write()
         async with self._writing:
             pending = Pending()
@@ -116,14 +120,17 @@ class InMemoryEventStore:
         return len(pending.records)
 
     async def get_latest_version(self, actor_id: str) -> int:
+        """See `EventStore.get_latest_version`."""
         self._check_open()
         actor = self._actors.get(actor_id)
         return 0 if actor is None else actor.latest()
 
     async def get_events(self, actor_id: str, from_version: int = 0) -> list[Event]:
+        """See `EventStore.get_events`."""
         return (await self.get_events_with_errors(actor_id, from_version)).events
 
     async def get_events_with_errors(self, actor_id: str, from_version: int = 0) -> ReplayResult:
+        """See `EventStoreWithErrors.get_events_with_errors`."""
         events: list[Event] = []
         errors: list[ReplayError] = []
         async for batch in self.read_actor(actor_id, from_version=from_version):
@@ -135,6 +142,7 @@ class InMemoryEventStore:
         return ReplayResult(events, errors)
 
     async def save_snapshot(self, snapshot: ActorSnapshot) -> None:
+        """See `SnapshotStore.save_snapshot`."""
         raw = encode_snapshot(snapshot)
         if snapshot._raw is None:
             decode_snapshot(raw)
@@ -144,11 +152,13 @@ class InMemoryEventStore:
             self._snapshots.setdefault(snapshot.actor_id, {})[snapshot.version] = raw
 
     async def get_latest_snapshot(self, actor_id: str) -> ActorSnapshot | None:
+        """See `SnapshotStore.get_latest_snapshot`."""
         self._check_open()
         by_version = self._snapshots.get(actor_id)
         return decode_snapshot(by_version[max(by_version)]) if by_version else None
 
     async def snapshots(self, actor_id: str) -> list[ActorSnapshot]:
+        """See `EventLog.snapshots`."""
         self._check_open()
         by_version = self._snapshots.get(actor_id, {})
         return [decode_snapshot(by_version[version]) for version in sorted(by_version)]
@@ -156,6 +166,7 @@ class InMemoryEventStore:
     async def read_snapshots(
         self, *, actor_id: str | None = None, batch_size: int = 1000
     ) -> AsyncIterator[list[StoredSnapshot]]:
+        """See `SnapshotLog.read_snapshots`."""
         self._check_open()
         actors = self._snapshots if actor_id is None else {actor_id: self._snapshots.get(actor_id, {})}
         found = [
@@ -172,12 +183,14 @@ class InMemoryEventStore:
             await asyncio.sleep(0)
 
     async def last_sequence(self) -> int:
+        """See `EventLog.last_sequence`."""
         self._check_open()
         return len(self._records)
 
     async def read(
         self, *, from_sequence: int = 1, to_sequence: int | None = None, batch_size: int = 1000
     ) -> AsyncIterator[list[StoredEvent]]:
+        """See `EventLog.read`."""
         self._check_open()
         end = len(self._records)
         if to_sequence is not None:
@@ -220,6 +233,7 @@ class InMemoryEventStore:
     async def read_actor(
         self, actor_id: str, *, from_version: int = 0, batch_size: int = 1000
     ) -> AsyncIterator[list[StoredEvent]]:
+        """See `EventLog.read_actor`."""
         self._check_open()
         actor = self._actors.get(actor_id)
         if actor is None:
@@ -282,6 +296,7 @@ class InMemoryEventStore:
                 yield [(name, len(self._actors[name].versions)) for name in part]
 
     def tail(self, *, after_sequence: int | None = None) -> AsyncIterator[list[StoredEvent]]:
+        """See `EventLog.tail`."""
         start = len(self._records) if after_sequence is None else max(after_sequence, 0)
         return LogTail(self, self._changes, start)
 

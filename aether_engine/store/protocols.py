@@ -38,10 +38,16 @@ Publish = Callable[[str, Sequence[tuple[int, Event]]], None]
 
 @runtime_checkable
 class EventStore(Protocol):
-    """What an application needs to save and to rebuild actors."""
+    """What an application needs to save and to rebuild actors.
+
+    Every method of a store, in this and the other protocols, raises `StoreUnavailableError` where the storage
+    cannot be reached or its engine was closed, and `CorruptStoreError` where it is damaged as a whole.
+    """
 
     @property
-    def namespace(self) -> str: ...
+    def namespace(self) -> str:
+        """The name of the namespace whose events these are."""
+        ...
 
     async def save_event(self, event: Event) -> int:
         """Store `event` durably and return its sequence.
@@ -73,10 +79,16 @@ class EventStoreWithErrors(EventStore, Protocol):
 class SnapshotStore(Protocol):
     """Snapshots: optional, apart from events, replaced by saving the same version again."""
 
-    async def save_snapshot(self, snapshot: ActorSnapshot) -> None: ...
+    async def save_snapshot(self, snapshot: ActorSnapshot) -> None:
+        """Store `snapshot`, in place of one of the same actor and version.
+
+        Raises `InvalidEventError` (of the kind "snapshot") and `ReadOnlyError`. Whether there are events up to its
+        version is not asked.
+        """
+        ...
 
     async def get_latest_snapshot(self, actor_id: str) -> ActorSnapshot | None:
-        """The readable snapshot with the highest version."""
+        """The readable snapshot with the highest version, None if there is none."""
         ...
 
 
@@ -85,7 +97,11 @@ class EventLog(Protocol):
     """What an inspector needs on top: the whole log, damaged places included."""
 
     async def save_events(self, events: Sequence[Event]) -> list[int]:
-        """Store all of at most `MAX_BATCH` events or none; returns their sequences in order."""
+        """Store all of at most `MAX_BATCH` events or none; returns their sequences in order.
+
+        Raises what `save_event` raises for the first event that is refused, and `InvalidEventError` for more
+        events than that.
+        """
         ...
 
     async def last_sequence(self) -> int:
@@ -95,21 +111,35 @@ class EventLog(Protocol):
     def read(
         self, *, from_sequence: int = 1, to_sequence: int | None = None, batch_size: int = 1000
     ) -> AsyncIterator[list[StoredEvent]]:
-        """The log in sequence order up to `to_sequence` (inclusive; None = the end when the read began)."""
+        """The log in sequence order, damaged places included, in batches of at most `batch_size` and never empty.
+
+        Both ends are inclusive; without `to_sequence` it ends where the log ended when the read began. What lies
+        outside the log is just not there.
+        """
         ...
 
     def read_actor(
         self, actor_id: str, *, from_version: int = 0, batch_size: int = 1000
     ) -> AsyncIterator[list[StoredEvent]]:
-        """One actor's stream in version order, damaged events included."""
+        """One actor's stream from `from_version` on, in version order, damaged events included.
+
+        In batches of at most `batch_size`, which are never empty.
+        """
         ...
 
     async def actors(self, *, prefix: str = "", after: str | None = None, limit: int = 1000) -> list[ActorInfo]:
-        """Actors by `actor_id` (code point order) whose id starts with `prefix` and sorts behind `after`."""
+        """Actors by `actor_id` (code point order) whose id starts with `prefix` and sorts behind `after`.
+
+        At most `limit`: pages are gone through by giving the last id of one as `after` of the next.
+        """
         ...
 
     def tail(self, *, after_sequence: int | None = None) -> AsyncIterator[list[StoredEvent]]:
-        """Endless, gap-free and in order: all behind `after_sequence`, or only what comes after this call."""
+        """Endless, gap-free and in order: all behind `after_sequence`, or only what comes after this call.
+
+        It goes on across lost connections and sees what other processes store; it ends with the engine. What the
+        store itself has lost stands in it as an error.
+        """
         ...
 
     async def snapshots(self, actor_id: str) -> list[ActorSnapshot]:
