@@ -51,7 +51,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 LAYER_OF = {name: number for number, names in enumerate(LAYERS) for name in names}
 
 # What every module in store/ may import from there, besides the files of its own backend.
-SHARED_IN_STORE = ("listing", "protocols", "tailing", "write_gate")
+SHARED_IN_STORE = ("listing", "offers", "protocols", "tailing", "write_gate")
 
 QT = ("PySide6", "shiboken6", "qasync")
 # What is not to be imported where, beyond the layers: (rule, where it holds, where not, what).
