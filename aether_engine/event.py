@@ -6,7 +6,7 @@ value (`with_…`) edits the bytes in place, so that unknown keys and the spelli
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterable, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from datetime import UTC, datetime
@@ -226,6 +226,18 @@ class ReplayResult:
 
     events: list[Event]
     errors: list[ReplayError]
+
+    @staticmethod
+    async def of(batches: AsyncIterable[Sequence[StoredEvent]]) -> ReplayResult:
+        """What an actor's stream holds, readable events and damaged ones apart."""
+        result = ReplayResult([], [])
+        async for batch in batches:
+            for stored in batch:
+                if stored.event is not None:
+                    result.events.append(stored.event)
+                elif stored.error is not None:
+                    result.errors.append(stored.error)
+        return result
 
 
 class StoredEvent(Struct, frozen=True):

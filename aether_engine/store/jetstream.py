@@ -26,7 +26,6 @@ from aether_engine.event import (
     ActorOrder,
     ActorSnapshot,
     Event,
-    ReplayError,
     ReplayResult,
     StoredEvent,
     StoreWarning,
@@ -158,15 +157,7 @@ class JetStreamEventStore:
 
     async def get_events_with_errors(self, actor_id: str, from_version: int = 0) -> ReplayResult:
         """See `EventStoreWithErrors.get_events_with_errors`."""
-        events: list[Event] = []
-        errors: list[ReplayError] = []
-        async for batch in self.read_actor(actor_id, from_version=from_version):
-            for stored in batch:
-                if stored.event is not None:
-                    events.append(stored.event)
-                elif stored.error is not None:
-                    errors.append(stored.error)
-        return ReplayResult(events, errors)
+        return await ReplayResult.of(self.read_actor(actor_id, from_version=from_version))
 
     async def get_latest_snapshot(self, actor_id: str) -> ActorSnapshot | None:
         """See `SnapshotStore.get_latest_snapshot`."""

@@ -232,6 +232,7 @@ class SQLiteEventStore:
 
     @property
     def namespace(self) -> str:
+        """See `EventStore.namespace`."""
         return self._namespace
 
     async def save_event(self, event: Event) -> int:
@@ -270,14 +271,7 @@ class SQLiteEventStore:
 
     async def get_events_with_errors(self, actor_id: str, from_version: int = 0) -> ReplayResult:
         """See `EventStoreWithErrors.get_events_with_errors`."""
-        result = ReplayResult([], [])
-        async for batch in self.read_actor(actor_id, from_version=from_version):
-            for stored in batch:
-                if stored.event is not None:
-                    result.events.append(stored.event)
-                elif stored.error is not None:
-                    result.errors.append(stored.error)
-        return result
+        return await ReplayResult.of(self.read_actor(actor_id, from_version=from_version))
 
     async def last_sequence(self) -> int:
         """See `EventLog.last_sequence`."""
