@@ -59,9 +59,11 @@ class JetStreamBackend:
         self.publish: Publish | None = None
         self.gate = WriteGate()
         self._changes = Changes()
-        # By the names of their streams; and those of streams that vanished, as long as somebody has them.
+        # By namespace; and those whose streams vanished, as long as somebody has them.
         self._stores: dict[str, JetStreamEventStore] = {}
         self._vanished: WeakValueDictionary[str, JetStreamEventStore] = WeakValueDictionary()
+        # Their namespaces by stream: names that sanitise alike share one, which refuses all of them but the first.
+        self._sharing: dict[str, set[str]] = {}
         self._warnings: dict[tuple[str, str], StoreWarning] = {}
         self._infos: dict[str, tuple[StreamInfo, NamespaceInfo]] = {}
         self._sizes: dict[str, _Size] = {}
@@ -130,10 +132,9 @@ class JetStreamBackend:
         return sorted(info.name for info in await self._streams() if self._layout.namespace(info.config) is None)
 
     async def store(self, namespace: str) -> JetStreamEventStore:
-        stream = self._layout.stream(namespace)
-        store = self._stores.get(stream)
-        if store is None and (store := self._vanished.pop(stream, None)) is not None:
-            self._stores[stream] = store
+        store = self._stores.get(namespace)
+        if store is None and (store := self._vanished.pop(namespace, None)) is not None:
+            self._stores[namespace] = store
         if store is None:
             store = JetStreamEventStore(
                 namespace,
@@ -145,15 +146,15 @@ class JetStreamBackend:
                 gate=self.gate,
             )
             await store.look()
-            store = self._stores.setdefault(stream, store)
+            store = self._stores.setdefault(namespace, store)
+            self._sharing.setdefault(self._layout.stream(namespace), set()).add(namespace)
         return store
 
     def let_go(self, namespace: str) -> None:
         """See `Linked.let_go`. Whoever still has the store, and saves with it, is heard as before."""
-        stream = self._layout.stream(namespace)
-        store = self._stores.pop(stream, None)
+        store = self._stores.pop(namespace, None)
         if store is not None:
-            self._vanished[stream] = store
+            self._vanished[namespace] = store
         for key in [key for key in self._warnings if key[0] == namespace]:
             del self._warnings[key]
 
@@ -191,6 +192,12 @@ class JetStreamBackend:
         for store in stores:
             store.wake_tails()
         self._changes.close()
+
+    def _forget(self, stream: str, namespace: str) -> None:
+        """Nobody has the store of a namespace that vanished any more."""
+        self._sharing[stream].discard(namespace)
+        if not self._sharing[stream]:
+            del self._sharing[stream]
 
     def _all_stores(self) -> list[JetStreamEventStore]:
         return [*self._stores.values(), *self._vanished.values()]
@@ -232,9 +239,12 @@ class JetStreamBackend:
     def _heard_of_streams(self, frames: list[Frame]) -> None:
         """Streams were created, changed or deleted, by whomever."""
         for stream in {subject.rpartition(b".")[2].decode() for subject, _, _, _ in frames}:
-            store = self._stores.get(stream) or self._vanished.get(stream)
-            if store is not None:
-                store.look_again()
+            for namespace in list(self._sharing.get(stream, ())):
+                store = self._stores.get(namespace) or self._vanished.get(namespace)
+                if store is not None:
+                    store.look_again()
+                else:
+                    self._forget(stream, namespace)
         self._tell_now()
 
     async def _watch(self) -> None:
