@@ -64,6 +64,7 @@ class Documents(QTabWidget):
         self._documents: dict[QWidget, Document] = {}
         # Those of an earlier session that were not shown in this one.
         self._waiting: list[QWidget] = []
+        self._titles: dict[QWidget, str] = {}
         self._order = _OrderLabel()
         self._order.setContentsMargins(8, 0, 12, 8)
         self.setCornerWidget(self._order, Qt.Corner.TopRightCorner)
@@ -80,7 +81,9 @@ class Documents(QTabWidget):
         self._add_tab(view, icon_name, title, title)
 
     def _add_tab(self, view: QWidget, icon_name: str, title: str, tooltip: str) -> None:
-        index = self.addTab(view, icon(icon_name), visible(short(title)).replace("&", "&&"))
+        index = self.addTab(view, icon(icon_name), "")
+        self._titles[view] = visible(short(title))
+        self._show_titles()
         self.setTabToolTip(index, plain_tooltip(tooltip))
         button = icon_button("close", f"Close {visible(short(title))}")
         # Said by the button itself: from the sheet of all, Qt fills it with window colour after a change of theme.
@@ -94,7 +97,27 @@ class Documents(QTabWidget):
 
     def rename(self, view: QWidget, title: str) -> None:
         """Give a tab another title."""
-        self.setTabText(self.indexOf(view), visible(short(title)).replace("&", "&&"))
+        self._titles[view] = visible(short(title))
+        self._show_titles()
+
+    def title_of(self, view: QWidget) -> str:
+        """How a tab is called, whatever else has that name."""
+        return self._titles.get(view, "")
+
+    def _show_titles(self) -> None:
+        """Call each tab by its title, and those that have it in common by their connections as well."""
+        of: dict[str, set[int]] = {}
+        for view, title in self._titles.items():
+            of.setdefault(title, set()).add(id(self._connection_of(view)))
+        for view, title in self._titles.items():
+            connection = self._connection_of(view)
+            if len(of[title]) > 1 and connection is not None:
+                title = f"{title} ({visible(short(connection.title))})"
+            self.setTabText(self.indexOf(view), title.replace("&", "&&"))
+
+    def _connection_of(self, view: QWidget) -> Connection | None:
+        document = self._documents.get(view)
+        return document.connection if document is not None else None
 
     def view_of(self, document: Document) -> QWidget | None:
         """The tab that shows `document`."""
@@ -109,7 +132,7 @@ class Documents(QTabWidget):
         document = self.document_of(self.currentWidget())
         if document is None or document.kind == "log":
             return ""
-        return self.tabText(self.currentIndex()).replace("&&", "&")
+        return self.title_of(self.currentWidget())
 
     def views(self) -> dict[QWidget, Document]:
         return dict(self._documents)
@@ -121,9 +144,11 @@ class Documents(QTabWidget):
     def remove(self, view: QWidget) -> None:
         """Take a tab away; the view is the caller's to delete."""
         self._documents.pop(view, None)
+        self._titles.pop(view, None)
         if view in self._waiting:
             self._waiting.remove(view)
         self.removeTab(self.indexOf(view))
+        self._show_titles()
 
     def show_order(self, text: str) -> None:
         self._order.setText(text)

@@ -114,7 +114,7 @@ class SessionKeeping(QObject):
             state = {**state, "layout": layout}
         document_filter = self._desk.filter_of(view)
         text = document_filter.text if document_filter is not None else ""
-        title = self._documents.tabText(self._documents.indexOf(view)).replace("&&", "&")
+        title = self._documents.title_of(view)
         return TabState(document.kind, document.origin, document.name, title, text, state)
 
     def _changed(self) -> None:

@@ -216,6 +216,19 @@ async def test_a_namespace_without_events_is_the_one_that_is_named(tmp_path: Pat
         assert not seen.panels.navigator.tree.currentIndex().isValid()
 
 
+async def test_logs_of_one_name_are_told_apart_by_their_files(file: Path) -> None:
+    other = file.with_name("copy.aether")
+    other.write_bytes(file.read_bytes())
+    async with driven_file(file) as seen:
+        assert seen.tabs == [f"Log {NAMESPACE}"]
+        await seen.workspace.open_path(other)
+        await seen.settle()
+        assert seen.tabs == [f"Log {NAMESPACE} (permits.aether)", f"Log {NAMESPACE} (copy.aether)"]
+        seen.run("close_tab")
+        await seen.settle()
+        assert seen.tabs == [f"Log {NAMESPACE}"]
+
+
 async def test_a_folder_dropped_on_the_window_is_told_and_left_alone(file: Path) -> None:
     before = contents(file.parent)
     folder = file.parent / "folder.aether"
