@@ -33,6 +33,8 @@ class Command(NamedTuple):
 
 _APPLE: bool = sys.platform == "darwin"
 MENUS = ("File", "Edit", "View", "Go", "Stream", "State", "Tail", "Audit", "Window", "Help")
+#: What opens a menu together with Alt: its first letter, where that is no other's.
+MNEMONICS = {"State": "St&ate", "Audit": "A&udit"}
 COMMANDS = (
     Command(
         "open_file", "Open file…", "File", "folder-open", ("Ctrl+O",), "Open an .aether store or NDJSON events"

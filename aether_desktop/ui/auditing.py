@@ -55,7 +55,7 @@ class Auditing(QObject):
         self._actions.add(AUDIT_COMMANDS)
         self._handover: AuditHandover | None = None
         for menu in window.menuBar().findChildren(QMenu):
-            if menu.title() == "Audit":
+            if menu.objectName() == "menuAudit":
                 fill_menu(menu, self._actions, AUDIT_MENU)
         desk.reopening.add("audit", "audit", self._reopen, elsewhere=self._reopen_path)
         self._documents.currentChanged.connect(lambda _index: self.update_actions())

@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 )
 
 from aether_desktop.numbers import number_text
-from aether_desktop.ui.actions import MENUS, Actions
+from aether_desktop.ui.actions import MENUS, MNEMONICS, Actions
 from aether_desktop.ui.icons import app_icon
 from aether_desktop.ui.safe_text import visible
 from aether_desktop.ui.status_bar import StatusBar
@@ -101,7 +101,9 @@ class MainWindow(QMainWindow):
         self.addToolBar(self._bar)
         self._stripe = ProductionStripe(self)
         for name in MENUS:
-            self.menuBar().addMenu(name).addActions(self.actions_by_name.in_menu(name))
+            menu = self.menuBar().addMenu(MNEMONICS.get(name, f"&{name}"))
+            menu.setObjectName(f"menu{name}")
+            menu.addActions(self.actions_by_name.in_menu(name))
         self.status = StatusBar(workspace.jobs)
         self.setStatusBar(self.status)
         self._connect()

@@ -136,7 +136,7 @@ class Panels(QObject):
 
     def _add_to_menu(self) -> None:
         for menu in self._window.menuBar().findChildren(QMenu):
-            if menu.title() == "Window":
+            if menu.objectName() == "menuWindow":
                 menu.addSeparator()
                 menu.addActions([dock.toggleViewAction() for dock in self._docks])
         for dock in self._docks:

@@ -196,7 +196,7 @@ QTabBar::tab:selected {{ color: {c["text"]}; border-bottom-color: {c["accent"]};
 QTabBar::tab:disabled {{ color: {c["disabled"]}; }}
 QTabBar::tab:selected:focus {{ color: {c["accent"]}; text-decoration: underline; }}
 QTabBar[tabRole="document"]::tab {{ background: {c["window"]}; height: {document}px; padding: 0 10px;
-    min-width: {9 * font_height}px;
+    min-width: {11 * font_height}px;
     border: none; border-top: 2px solid transparent; border-right: 1px solid {c["line"]};
     border-bottom: 1px solid {c["line"]}; }}
 QTabBar[tabRole="document"]::tab:hover {{ background: {c["hover"]}; }}

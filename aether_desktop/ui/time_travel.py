@@ -189,7 +189,7 @@ class TimeTravel(QObject):
     def _fill_menus(self) -> None:
         menus: Sequence[QMenu] = self._window.menuBar().findChildren(QMenu)
         for menu in menus:
-            if menu.title() == "State":
+            if menu.objectName() == "menuState":
                 fill_menu(menu, self._actions, STATE_MENU)
         more = QMenu(self.panel)
         fill_menu(more, self._actions, STATE_MENU)

@@ -35,6 +35,8 @@ _STUB: Final = 16
 _RING: Final = 7.5
 #: The column of events, from and to.
 _EVENT_WIDTHS: Final = (180, 360)
+#: Widest column of actors that fits itself, in pixels: times need room as well.
+_MOST_ACTOR: Final = 220
 
 
 class TraceAxis:
@@ -217,15 +219,21 @@ class TraceTreeView(DrawnTree):
         header.setStretchLastSection(True)
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         header.setMinimumSectionSize(60)
-        header.resizeSection(TraceTree.ACTOR, 140)
         model.modelReset.connect(self._fit_columns)
         self._fit_columns()
         theme_notifier().changed.connect(self.viewport().update)
 
     def _fit_columns(self) -> None:
-        """Give places and durations, which are never shortened, the room they need, and most events."""
+        """Give places and durations, which are never shortened, the room they need, and most events and actors."""
         metrics, model = self.fontMetrics(), self.model()
-        pending, texts = [(QModelIndex(), 1)], {TraceTree.PLACE: "#0,000", TraceTree.AFTER: "After cause00"}
+        pending, texts = (
+            [(QModelIndex(), 1)],
+            {
+                TraceTree.ACTOR: "shipment-1000 v0",
+                TraceTree.PLACE: "#0,000",
+                TraceTree.AFTER: "After cause00",
+            },
+        )
         events: dict[tuple[str, int], None] = {}
         while pending:
             parent, depth = pending.pop()
@@ -241,6 +249,7 @@ class TraceTreeView(DrawnTree):
         least, most = _EVENT_WIDTHS
         widest = max(widths, default=0) + CHIP_SIZE + 3 * _GAP + 6
         fitted[TraceTree.EVENT] = max(least, min(widest, most))
+        fitted[TraceTree.ACTOR] = min(fitted[TraceTree.ACTOR], _MOST_ACTOR)
         header = self.header()
         assert isinstance(header, TableHeader)
         for column, width in fitted.items():
