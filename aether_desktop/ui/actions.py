@@ -86,9 +86,11 @@ COMMANDS = (
     Command("theme_light", "Light theme", "View"),
     Command("theme_dark", "Dark theme", "View"),
     Command("add_column", "Add column…", "View", "plus", (), "Show a value of the data in logs and streams"),
-    Command("actors_by_name", "Actors by name", "View", "", (), "Sort the actors by name; again: backwards"),
-    Command("actors_by_events", "Actors by events", "View", "", (), "Those with the most events first"),
-    Command("actors_by_activity", "Actors by last activity", "View", "", (), "Those of the latest events first"),
+    Command("actors_by_name", "Sort actors by name", "View", "", (), "Sort the actors by name; again: backwards"),
+    Command("actors_by_events", "Sort actors by events", "View", "", (), "Those with the most events first"),
+    Command(
+        "actors_by_activity", "Sort actors by last activity", "View", "", (), "Those of the latest events first"
+    ),
     Command("go_to", "Go to…", "Go", "go-to", ("Ctrl+G",), "Go to a version, sequence or time"),
     Command("quick_open", "Open actor by name", "Go", "search", ("Ctrl+P",)),
     Command("previous_event", "Previous event", "Go", "chevron-up", ("F7", "Ctrl+Up")),

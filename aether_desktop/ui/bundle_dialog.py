@@ -129,6 +129,8 @@ class BundleDialog(QDialog):
         layout.addWidget(ToneLabel("Take away, before anything is written", "text", semibold=True, parent=self))
         layout.addLayout(self._rules)
         rules = QHBoxLayout()
+        # The text of a link stands a little within it.
+        rules.setContentsMargins(-6, 0, 0, 0)
         rules.addWidget(add)
         rules.addWidget(ToneLabel(_HELP, parent=self), 1)
         layout.addLayout(rules)
