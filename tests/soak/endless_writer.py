@@ -1,4 +1,7 @@
-"""A program that writes events to a server at a steady rate until it is ended, whatever the server does."""
+"""A program that writes events to a server at a steady rate until it is ended, whatever the server does.
+
+It says each second how many events it has written in all, and how many connections it took.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +27,10 @@ def main(url: str, namespace: str, rate: int) -> None:
     stream = layout.stream(namespace)
     subjects = [layout.event_subject(stream, f"order-{actor:08d}") for actor in range(ACTORS)]
     place = urlsplit(url)
-    number = 0
+    number = connections = 0
+    said = perf_counter()
     while True:
+        connections += 1
         with suppress(OSError), socket.create_connection((place.hostname, place.port), _PATIENCE) as connection:
             connection.sendall(b'CONNECT {"verbose":false,"headers":true}\r\n')
             start, sent = perf_counter(), 0
@@ -41,6 +46,9 @@ def main(url: str, namespace: str, rate: int) -> None:
                 ]
                 connection.sendall(_PONG + b"".join(frames))
                 number, sent = number + due - sent, due
+                if perf_counter() - said >= 1:
+                    said = perf_counter()
+                    print(said, number, connections, flush=True)
                 _drain(connection)
                 sleep(_TICK)
         sleep(0.1)

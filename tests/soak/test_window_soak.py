@@ -14,6 +14,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
@@ -69,18 +70,30 @@ async def fill(url: str) -> None:
 
 
 @contextmanager
-def writing(url: str) -> Iterator[None]:
-    """A writer that goes on whatever the server does."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.soak.endless_writer", url, FLOODED, str(RATE)],
-        cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
+def writing(url: str, said: Path) -> Iterator[None]:
+    """A writer that goes on whatever the server does; what it says comes into a file."""
+    with said.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.soak.endless_writer", url, FLOODED, str(RATE)],
+            cwd=ROOT,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            stdout=output,
+        )
+        try:
+            yield
+        finally:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+
+
+def written_rate(said: Path) -> float:
+    """Events a second that the writer wrote while its connection held, as the median of all seconds."""
+    seconds = [tuple(map(float, line.split())) for line in said.read_text("ascii").splitlines()]
+    return median(
+        (now[1] - before[1]) / (now[0] - before[0])
+        for before, now in pairwise(seconds)
+        if now[2] == before[2] and now[0] > before[0]
     )
-    try:
-        yield
-    finally:
-        process.send_signal(signal.SIGKILL)
-        process.wait()
 
 
 @contextmanager
@@ -126,7 +139,8 @@ def test_the_window_in_a_flood_stays_as_it_is(tmp_path: Path) -> None:
     environment = os.environ | {"HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
     with nats_server() as server:
         asyncio.run(fill(server.url))
-        with writing(server.url), restarting(server, max(seconds / (_RESTARTS + 1), 20)):
+        said = tmp_path / "writer"
+        with writing(server.url, said), restarting(server, max(seconds / (_RESTARTS + 1), 20)):
             done = subprocess.run(
                 [sys.executable, "-m", "tests.soak.window_driver", str(tmp_path), server.url, str(seconds)],
                 cwd=ROOT,
@@ -142,6 +156,14 @@ def test_the_window_in_a_flood_stays_as_it_is(tmp_path: Path) -> None:
     print(
         f"\n{last['received']:,} events in {last['seconds'] / 60:.1f} minutes, {last['steps']} steps of the user, "
         f"{last['refused']} of them without a server"
+    )
+    rates = [
+        (now["received"] - before["received"]) / max(now["seconds"] - before["seconds"], 1)
+        for before, now in pairwise(samples)
+    ]
+    print(
+        f"medians: {written_rate(said):,.0f} events/s written while the server was there, {median(rates):,.0f} "
+        f"taken by the tail; the event loop worked {1000 * middle(samples, 'worked'):.1f} ms at a time at p99"
     )
     assert all(sample["adds_up"] and sample["running"] for sample in samples)
     assert last["steps"] > seconds / 30
