@@ -207,6 +207,8 @@ class Bars:
     behind: Outliers | None
     has_hits: bool
     hits: int
+    #: Whether there are more types than `other_types` and those that are drawn: no more than so many are counted.
+    has_more_types: bool = False
 
     @property
     def peak(self) -> int:
@@ -282,6 +284,7 @@ def make_bars(layer: Layer, hits: Layer | None, limit: int) -> Bars:
         behind=_outliers(rows, [place for place in places if place > last], 0, width),
         has_hits=hits is not None,
         hits=hit_total,
+        has_more_types=exact.unlisted + sampled.unlisted > 0,
     )
 
 

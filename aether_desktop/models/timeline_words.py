@@ -57,6 +57,8 @@ def bar_words(bars: Bars, bar: Bar, *, is_estimate: bool, known_damage: int = 0)
 
 def other_types_text(bars: Bars) -> str:
     """What the types that are not told apart are called."""
+    if bars.has_more_types:
+        return f"of more than {number_text(bars.other_types)} other types"
     if bars.other_types == 1:
         return "of 1 other type"
     return f"of {number_text(bars.other_types)} other types" if bars.other_types else "other"

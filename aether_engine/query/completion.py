@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from heapq import nsmallest
 from typing import Final
 
 from aether_engine.closing import closing
@@ -112,8 +110,8 @@ async def known_values(store: EventLog) -> KnownValues:
                 break
     rare = {actor.last_event_type for actor in await store.actors(limit=_ACTOR_SAMPLE)}
     if isinstance(store, TypeIndex):
-        rare.update(await store.event_types())
-    for name in await asyncio.to_thread(nsmallest, _MOST_TYPES, rare):
+        rare.update(await store.event_types(limit=_MOST_TYPES))
+    for name in sorted(rare)[:_MOST_TYPES]:
         types.setdefault(name, 0)
     types.pop("", None)
     return KnownValues(_names(types), _names(paths), _names(metadata))

@@ -106,8 +106,11 @@ class IdIndex(Protocol):
 class TypeIndex(Protocol):
     """Stores that know their event types without reading the log."""
 
-    async def event_types(self) -> list[str]:
-        """The event types there are, perhaps with some of other namespaces of the same place."""
+    async def event_types(self, *, limit: int | None = None) -> list[str]:
+        """The event types there are, perhaps with some of other namespaces of the same place.
+
+        With a `limit` no more than the first ones by name: there may be millions.
+        """
         ...
 
 

@@ -302,9 +302,9 @@ class SQLiteEventStore:
         cursor = PointCursor(self._backend.reader, self._namespace, sequences, max(batch_size, 1))
         return Batches(cursor, self._backend.run)
 
-    async def event_types(self) -> list[str]:
+    async def event_types(self, *, limit: int | None = None) -> list[str]:
         """See `TypeIndex.event_types`."""
-        return await self._backend.run(self._backend.directory.event_types)
+        return await self._backend.run(lambda: self._backend.directory.event_types(limit))
 
     async def find_ids(self, ids: Collection[str]) -> list[int] | None:
         """See `IdIndex.find_ids`."""

@@ -131,16 +131,19 @@ class Directory:
         infos = self._reader.run(job, [])
         return self._recount() if infos is None else infos
 
-    def event_types(self) -> list[str]:
-        """The event types of all namespaces, as far as they can be read."""
+    def event_types(self, limit: int | None = None) -> list[str]:
+        """The event types of all namespaces, or the first by name, as far as they can be read."""
 
         def job(connection: sqlite3.Connection) -> list[str]:
-            try:
-                return [str(name) for (name,) in connection.execute("SELECT name FROM event_types NOT INDEXED")]
-            except sqlite3.Error as error:
-                if not is_corruption(error):
-                    raise
-                return []
+            # The index has them by name; a damaged one is no reason to offer none.
+            for sql, parameters in ((_FIRST_TYPES, (limit,)), (_TYPES, ())):
+                if parameters != (None,):
+                    try:
+                        return [str(name) for (name,) in connection.execute(sql, parameters)][:limit]
+                    except sqlite3.Error as error:
+                        if not is_corruption(error):
+                            raise
+            return []
 
         types: list[str] = self._reader.run(job, [])
         return types
@@ -323,6 +326,8 @@ class Directory:
 
 #: More than any file holds, and within SQLite's integers.
 _MOST: Final = 2**62
+_TYPES: Final = "SELECT name FROM event_types NOT INDEXED"
+_FIRST_TYPES: Final = "SELECT name FROM event_types ORDER BY name LIMIT ?"
 
 
 def _glob(pattern: str) -> str:

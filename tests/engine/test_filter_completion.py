@@ -9,6 +9,7 @@ import pytest
 from aether_engine.engine import open_engine
 from aether_engine.event import Event
 from aether_engine.query import KnownValues, complete, known_values, parse_filter
+from aether_engine.store.offers import TypeIndex
 
 KNOWN = KnownValues(
     ("OrderPaid", "OrderPlaced", "Order, odd", "*"), ("data.amount", 'data."a.b"'), ("meta.UserID", 'meta."x y"')
@@ -85,6 +86,21 @@ async def test_what_a_store_is_known_to_have(tmp_path: Path, place: str) -> None
         assert known.metadata_keys == ("meta.UserID",)
         await store.save_event(Event("big", "Big", "order-2", 1, {"a" * n: n for n in range(1, 400)}))
         assert "data.a" not in (await known_values(store)).data_paths
+
+
+async def test_of_very_many_types_the_first_are_known(tmp_path: Path) -> None:
+    async with open_engine(str(tmp_path / "log.aether"), synchronous="OFF") as engine:
+        store = await engine.store("shop")
+        names = [f"T{number:05d}" for number in reversed(range(6_000))]
+        for start in range(0, len(names), 1000):
+            part = names[start : start + 1000]
+            await store.save_events([Event(name, name, "order-1", 6_000 - int(name[1:]), {}) for name in part])
+        known = (await known_values(store)).event_types
+        # The newest 500 are known from the log.
+        assert set(known) == {*names[-5_000:]}
+        assert isinstance(store, TypeIndex)
+        assert await store.event_types(limit=3) == ["T00000", "T00001", "T00002"]
+        assert set(await store.event_types()) == set(names)
 
 
 async def test_names_that_nobody_types_are_not_offered() -> None:
