@@ -109,9 +109,14 @@ class JetStreamBackend:
         for start in range(0, len(mine), _AT_ONCE):
             part = mine[start : start + _AT_ONCE]
             found += await asyncio.gather(*(self._describe(name, info) for name, info in part))
-        for name in self._infos.keys() - {info.name for info in streams}:
+        names = {info.name for info in streams}
+        for name in self._infos.keys() - names:
             del self._infos[name]
             self._sizes.pop(name, None)
+        for name in self._sharing.keys() - names:
+            for namespace in list(self._sharing[name]):
+                if namespace not in self._stores and namespace not in self._vanished:
+                    self._forget(name, namespace)
         return sorted(found, key=lambda info: info.name)
 
     async def ends(self, namespace_pattern: str) -> dict[str, LogEnd]:

@@ -84,6 +84,8 @@ async def test_what_vanished_is_no_burden(engine: Engine, server: NatsServer) ->
         assert not backend._sizes
         gc.collect()
         assert not backend._vanished
+        await engine.namespaces()
+        assert not backend._sharing
         # Something may still be watching for changes.
         await until(lambda: len(asyncio.all_tasks()) <= tasks + 1)
         assert sorted(heard.items) == sorted((f"born-{turn}.{n}", 1) for turn in range(2) for n in range(10))
