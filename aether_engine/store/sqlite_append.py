@@ -26,7 +26,6 @@ from aether_engine.errors import (
 from aether_engine.event import ActorSnapshot, Event
 from aether_engine.store.sqlite_counters import (
     COUNT,
-    IS_NEW,
     LAST,
     NUMBER,
     VERSION,
@@ -63,7 +62,7 @@ class Appender:
         self._now = 0
         self._counters = Counters()
         self._staged: dict[int, EventColumns] = {}
-        self._staged_ids: dict[bytes, int] = {}
+        self._staged_ids: set[bytes] = set()
         self._snapshots: list[tuple[Any, ...]] = []
         self._ids = EventIds(self._look)
         self.links = EventLinks(self._look, lambda: create_links(raw, url))
@@ -112,13 +111,13 @@ class Appender:
         self._refuse_duplicate(event.id, id_hash, number, {}, since or sequence)
         # From here on nothing is refused.
         if actor is None:
-            actor = [1, version, sequence, counters.next_actor, True]
+            actor = [1, version, sequence, counters.next_actor]
             counters.next_actor += 1
         else:
-            actor = [actor[COUNT] + 1, version, sequence, actor[NUMBER], actor[IS_NEW]]
+            actor = [actor[COUNT] + 1, version, sequence, actor[NUMBER]]
         now = self._now
         position = first_position(number) + sequence
-        self._staged_ids[id_hash] = position
+        self._staged_ids.add(id_hash)
         rows = self._columns(number, position)
         rows.actors.append(actor[NUMBER])
         rows.versions.append(version)
@@ -141,14 +140,14 @@ class Appender:
         actor_ids = [event.actor_id for event in events]
         versions = [event.version for event in events]
         hashes = namespace.hashing().digests(events)
-        ids = dict(zip(hashes, range(position, position + count), strict=True))
+        ids = set(hashes)
         known: dict[str, Actor | None] = dict.fromkeys(actor_ids)
         counters.find_actors(self._open_connection, number, known)
         touched: dict[str, Actor] = {}
         next_actor = counters.next_actor
         for actor_id, actor in known.items():
             if actor is None:
-                touched[actor_id] = [0, 0, 0, next_actor, True]
+                touched[actor_id] = [0, 0, 0, next_actor]
                 next_actor += 1
             else:
                 touched[actor_id] = actor.copy()
@@ -210,7 +209,7 @@ class Appender:
         for sequence, (event, id_hash) in enumerate(zip(events, hashes, strict=True), first):
             actor = touched.get(event.actor_id)
             if actor is None:
-                actor = list(known[event.actor_id] or (0, 0, 0, 0, True))
+                actor = list(known[event.actor_id] or (0, 0, 0, self._counters.next_actor))
                 touched[event.actor_id] = actor
             if event.version <= actor[VERSION]:
                 raise self._conflict(event, actor, namespace, since)
@@ -220,7 +219,7 @@ class Appender:
 
     def _may_hold(self, namespace: int, hashes: Sequence[bytes]) -> bool:
         """Whether one of the ids may be stored already, or be about to be."""
-        return not self._staged_ids.keys().isdisjoint(hashes) or self._ids.may_hold(
+        return not self._staged_ids.isdisjoint(hashes) or self._ids.may_hold(
             self._open_connection, namespace, hashes
         )
 
@@ -237,9 +236,10 @@ class Appender:
         if self._staged:
             for rows in self._staged.values():
                 rows.write(connection, self._now)
+                self._ids.add_run(rows.first, rows.hashes)
             self._staged = {}
             self._ids.add(self._staged_ids, last_sequences)
-            self._staged_ids = {}
+            self._staged_ids = set()
             self.links.note_written()
         if self._snapshots:
             connection.executemany(SAVE_SNAPSHOT, self._snapshots)
@@ -365,7 +365,7 @@ class Appender:
     def _forget(self) -> None:
         self._counters.forget()
         self._staged = {}
-        self._staged_ids = {}
+        self._staged_ids = set()
         self._snapshots = []
 
     def _namespace(self, name: str) -> Namespace:
@@ -381,7 +381,10 @@ class Appender:
     def _refuse_duplicate(
         self, event_id: str, id_hash: bytes, namespace: int, batch: Mapping[bytes, int], since: int
     ) -> None:
-        position = batch.get(id_hash) or self._staged_ids.get(id_hash)
+        position = batch.get(id_hash)
+        if position is None and id_hash in self._staged_ids:
+            rows = self._staged[namespace]
+            position = rows.first + rows.hashes.index(id_hash)
         if position is None:
             position = self._ids.find(self._open_connection, namespace, id_hash)
         if position is not None:
@@ -392,7 +395,7 @@ class Appender:
         current = actor[VERSION] if actor[LAST] < since else self._version_before(actor, namespace, since)
         if event.version > current:
             return VersionConflictError(event.actor_id, event.version, actor[VERSION], in_batch=True)
-        raw = None if actor[IS_NEW] else self._sound_raw(actor[NUMBER], event.version)
+        raw = None if self._counters.is_new(actor) else self._sound_raw(actor[NUMBER], event.version)
         for _, version, staged in self._staged_of(actor, namespace):
             if version == event.version:
                 raw = staged

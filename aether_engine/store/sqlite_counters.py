@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from aether_engine.store.sqlite_ids import places
 from aether_engine.store.sqlite_inserts import write_actors
@@ -31,10 +31,10 @@ _FIND_ACTORS: Final = (
     "CROSS JOIN actors AS a INDEXED BY actors_by_name ON a.actor_id = wanted.name AND a.namespace = ?"
 )
 
-#: What is known of an actor: event count, latest version, last sequence, number, and whether its row is yet to be
-#: inserted. A list, because a load of a million events makes a million of them.
-Actor = list[Any]
-COUNT, VERSION, LAST, NUMBER, IS_NEW = range(5)
+#: What is known of an actor: event count, latest version, last sequence, number. A list, because a load of a
+#: million events makes a million of them.
+Actor = list[int]
+COUNT, VERSION, LAST, NUMBER = range(4)
 
 
 @dataclass(slots=True)
@@ -73,8 +73,9 @@ class Counters:
     def forget(self) -> None:
         """Read everything anew the next time."""
         self.is_fresh = True
-        #: The number of the next actor that has no row yet.
+        #: The number that the next new actor gets.
         self.next_actor = 0
+        self._first_new = 0
         self._namespaces: dict[str, Namespace] = {}
         self._actors: dict[int, dict[str, Actor]] = {}
         self._types: dict[str, int] = {}
@@ -87,6 +88,7 @@ class Counters:
         self._namespaces = {row[1]: Namespace(*row) for row in connection.execute(_ALL_NAMESPACES)}
         self._types = {name: number for number, name in connection.execute("SELECT id, name FROM event_types")}
         self.next_actor = (connection.execute("SELECT max(id) FROM actors").fetchone()[0] or 0) + 1
+        self._first_new = self.next_actor
         self.is_fresh = False
 
     def namespace(self, name: str) -> Namespace:
@@ -117,7 +119,11 @@ class Counters:
             part = missing[start : start + _FOUND_AT_ONCE]
             query = f"WITH wanted(name) AS (VALUES {places(len(part))}) {_FIND_ACTORS}"
             for actor_id, *row in connection.execute(query, (*part, namespace)):
-                wanted[actor_id] = cached[actor_id] = [*row, False]
+                wanted[actor_id] = cached[actor_id] = row
+
+    def is_new(self, actor: Actor) -> bool:
+        """Whether an actor has no row yet."""
+        return actor[NUMBER] >= self._first_new
 
     def type_numbers(self, names: Sequence[str]) -> list[int]:
         """The numbers of event types, which those that have none are given."""
@@ -155,20 +161,19 @@ class Counters:
             )
             self._new_types = {}
         for number, actors in self._dirty_actors.items():
-            inserts: list[Sequence[Any]] = []
-            updates: list[Sequence[Any]] = []
-            for actor_id, actor in actors.items():
-                if actor[IS_NEW]:
-                    actor[IS_NEW] = False
-                    inserts.append((*actor[:IS_NEW], number, actor_id))
-                else:
-                    updates.append((*actor[:IS_NEW], number, actor_id))
-            if inserts:
-                write_actors(connection, inserts, are_new=True)
-            if updates:
-                write_actors(connection, updates, are_new=False)
+            self._write_actors(connection, number, actors)
             if sum(map(len, self._actors.values())) > _CACHED_ACTORS:
                 self._actors = {}
             self._actors.setdefault(number, {}).update(actors)
         self._dirty_actors = {}
+        self._first_new = self.next_actor
         return {namespace.number: namespace.last_sequence for namespace in changed.values()}
+
+    def _write_actors(self, connection: sqlite3.Connection, namespace: int, actors: dict[str, Actor]) -> None:
+        new = {name: actor for name, actor in actors.items() if actor[NUMBER] >= self._first_new}
+        known = actors
+        if new:
+            write_actors(connection, namespace, list(new), list(new.values()), are_new=True)
+            known = {name: actor for name, actor in actors.items() if name not in new}
+        if known:
+            write_actors(connection, namespace, list(known), list(known.values()), are_new=False)

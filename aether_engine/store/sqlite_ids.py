@@ -11,12 +11,12 @@ from __future__ import annotations
 import sqlite3
 import struct
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from typing import Final
 
 from aether_engine.store.sqlite_file import is_corruption
-from aether_engine.store.sqlite_schema import ID_HASH_LENGTH, SEQUENCE_BITS, SEQUENCE_MASK, first_position
+from aether_engine.store.sqlite_schema import ID_HASH_LENGTH, SEQUENCE_BITS, first_position
 
 #: Ids that are held in memory, at most some 30 MB, before they are moved into the index while others wait to save.
 LAG = 262_144
@@ -28,6 +28,9 @@ SLICE = 8192
 _LOOK_UP: Final = 500
 #: Seconds after which moving is tried again when it failed.
 _PAUSE: Final = 60.0
+
+_POSITION_BITS: Final = 64
+_POSITION: Final = (1 << _POSITION_BITS) - 1
 
 _FIND: Final = (
     "SELECT e.position FROM event_ids AS i CROSS JOIN events AS e ON e.position = i.position "
@@ -49,14 +52,18 @@ class EventIds:
         self._look = look
         self._lag = LAG
         self._not_before = 0.0
-        self._round: list[bytes] = []
+        # Rows of the index as one number each, prefix in front of position: to sort and to hold in little memory.
+        self._round: list[int] = []
         self._round_known: dict[int, int] = {}
         self._moved = 0
         self.forget()
 
     def forget(self) -> None:
         """Read everything anew: a transaction failed, and what was learned in it is not so."""
-        self._recent: dict[bytes, int] = {}
+        # All hashes behind the index.
+        self._recent: set[bytes] = set()
+        # Where they are, by namespace: those of events that follow one another, from a first position on.
+        self._runs: dict[int, list[tuple[int, list[bytes]]]] = {}
         self._until: dict[int, int] = {}
         self._known: dict[int, int] = {}
         self._fresh: set[int] = set()
@@ -87,9 +94,20 @@ class EventIds:
         self.forget()
         self._not_before = time.monotonic() + _PAUSE
 
-    def add(self, ids: Mapping[bytes, int], namespaces: Mapping[int, int]) -> None:
-        """Take note of what was written in this transaction: ids by hash, and the last sequences they go up to."""
-        self._recent.update(ids)
+    def add_run(self, first: int, hashes: list[bytes]) -> None:
+        """Take note of where ids were written in this transaction: one after another, from position `first` on.
+
+        The list is kept.
+        """
+        runs = self._runs.setdefault(first >> SEQUENCE_BITS, [])
+        if runs and runs[-1][0] + len(runs[-1][1]) == first:
+            runs[-1][1].extend(hashes)
+        else:
+            runs.append((first, hashes))
+
+    def add(self, ids: Set[bytes], namespaces: Mapping[int, int]) -> None:
+        """Take note of what was written in this transaction: hashes, and the last sequences they go up to."""
+        self._recent |= ids
         for namespace, last_sequence in namespaces.items():
             if namespace in self._fresh:
                 self._known[namespace] = max(last_sequence, self._known[namespace])
@@ -97,16 +115,23 @@ class EventIds:
     def find(self, connection: sqlite3.Connection, namespace: int, id_hash: bytes) -> int | None:
         """The position of an id, None if it is new."""
         self._refresh(connection, namespace)
-        position = self._recent.get(id_hash)
-        if position is None and not self._is_index_empty(connection):
-            row = connection.execute(_FIND, (_prefixes([id_hash])[0], id_hash)).fetchone()
-            position = None if row is None else row[0]
-        return position
+        if id_hash in self._recent:
+            return self._place(namespace, id_hash)
+        if self._is_index_empty(connection):
+            return None
+        row = connection.execute(_FIND, (_prefixes([id_hash])[0], id_hash)).fetchone()
+        return None if row is None else int(row[0])
+
+    def _place(self, namespace: int, id_hash: bytes) -> int | None:
+        for first, hashes in self._runs.get(namespace, ()):
+            with suppress(ValueError):
+                return first + hashes.index(id_hash)
+        return None
 
     def may_hold(self, connection: sqlite3.Connection, namespace: int, hashes: Sequence[bytes]) -> bool:
         """Whether any of `hashes` is stored; now and then true by chance, never false by chance."""
         self._refresh(connection, namespace)
-        if not self._recent.keys().isdisjoint(hashes):
+        if not self._recent.isdisjoint(hashes):
             return True
         if self._is_index_empty(connection):
             return False
@@ -129,12 +154,12 @@ class EventIds:
         for namespace in list(self._known):
             self._refresh(connection, namespace)
         if not self._round:
-            self._round = sorted(self._recent)
+            self._round = sorted(self._index_rows())
             self._round_known = dict(self._known)
             self._moved = 0
         part = self._round[self._moved : self._moved + SLICE]
         self._is_empty = None
-        connection.executemany(_INSERT, zip(_prefixes(part), map(self._recent.__getitem__, part), strict=True))
+        connection.executemany(_INSERT, [(row >> _POSITION_BITS, row & _POSITION) for row in part])
         self._moved += len(part)
         if self._moved >= len(self._round):
             for namespace, last in self._round_known.items():
@@ -142,6 +167,12 @@ class EventIds:
                     connection.execute("UPDATE namespaces SET ids_until = ? WHERE id = ?", (last, namespace))
                     self._until[namespace] = last
             self._drop_moved()
+
+    def _index_rows(self) -> Iterator[int]:
+        for runs in self._runs.values():
+            for first, hashes in runs:
+                for position, prefix in enumerate(_prefixes(hashes), first):
+                    yield prefix << _POSITION_BITS | position
 
     def move_all(self, connection: sqlite3.Connection) -> None:
         """Move everything into the index in this transaction."""
@@ -166,7 +197,7 @@ class EventIds:
             rows = self._read(base + self._known[namespace], base + last)
             if rows:
                 self._known[namespace] = rows[-1][1] - base
-                self._recent.update(row for row in rows if type(row[0]) is bytes and len(row[0]) == ID_HASH_LENGTH)
+                self._take_up(rows)
             if len(rows) != self._lag:
                 return
             if len(self._recent) > 8 * self._lag and time.monotonic() >= self._not_before:
@@ -176,6 +207,13 @@ class EventIds:
                 except sqlite3.Error:
                     self.postpone()
                     raise
+
+    def _take_up(self, rows: Sequence[tuple[bytes, int]]) -> None:
+        """Hold ids that were read from the log, hash and position of each."""
+        for id_hash, position in rows:
+            if type(id_hash) is bytes and len(id_hash) == ID_HASH_LENGTH:
+                self.add_run(position, [id_hash])
+                self._recent.add(id_hash)
 
     def _read(self, after: int, last: int) -> list[tuple[bytes, int]]:
         looking = self._look()
@@ -192,12 +230,14 @@ class EventIds:
         return rows
 
     def _drop_moved(self) -> None:
-        until = self._until
-        self._recent = {
-            id_hash: position
-            for id_hash, position in self._recent.items()
-            if position & SEQUENCE_MASK > until[position >> SEQUENCE_BITS]
-        }
+        for namespace, runs in self._runs.items():
+            until = first_position(namespace) + self._until[namespace]
+            self._runs[namespace] = [
+                (max(first, until + 1), hashes[max(until + 1 - first, 0) :])
+                for first, hashes in runs
+                if first + len(hashes) - 1 > until
+            ]
+        self._recent = {id_hash for runs in self._runs.values() for _, hashes in runs for id_hash in hashes}
         self._end_round()
 
     def _end_round(self) -> None:

@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from itertools import chain
-from typing import Any, Final
+from typing import Final
 
 #: Rows of one statement. 100 have fewer parameters than the smallest limit SQLite was ever built with by default.
 _AT_ONCE: Final = (100, 10)
@@ -19,8 +19,8 @@ _AT_ONCE: Final = (100, 10)
 _SMALL: Final = 8192
 #: What comes with each event: actor, version, event type, hash of its id, checksum, bytes.
 _OF_EVENT: Final = 6
-#: What is written of an actor: event count, latest version, last sequence, number, namespace, id.
-_OF_ACTOR: Final = 6
+#: What comes with each actor besides its id: event count, latest version, last sequence, number.
+_OF_ACTOR: Final = 4
 
 # A row that cannot be written fails its transaction as a whole. OR FAIL leaves out what SQLite would otherwise
 # keep to undo just the statement: a copy of each page it touches.
@@ -99,17 +99,26 @@ class EventColumns:
         )
 
 
-def write_actors(connection: sqlite3.Connection, actors: Sequence[Sequence[Any]], *, are_new: bool) -> None:
-    """Write rows of `actors`, each event count, latest version, last sequence, number, namespace and id.
+def write_actors(
+    connection: sqlite3.Connection,
+    namespace: int,
+    names: Sequence[str],
+    actors: Sequence[Sequence[int]],
+    *,
+    are_new: bool,
+) -> None:
+    """Write the actors with these ids, each event count, latest version, last sequence and number.
 
     Raises `sqlite3.Error`, and then the transaction has to be rolled back.
     """
     statement = _insert_actors if are_new else _update_actors
     start = 0
     for rows in (*_AT_ONCE, 1):
-        while len(actors) - start >= rows:
-            connection.execute(statement(rows), list(chain.from_iterable(actors[start : start + rows])))
-            start += rows
+        while len(names) - start >= rows:
+            end = start + rows
+            values = [namespace, *chain.from_iterable(actors[start:end]), *names[start:end]]
+            connection.execute(statement(rows), values)
+            start = end
 
 
 @cache
@@ -124,9 +133,15 @@ def _insert_events(count: int) -> str:
 
 @cache
 def _insert_actors(count: int) -> str:
-    return _INSERT_ACTORS + ", ".join([f"({', '.join('?' * _OF_ACTOR)})"] * count)
+    names = 2 + count * _OF_ACTOR
+    rows = []
+    for row in range(count):
+        places = [f"?{2 + row * _OF_ACTOR + place}" for place in range(_OF_ACTOR)]
+        rows.append(f"({', '.join(places)}, ?1, ?{names + row})")
+    return _INSERT_ACTORS + ", ".join(rows)
 
 
 @cache
 def _update_actors(count: int) -> str:
+    # Of actors that are there; that their names are given all the same makes up for one that was lost to damage.
     return _insert_actors(count) + _UPDATE_ACTORS
