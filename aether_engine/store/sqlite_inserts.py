@@ -25,7 +25,7 @@ _OF_ACTOR: Final = 4
 # A row that cannot be written fails its transaction as a whole. OR FAIL leaves out what SQLite would otherwise
 # keep to undo just the statement: a copy of each page it touches.
 _INSERT_EVENTS: Final = (
-    "INSERT OR FAIL INTO events(position, actor, version, event_type, id_hash, recorded_at, checksum, raw) VALUES "
+    "INSERT OR FAIL INTO events(position, recorded_at, actor, version, event_type, id_hash, checksum, raw) VALUES "
 )
 _INSERT_ACTORS: Final = (
     "INSERT OR FAIL INTO actors(event_count, latest_version, last_sequence, id, namespace, actor_id) VALUES "
@@ -124,11 +124,8 @@ def write_actors(
 @cache
 def _insert_events(count: int) -> str:
     # All of one statement follow one another and share the time: two parameters for all of them.
-    rows = []
-    for row in range(count):
-        places = [f"?{3 + row * _OF_EVENT + place}" for place in range(_OF_EVENT)]
-        rows.append(f"(?1 + {row}, {', '.join(places[:4])}, ?2, {', '.join(places[4:])})")
-    return _INSERT_EVENTS + ", ".join(rows)
+    places = ", ".join("?" * _OF_EVENT)
+    return _INSERT_EVENTS + ", ".join([f"(?1 + {row}, ?2, {places})" for row in range(count)])
 
 
 @cache

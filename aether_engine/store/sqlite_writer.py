@@ -32,6 +32,8 @@ _GROUP_BYTES: Final = 16 << 20
 _PAUSE: Final = 0.25
 _BREAK: Final = 0.05
 _SHORT_BREAK: Final = 0.04
+#: Seconds for which the thread waits for the next request by itself: to start it anew costs a saver more.
+_LINGER: Final = 0.05
 #: Seconds for which saves can put off the pause of the index over causes and correlations.
 _PUT_OFF: Final = 1.0
 #: Failures that one save of a group can cause for all of it.
@@ -95,6 +97,11 @@ class Writer:
         self._session: Session | None = None
         self._guard = threading.Lock()
         self._is_scheduled = False
+        self._is_lingering = False
+        self._may_linger = False
+        # Held while nobody came.
+        self._arrival = threading.Lock()
+        self._arrival.acquire()
         self._pause: asyncio.TimerHandle | None = None
         self._followed_at = 0.0
         self._is_closing = False
@@ -178,6 +185,9 @@ class Writer:
     def _wake(self) -> None:
         with self._guard:
             if self._is_scheduled:
+                if self._is_lingering:
+                    self._is_lingering = False
+                    self._arrival.release()
                 return
             self._is_scheduled = True
         try:
@@ -215,6 +225,8 @@ class Writer:
         while True:
             group = self._next_group()
             if not group:
+                if self._linger():
+                    continue
                 return
             if isinstance(group[0], Task):
                 self._do(group[0])
@@ -255,8 +267,22 @@ class Writer:
                 group.append(request)
                 self._waiting.popleft()
             if not group:
-                self._is_scheduled = False
+                self._is_lingering = self._is_scheduled = self._may_linger = not self._is_closing
         return group
+
+    def _linger(self) -> bool:
+        """Wait a little for the next request; false if this thread's turn is over."""
+        if not self._may_linger:
+            return False
+        if self._arrival.acquire(timeout=_LINGER):
+            return True
+        with self._guard:
+            if self._is_lingering:
+                self._is_lingering = self._is_scheduled = False
+                return False
+        # Somebody came in this very moment.
+        self._arrival.acquire()
+        return True
 
     def _do(self, task: Task) -> None:
         try:
