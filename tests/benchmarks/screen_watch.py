@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -77,18 +78,35 @@ class Family:
 
     def wait_until_idle(self, timeout: float) -> float:
         """Wait until it does nothing for a while; returns when it had stopped. Raises `TimeoutError`."""
+        return self.watch_until_idle(timeout, lambda: None)
+
+    def watch_until_idle(self, timeout: float, look: Callable[[], None]) -> float:
+        """As `wait_until_idle`; has somebody look at it meanwhile, many times a second."""
         end = perf_counter() + timeout
-        used, looked = self._seconds(), perf_counter()
+        used, looked, wanted = self._seconds(), perf_counter(), True
         stopped = looked
         while perf_counter() - stopped < _REST:
             if perf_counter() > end:
                 raise TimeoutError(f"still working after {timeout:.0f} s")
-            sleep(5 * _POLL)
-            now_used, now = self._seconds(), perf_counter()
-            if now_used - used > _IDLE_SHARE * (now - looked):
+            for _ in range(5):
+                sleep(_POLL)
+                look()
+            now_used, now, wants = self._seconds(), perf_counter(), self._wants_processor()
+            # On a busy machine it may get little of what it wants.
+            if now_used - used > _IDLE_SHARE * (now - looked) or (wants and wanted):
                 stopped = now
-            used, looked = now_used, now
+            used, looked, wanted = now_used, now, wants
         return stopped
+
+    def _wants_processor(self) -> bool:
+        """Whether any of its threads runs, or would if it could."""
+        for pid in self._members():
+            with suppress(OSError):
+                for thread in Path(f"/proc/{pid}/task").iterdir():
+                    state = _read(pid, f"task/{thread.name}/stat").rpartition(")")[2].split()[:1]
+                    if state in (["R"], ["D"]):
+                        return True
+        return False
 
     def _members(self) -> list[int]:
         members, found = [self._root], True
