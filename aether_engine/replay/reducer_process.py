@@ -179,7 +179,12 @@ class ReducerProcess:
 
     def _ended(self, seconds: float, stuck: float) -> ProcessEndedError:
         index = self._index()
-        exit_code = self._process.wait()
+        try:
+            exit_code = self._process.wait(_GRACE)
+        except subprocess.TimeoutExpired:
+            # It has closed the pipe, or written into it what is no frame, and may wait for what cannot come.
+            self._process.kill()
+            exit_code = self._process.wait()
         self._join()
         errors = self._errors.decode("utf-8", "replace")
         dumped = errors.rpartition(_DUMP)[2] if _DUMP in errors else ""

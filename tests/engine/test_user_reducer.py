@@ -648,10 +648,12 @@ def test_what_is_no_frame(raw: bytes) -> None:
     os.close(reading)
 
 
-def test_garbage_in_the_pipe(make: Make) -> None:
-    reducer = make(
-        AT_3.format(what="[os.write(fd, b'garbage garbage garbage') for fd in (4, 5)]; time.sleep(1000)")
-    )
+@pytest.mark.parametrize(
+    "then", ["time.sleep(1000)", "raise ValueError", "os.dup2(os.open(os.devnull, os.O_WRONLY), 4); return state"]
+)
+def test_garbage_in_the_pipe(make: Make, then: str) -> None:
+    """Whatever it does behind that, also if it waits for events like any other, its process is ended."""
+    reducer = make(AT_3.format(what=f"os.write(4, b'garbage garbage garbage'); {then}"))
     error = failure_at_3(five(reducer), reducer)
     assert isinstance(error, (ReducerExitError, ReducerTimeoutError))
 
