@@ -109,7 +109,7 @@ def _qasync_loop() -> asyncio.AbstractEventLoop:
             self._timer.deleteLater()
 
     loop: asyncio.AbstractEventLoop = Loop(application)
-    timer: QObject = loop._timer  # type: ignore[attr-defined]
+    timer: QObject = loop._timer  # type: ignore[attr-defined]  # qasync's
     timer.installEventFilter(Gate(timer))
     return loop
 

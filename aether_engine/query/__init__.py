@@ -7,8 +7,9 @@ a process that scans needs few of them, and needs them soon.
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from aether_engine.late_names import late_names
 
 if TYPE_CHECKING:
     from aether_engine.query.completion import Completion, KnownValues, complete, known_values
@@ -30,7 +31,7 @@ _NAMES = {
     "stepping": ("Step", "next_match"),
     "turns": ("matching",),
 }
-_MODULES = {name: module for module, names in _NAMES.items() for name in names}
+_MODULES = {name: f"{__name__}.{module}" for module, names in _NAMES.items() for name in names}
 
 __all__ = [
     "Completion",
@@ -51,15 +52,4 @@ __all__ = [
     "select_events",
 ]
 
-
-def __getattr__(name: str) -> object:
-    module = _MODULES.get(name)
-    if module is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value: object = getattr(import_module(f"{__name__}.{module}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = late_names(__name__, _MODULES)

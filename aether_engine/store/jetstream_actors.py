@@ -97,8 +97,8 @@ class ActorIndex:
             chosen = await first_of(matching(names, places, pattern), offset, limit)
         elif order is ActorOrder.EVENTS:
             sign = -1 if descending else 1
-            key = lambda name: sign * self._event_count(name)  # noqa: E731
-            chosen = await least(matching(names, places, pattern), key, offset, limit)
+            found = matching(names, places, pattern)
+            chosen = await least(found, lambda name: sign * self._event_count(name), offset, limit)
         else:
             of_info, looked_at = order_key(order, descending=descending), dict[str, ActorInfo]()
             parts = self._looked_at(matching(names, places, pattern), looked_at, len(places))

@@ -84,5 +84,6 @@ async def test_closed_documents_wait_for_no_collector(tmp_path: Path) -> None:
             await save_elsewhere(path, Event("late", "Changed", "order-1", 101, {}))
             refs = {"tail": weakref.ref(tail.controller), "its table": weakref.ref(tail.controller.table)}
             del tail
-            await until(lambda: seen.panels.desk.tail_in_front.controller.counters.shown == 1)  # type: ignore[union-attr]
+            desk = seen.panels.desk
+            await until(lambda: (front := desk.tail_in_front) is not None and front.controller.counters.shown == 1)
             await closed(seen, refs)

@@ -71,7 +71,7 @@ async def test_what_vanished_is_no_burden(engine: Engine, server: NatsServer) ->
             names = [f"born-{turn}.{number}" for number in range(10)]
             for name in names:
                 await (await other.store(name)).save_event(make_event(1))
-            await until(lambda turn=turn: len(heard.items) == 10 * (turn + 1))  # type: ignore[misc]
+            await until(lambda: len(heard.items) == 10 * (turn + 1))
             assert heard.follows(*names)
             await wipe(server)
             await until(lambda: heard.follows())
@@ -126,7 +126,7 @@ async def test_what_a_list_left_out_is_followed_on(engine: Engine, monkeypatch: 
         await store.save_event(make_event(3))
         await until(lambda: heard.items == [("a", 3)])
         for left_out, others in (("a", "quiet"), ("quiet", "a")):
-            await until(lambda others=others: heard.follows(others))  # type: ignore[misc]
+            await until(lambda: heard.follows(others))
             await store.save_event(make_event(4 if left_out == "a" else 5))
             left_out = ""
             await until(lambda: heard.follows("a", "quiet"))
