@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QTableView
 
 
 class FindingsView(QTableView):
-    """Enter opens a finding or a group; left and right close and open groups."""
+    """Enter opens a finding or a group, left and right close and open groups, Home and End go to the ends."""
 
     entered_row = Signal(int)
     fold_asked = Signal(int, bool)
@@ -26,4 +26,7 @@ class FindingsView(QTableView):
             if key in (Qt.Key.Key_Left, Qt.Key.Key_Right):
                 self.fold_asked.emit(index.row(), key == Qt.Key.Key_Right)
                 return
+        if key in (Qt.Key.Key_Home, Qt.Key.Key_End):
+            # Without Ctrl they mean the first and last column to Qt; a row here is one thing.
+            event = QKeyEvent(event.type(), key, event.modifiers() | Qt.KeyboardModifier.ControlModifier)
         super().keyPressEvent(event)

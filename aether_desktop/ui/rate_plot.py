@@ -169,8 +169,12 @@ class RatePlot(QWidget):
             width = metrics.horizontalAdvance(words)
             if state is RateState.NO_LINK and left + width > self._left_of(area, last + 1):
                 continue  # Its hue and dashes, the legend of the tooltip and the row in the table say it too.
-            painter.setPen(theme.gap.text if state is RateState.NO_LINK else theme.text2)
-            painter.drawText(min(left, int(area.right()) - width), int(area.top()) + metrics.ascent() + 1, words)
+            is_away, left = state is RateState.NO_LINK, min(left, int(area.right()) - width)
+            # On a ground of its own: bars may stand where the words do.
+            ground = theme.gap.tint if is_away else theme.sunken
+            painter.fillRect(left - 2, int(area.top()) + 1, width + 4, metrics.height(), ground)
+            painter.setPen(theme.gap.text if is_away else theme.text2)
+            painter.drawText(left, int(area.top()) + metrics.ascent() + 1, words)
 
     def _paint_times(self, painter: QPainter, area: QRectF) -> None:
         theme = current_theme()

@@ -92,11 +92,15 @@ async def test_an_audit_fits_a_small_window(damaged: DrivenWindow) -> None:
     await until(lambda: seen.window.width() == 1024, what="the window is as small as wanted")
     await seen.settle()
     checked, totals = seen.child(QLabel, "auditChecked"), view.totals
-    assert checked.width() >= checked.sizeHint().width(), "what was checked is said whole"
-    assert checked.mapTo(totals, checked.rect().bottomRight()).x() <= totals.width()
+    await until(lambda: checked.width() >= checked.sizeHint().width(), what="what was checked is said whole")
+    await until(lambda: checked.mapTo(totals, checked.rect().bottomRight()).x() <= totals.width(), what="within")
     assert view.table.isColumnHidden(FindingTable.TIME)
     seen.window.resize(1920, 1200)
     await until(lambda: not view.table.isColumnHidden(FindingTable.TIME), what="there is room for times")
+    view.step(1)
+    for key, row in ((Qt.Key.Key_End, view.run.table.rowCount() - 1), (Qt.Key.Key_Home, 0)):
+        seen.key(key, target=view.table)
+        assert view.table.currentIndex().row() == row
 
 
 @pytest.mark.parametrize("kind", ["memory", "file", "server"])
