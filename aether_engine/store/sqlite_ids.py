@@ -13,6 +13,7 @@ import struct
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
+from itertools import chain
 from typing import Final
 
 from aether_engine.store.sqlite_file import is_corruption
@@ -29,8 +30,9 @@ _LOOK_UP: Final = 500
 #: Seconds after which moving is tried again when it failed.
 _PAUSE: Final = 60.0
 
-_POSITION_BITS: Final = 64
-_POSITION: Final = (1 << _POSITION_BITS) - 1
+#: Rows of the index that one statement writes, and bytes of one.
+_AT_ONCE: Final = 400
+_ROW: Final = 16
 
 _FIND: Final = (
     "SELECT e.position FROM event_ids AS i CROSS JOIN events AS e ON e.position = i.position "
@@ -38,6 +40,7 @@ _FIND: Final = (
 )
 _PROBE: Final = "SELECT 1 FROM wanted CROSS JOIN event_ids ON id_prefix = prefix LIMIT 1"
 _INSERT: Final = "INSERT OR IGNORE INTO event_ids(id_prefix, position) VALUES (?, ?)"
+_INSERT_MANY: Final = _INSERT + ", (?, ?)" * (_AT_ONCE - 1)
 _COUNTERS: Final = "SELECT ids_until, last_sequence FROM namespaces WHERE id = ?"
 _RECENT: Final = (
     "SELECT id_hash, position FROM events WHERE position > ? AND position <= ? ORDER BY position LIMIT ?"
@@ -52,8 +55,8 @@ class EventIds:
         self._look = look
         self._lag = LAG
         self._not_before = 0.0
-        # Rows of the index as one number each, prefix in front of position: to sort and to hold in little memory.
-        self._round: list[int] = []
+        # Rows of the index as bytes, prefix in front of position: to sort and to hold in little memory.
+        self._round: list[bytes] = []
         self._round_known: dict[int, int] = {}
         self._moved = 0
         self.forget()
@@ -159,7 +162,11 @@ class EventIds:
             self._moved = 0
         part = self._round[self._moved : self._moved + SLICE]
         self._is_empty = None
-        connection.executemany(_INSERT, [(row >> _POSITION_BITS, row & _POSITION) for row in part])
+        values = struct.unpack(f">{2 * len(part)}q", b"".join(part))
+        together = len(part) // _AT_ONCE * 2 * _AT_ONCE
+        for start in range(0, together, 2 * _AT_ONCE):
+            connection.execute(_INSERT_MANY, values[start : start + 2 * _AT_ONCE])
+        connection.executemany(_INSERT, zip(values[together::2], values[together + 1 :: 2], strict=True))
         self._moved += len(part)
         if self._moved >= len(self._round):
             for namespace, last in self._round_known.items():
@@ -168,11 +175,13 @@ class EventIds:
                     self._until[namespace] = last
             self._drop_moved()
 
-    def _index_rows(self) -> Iterator[int]:
+    def _index_rows(self) -> Iterator[bytes]:
         for runs in self._runs.values():
             for first, hashes in runs:
-                for position, prefix in enumerate(_prefixes(hashes), first):
-                    yield prefix << _POSITION_BITS | position
+                rows = zip(_prefixes(hashes), range(first, first + len(hashes)), strict=True)
+                packed = struct.pack(f">{2 * len(hashes)}q", *chain.from_iterable(rows))
+                for start in range(0, len(packed), _ROW):
+                    yield packed[start : start + _ROW]
 
     def move_all(self, connection: sqlite3.Connection) -> None:
         """Move everything into the index in this transaction."""

@@ -40,6 +40,11 @@ async def test_batches_of_every_size_are_stored_alike(tmp_path: Path) -> None:
             with pytest.raises(DuplicateEventError) as caught:
                 await store.save_event(Event(f"event-{number}", "T", "another", 1, {}))
             assert caught.value.sequence == number
+    connection = sqlite3.connect(path)
+    index = connection.execute("SELECT id_prefix, position FROM event_ids ORDER BY position").fetchall()
+    rows = connection.execute("SELECT id_hash, position FROM events ORDER BY position").fetchall()
+    connection.close()
+    assert index == [(int.from_bytes(id_hash[:8], "big", signed=True), position) for id_hash, position in rows]
     async with opened(path, read_only=True) as backend:
         store = await backend.store(NAMESPACE)
         found = await read_all(store)
