@@ -98,14 +98,16 @@ def written_rate(said: Path) -> float:
 
 @contextmanager
 def restarting(server: NatsServer, every: float) -> Iterator[None]:
-    """Kill the server and start it again, every so many seconds."""
+    """Kill the server and start it again, every so many seconds; once already while everything is new."""
     ending = threading.Event()
 
     def work() -> None:
-        while not ending.wait(every):
+        wait = min(every, WARM / 2)
+        while not ending.wait(wait):
             server.kill()
             ending.wait(2)
             server.start()
+            wait = every
 
     thread = threading.Thread(target=work)
     thread.start()
