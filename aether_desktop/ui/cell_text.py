@@ -9,7 +9,7 @@ from PySide6.QtGui import QFont, QFontMetrics
 
 from aether_desktop.ui.safe_text import visible
 
-_CACHE_LIMIT = 20_000
+_CACHE_LIMIT = 5_000
 
 # No cell shows more than this; measuring a payload of megabytes would block the window.
 _LONGEST = 1_000

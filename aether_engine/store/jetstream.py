@@ -14,6 +14,7 @@ import weakref
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Coroutine, Sequence
 from typing import Final, TypeVar
 
+from aether_engine.closing import closing
 from aether_engine.codec import decode_event, decode_snapshot, encode_event, encode_snapshot
 from aether_engine.errors import (
     InvalidEventError,
@@ -238,8 +239,9 @@ class JetStreamEventStore:
             last = min(last, to_sequence)
         first = max(from_sequence, 1)
         if first <= last:
-            async for batch in _in_batches(opened.reader.stretch(first, last), batch_size):
-                yield batch
+            async with closing(_in_batches(opened.reader.stretch(first, last), batch_size)) as batches:
+                async for batch in batches:
+                    yield batch
 
     async def read_actor(
         self, actor_id: str, *, from_version: int = 0, batch_size: int = 1000
@@ -248,8 +250,9 @@ class JetStreamEventStore:
         opened = await self._current.open()
         if opened is None:
             return
-        async for batch in _in_batches(opened.reader.actor(actor_id, from_version), batch_size):
-            yield batch
+        async with closing(_in_batches(opened.reader.actor(actor_id, from_version), batch_size)) as batches:
+            async for batch in batches:
+                yield batch
 
     async def read_sequences(
         self, sequences: Sequence[int], *, batch_size: int = 1000
@@ -257,8 +260,9 @@ class JetStreamEventStore:
         """See `SequenceReader.read_sequences`."""
         opened = await self._current.open()
         if opened is not None:
-            async for batch in _in_batches(opened.reader.at(sequences), batch_size):
-                yield batch
+            async with closing(_in_batches(opened.reader.at(sequences), batch_size)) as batches:
+                async for batch in batches:
+                    yield batch
 
     async def missing_sequences(self) -> AsyncGenerator[tuple[int, int], None]:
         """See `KnowsMissing.missing_sequences`; those of snapshots are among them."""
@@ -427,7 +431,9 @@ class JetStreamEventStore:
 async def _in_batches(pages: AsyncIterator[list[StoredEvent]], size: int) -> AsyncIterator[list[StoredEvent]]:
     """`pages` cut to at most `size` rows."""
     size = max(size, 1)
-    async for page in pages:
-        for start in range(0, len(page), size):
-            yield page[start : start + size] if len(page) > size else page
-            await asyncio.sleep(0)
+    # Closed at each level: what is only dropped cannot tell the server that nobody reads on.
+    async with closing(pages):
+        async for page in pages:
+            for start in range(0, len(page), size):
+                yield page[start : start + size] if len(page) > size else page
+                await asyncio.sleep(0)

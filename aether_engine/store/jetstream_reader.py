@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from typing import Final
 
+from aether_engine.closing import closing
 from aether_engine.errors import NotPermittedError
 from aether_engine.event import StoredEvent
 from aether_engine.store.jetstream_api import Api, Message, StreamInfo
@@ -127,16 +128,17 @@ class StreamReader:
         subject = self._layout.event_subject(self.name, actor_id)
         gathered: list[StoredEvent] = []
         streaming = False
-        async for messages in self.on_subject(subject):
-            rows = [row for row in (self.rows.of_actor(one, actor_id) for one in messages) if row is not None]
-            if streaming:
-                yield _from_version(rows, from_version)
-                continue
-            gathered += rows
-            if len(gathered) > _MOST_SORTED:
-                yield _from_version(by_version(gathered), from_version)
-                gathered = []
-                streaming = True
+        async with closing(self.on_subject(subject)) as pages:
+            async for messages in pages:
+                rows = [row for row in (self.rows.of_actor(one, actor_id) for one in messages) if row is not None]
+                if streaming:
+                    yield _from_version(rows, from_version)
+                    continue
+                gathered += rows
+                if len(gathered) > _MOST_SORTED:
+                    yield _from_version(by_version(gathered), from_version)
+                    gathered = []
+                    streaming = True
         yield _from_version(by_version(gathered), from_version)
 
     async def stretch(self, first: int, last: int) -> AsyncIterator[list[StoredEvent]]:
@@ -145,8 +147,9 @@ class StreamReader:
             pages = self._short(first, last)
         else:
             pages = self._long(first, last)
-        async for page in pages:
-            yield page
+        async with closing(pages):
+            async for page in pages:
+                yield page
 
     async def _short(self, first: int, last: int) -> AsyncIterator[list[StoredEvent]]:
         rows = self.rows
@@ -183,8 +186,9 @@ class StreamReader:
                 pull = await self.open_run(first)
             except NotPermittedError:
                 self._can_pull = False
-                async for page in self._short(first, last):
-                    yield page
+                async with closing(self._short(first, last)) as pages:
+                    async for page in pages:
+                        yield page
                 return
             try:
                 waiting = pull.pending

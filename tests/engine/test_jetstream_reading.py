@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 from nats.aio.client import Client
 
+from aether_engine.closing import closing
 from aether_engine.engine import Engine, open_engine
 from aether_engine.event import ActorSnapshot, StoredEvent
 from aether_engine.store import jetstream_reader
@@ -67,6 +68,18 @@ async def save(store: Store, first: int, last: int) -> list[int]:
 def sequences_of(rows: list[StoredEvent]) -> list[int]:
     assert all(row.event is not None for row in rows)
     return [row.sequence for row in rows]
+
+
+async def test_a_read_that_is_given_up_listens_no_more(engine: Engine) -> None:
+    store = await engine.store("a")
+    await save(store, 1, LONG)
+    link = engine.link
+    assert isinstance(link, Link)
+    before = set(link._standing)
+    async with closing(store.read()) as reading:
+        await anext(aiter(reading))
+        assert set(link._standing) != before
+    assert set(link._standing) == before
 
 
 async def test_snapshots_between_the_events(engine: Engine) -> None:
