@@ -302,7 +302,7 @@ async def test_an_acknowledgement_that_is_lost_is_explained_and_resolved(
     """The store gives up without an answer, the dialog says so, and a look finds out what has happened."""
     proxy = Proxy(server.port)
     async with proxy as url, driven(tmp_path / "settings.json") as seen:
-        shop = await opened(seen, url, f"lost.n{next(_numbers)}", request_timeout="0.5")
+        shop = await opened(seen, url, f"lost.n{next(_numbers)}", request_timeout="2")
         dialog = await shop.append()
         if is_stored:
             # The server has it, and is not heard any more.
