@@ -69,6 +69,11 @@ class AppendController(DraftFlow[AppendDraft]):
             self._tasks.start(self.suggestions.load(), "append: types and templates")
         super().start()
 
+    async def close(self) -> None:
+        """As before; and let go of what was offered."""
+        await super().close()
+        self.suggestions.forget()
+
     # -- typing --------------------------------------------------------------------------------------------------
 
     def set_event_type(self, event_type: str) -> None:

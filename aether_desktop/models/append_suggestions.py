@@ -46,6 +46,10 @@ class AppendSuggestions(QObject):
             await self._load_types()
             self.changed.emit()
 
+    def forget(self) -> None:
+        """Nobody is offered anything any more: a million types are no small thing to keep."""
+        self._known, self.types, self.templates = set(), TypeNames(), []
+
     def template(self, event_type: str) -> Event | None:
         """The latest event of a type, if the end of the log has one."""
         return next((event for event in self.templates if event.event_type == event_type), None)

@@ -28,4 +28,4 @@ async def test_more_types_than_are_counted(tmp_path: Path, capsys: pytest.Captur
         bars = timeline.bars(50)
         assert bars.total == TYPES
         assert "more than" in other_types_text(bars), "how many there are is not known"
-    assert len(capsys.readouterr().out.splitlines()) == 10
+    assert len(capsys.readouterr().out.splitlines()) == 11

@@ -16,6 +16,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QPlainTextEdit
 
 from aether_desktop.app import favour_the_loop
+from aether_desktop.models.append_suggestions import AppendSuggestions
 from aether_desktop.models.document_filter import FilterState
 from aether_desktop.models.log_timeline import LogTimelineController
 from aether_desktop.ui.append_dialog import AppendDialog
@@ -65,14 +66,21 @@ class Steps:
         ):
             await self._filter(text, min(hits, self._count))
         async with self._step("append dialog"):
-            self._window.actions_by_name["append"].trigger()
-            await until(lambda: self._dialog() is not None, _PATIENCE, "the dialog")
-            dialog = self._dialog()
-            assert dialog is not None
-            suggestions = dialog.controller.suggestions
-            await until(lambda: len(suggestions.types) >= self._count, _PATIENCE, "the types are known")
-            assert suggestions.types.matching(self._last, 5) == [self._last]
-            dialog.close()
+            suggestions = await self._append()
+        async with self._step("append dialog closed"):
+            await until(lambda: not len(suggestions.types), _PATIENCE, "the types are forgotten")
+
+    async def _append(self) -> AppendSuggestions:
+        """Open the dialog, have it know all types, and close it; what knew them."""
+        self._window.actions_by_name["append"].trigger()
+        await until(lambda: self._dialog() is not None, _PATIENCE, "the dialog")
+        dialog = self._dialog()
+        assert dialog is not None
+        suggestions = dialog.controller.suggestions
+        await until(lambda: len(suggestions.types) >= self._count, _PATIENCE, "the types are known")
+        assert suggestions.types.matching(self._last, 5) == [self._last]
+        dialog.close()
+        return suggestions
 
     async def _type(self) -> None:
         editor = self._window.findChild(QPlainTextEdit, "filterBar")
