@@ -6,13 +6,13 @@ import sqlite3
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-from aether_engine.audit.file_actors import HIGHEST, actor_counters
+from aether_engine.audit.file_counters import CounterChecks, one_state, shown
 from aether_engine.audit.file_log import namespace_numbers
 from aether_engine.audit.finding import Finding
 from aether_engine.audit.settings import AuditScope, AuditSettings
 from aether_engine.audit.target import LogFacts
-from aether_engine.errors import CorruptStoreError, excerpt
-from aether_engine.patterns import is_wildcard_pattern, match_actor_pattern, match_namespace_pattern
+from aether_engine.errors import CorruptStoreError
+from aether_engine.patterns import is_wildcard_pattern, match_namespace_pattern
 from aether_engine.store.sqlite_pages import FilePages, bad_pages
 from aether_engine.store.sqlite_reader import Reader, is_damage
 from aether_engine.store.sqlite_schema import SEQUENCE_BITS, SEQUENCE_MASK, WITHOUT_ROWID, first_position
@@ -49,11 +49,12 @@ class FileChecks:
 
     def of_pages_and_counters(self, facts: Mapping[str, LogFacts]) -> list[Finding]:
         """What is wrong in scope with pages, rows that belong to nobody, and counters."""
+        counters = CounterChecks(self._reader, self._scope, self._settings, self._stop)
         return self._made(
             ("page", self._pages),
             ("orphan", self._orphans),
-            ("namespace-counter", lambda: self._namespaces(facts)),
-            ("actor-counter", lambda: self._actors(facts)),
+            ("namespace-counter", lambda: counters.of_namespaces(facts)),
+            ("actor-counter", lambda: counters.of_actors(facts)),
         )
 
     def of_indexes(self, facts: Mapping[str, LogFacts]) -> list[Finding]:
@@ -105,9 +106,12 @@ class FileChecks:
     def _orphans(self) -> Iterable[Finding]:
         if not self._scope.is_whole:
             return
-        known = set(namespace_numbers(self._reader).values())
 
         def job(connection: sqlite3.Connection) -> list[tuple[int, int, int]]:
+            with one_state(connection):
+                return look(connection, set(self._reader.names(connection).values()))
+
+        def look(connection: sqlite3.Connection, known: set[int]) -> list[tuple[int, int, int]]:
             found: list[tuple[int, int, int]] = []
             position = -(2**63)
             try:
@@ -143,106 +147,14 @@ class FileChecks:
                 path=f"/namespaces/{namespace}",
             )
 
-    # --- Counters -----------------------------------------------------------------------------------------------
-
-    def _namespaces(self, facts: Mapping[str, LogFacts]) -> Iterable[Finding]:
-        def job(connection: sqlite3.Connection) -> list[tuple[Any, ...]]:
-            try:
-                return connection.execute(
-                    "SELECT name, last_sequence, size_bytes, first_recorded_at, last_recorded_at "
-                    "FROM namespaces NOT INDEXED"
-                ).fetchall()
-            except sqlite3.Error as error:
-                if not is_damage(error):
-                    raise
-                return []
-
-        rows: list[tuple[Any, ...]] = self._reader.run(job, [])
-        for name, last, size, first_recorded, last_recorded in rows:
-            fact = facts.get(str(name))
-            if fact is None:
-                continue
-            pairs: list[tuple[str, Any, Any]] = [("last sequence", last, fact.log.last)]
-            if not fact.lost:
-                pairs += [
-                    ("bytes", size, fact.size_bytes),
-                    ("first recorded", first_recorded, fact.first_recorded),
-                    ("last recorded", last_recorded, fact.last_recorded),
-                ]
-            for what, counted, found in pairs:
-                if counted != found:
-                    yield Finding(
-                        "namespace-counter",
-                        f"The file counts {_shown(counted)} as {what}, the log holds {_shown(found)}.",
-                        namespace=str(name),
-                        path=f"/{what.replace(' ', '-')}",
-                        evidence=(("Counted", _shown(counted)), ("Found", _shown(found))),
-                    )
-
-    def _actors(self, facts: Mapping[str, LogFacts]) -> Iterable[Finding]:
-        by_number = {fact.log.number: fact for fact in facts.values()}
-        pattern = self._scope.actors
-        told = 0
-        for rows in actor_counters(self._reader):
-            if self._stop():
-                return
-            for number, namespace, name, count, latest, last in rows:
-                fact = by_number.get(namespace)
-                actor_id = str(name)
-                if fact is None or (pattern and not match_actor_pattern(pattern, actor_id)):
-                    continue
-                streams = fact.streams
-                is_there = 0 <= number < min(HIGHEST, len(streams.versions))
-                found = (
-                    (streams.count(number), streams.versions[number], streams.sequences[number])
-                    if is_there
-                    else (0, 0, 0)
-                )
-                displaced = streams.displaced_of(number) if streams.displaced else set()
-                if displaced:
-                    found = (found[0] + len(displaced), max(found[1], *displaced), max(found[2], last))
-                if (count, latest, last) == found or self._explained_by_loss(fact, number, (count, latest)):
-                    continue
-                told += 1
-                if told > self._settings.limit:
-                    return
-                for what, counted, held in zip(
-                    ("events", "latest version", "last sequence"), (count, latest, last), found, strict=True
-                ):
-                    if counted != held:
-                        yield Finding(
-                            "actor-counter",
-                            f"The file counts {_shown(counted)} as {what} of {excerpt(actor_id)}, "
-                            f"the log holds {_shown(held)}.",
-                            namespace=fact.log.namespace,
-                            actor_id=actor_id,
-                            path=f"/{what.replace(' ', '-')}",
-                            evidence=(("Counted", _shown(counted)), ("Found", _shown(held))),
-                        )
-
-    def _explained_by_loss(self, fact: LogFacts, number: int, counters: tuple[int, int]) -> bool:
-        """Whether the counters are right about events that cannot be read any more."""
-        if not fact.lost:
-            return False
-
-        def job(connection: sqlite3.Connection) -> bool:
-            try:
-                found = connection.execute(
-                    "SELECT count(*), max(version) FROM events INDEXED BY events_by_actor WHERE actor = ?",
-                    (number,),
-                ).fetchone()
-            except sqlite3.Error as error:
-                if not is_damage(error):
-                    raise
-                return True  # Then nobody can tell.
-            return tuple(found) == counters
-
-        return self._reader.run(job, True)
-
     # --- Indexes ------------------------------------------------------------------------------------------------
 
     def _version_index(self) -> Iterable[Finding]:
         def job(connection: sqlite3.Connection) -> list[tuple[Any, ...]]:
+            with one_state(connection):
+                return look(connection)
+
+        def look(connection: sqlite3.Connection) -> list[tuple[Any, ...]]:
             sums = [connection.execute(_SUMS + source).fetchone() for source in (_BY_INDEX, "NOT INDEXED")]
             if sums[0] == sums[1]:
                 return []
@@ -268,7 +180,7 @@ class FileChecks:
             other = "the log does not" if what == "index" else "the index does not"
             yield Finding(
                 "index-versions",
-                f"{where} version {_shown(version)} of actor number {_shown(actor)} at this place, {other}.",
+                f"{where} version {shown(version)} of actor number {shown(actor)} at this place, {other}.",
                 namespace=namespace,
                 sequence=position & SEQUENCE_MASK,
                 version=version if type(version) is int else None,
@@ -279,25 +191,30 @@ class FileChecks:
         for fact in facts.values():
             if self._stop():
                 return
-            number = fact.log.number
             if fact.lost:
                 # The ids of lost events are in the index and nowhere else: sums would not tell.
                 yield from self._differing_ids(fact, self._ids_until(fact))
                 continue
 
-            def job(connection: sqlite3.Connection, number: int = number) -> tuple[int, int, int, int] | None:
-                first, last = first_position(number), first_position(number + 1) - 1
-                until = _ids_until(connection, number)
+            def job(connection: sqlite3.Connection, fact: LogFacts = fact) -> tuple[int, int, int, int] | None:
+                with one_state(connection):
+                    return look(connection, fact.log.number, fact.log.last)
+
+            # What was stored behind the end of the log meanwhile is not among the facts.
+            def look(connection: sqlite3.Connection, number: int, end: int) -> tuple[int, int, int, int]:
+                first = first_position(number)
+                until = min(_ids_until(connection, number), end)
                 count, high, low, places = connection.execute(
                     "SELECT count(*), coalesce(sum(id_prefix >> 32), 0), coalesce(sum(id_prefix & 4294967295), "
                     "0), "
                     "coalesce(sum(position & ?), 0) FROM event_ids WHERE position > ? AND position <= ?",
-                    (SEQUENCE_MASK, first, min(first + until, last)),
+                    (SEQUENCE_MASK, first, first + until),
                 ).fetchone()
                 tail = sum(
                     int.from_bytes(id_hash[:8], "big", signed=True)
                     for (id_hash,) in connection.execute(
-                        "SELECT id_hash FROM events WHERE position > ? AND position <= ?", (first + until, last)
+                        "SELECT id_hash FROM events WHERE position > ? AND position <= ?",
+                        (first + until, first + end),
                     )
                     if type(id_hash) is bytes
                 )
@@ -310,7 +227,6 @@ class FileChecks:
             if found is None:
                 continue
             until, count, total, places = found
-            until = min(until, fact.log.last)
             if (count, total, places) != (until, fact.id_sum, until * (until + 1) // 2):
                 yield from self._differing_ids(fact, until)
 
@@ -393,7 +309,3 @@ def _roots(connection: sqlite3.Connection) -> dict[str, tuple[int, bool]]:
         if type(page) is int and page > 0:
             found[f"{kind} {name}"] = (page, kind == "table" and name not in WITHOUT_ROWID)
     return found
-
-
-def _shown(value: object) -> str:
-    return f"{value:,}" if type(value) is int else excerpt(value)

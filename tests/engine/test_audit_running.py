@@ -9,8 +9,9 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from array import array
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import aclosing, closing
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from aether_engine.audit import (
     UnknownCheckError,
     audit_target,
 )
+from aether_engine.audit.target import LogFacts
 from aether_engine.engine import Engine, open_engine
 from aether_engine.errors import StoreUnavailableError
 from aether_engine.event import ActorSnapshot, Event
@@ -53,6 +55,60 @@ async def fill(path: Path, count: int, *, text: str = "") -> None:
 def _change(path: Path, sql: str, *values: Any) -> None:
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute(sql, values)
+
+
+class Overtaken(FileTarget):
+    """A file that somebody writes to: more is stored before each thing that is looked up besides the logs."""
+
+    def __init__(self, path: Path, engine: Engine, workers_from: int = 1 << 40) -> None:
+        super().__init__(path, f"sqlite:///{path.name}", workers_from=workers_from)
+        self._engine = engine
+        self._rounds = 0
+
+    async def write(self) -> None:
+        """Store events of an actor that has some, of a new one, and in a new namespace."""
+        self._rounds += 1
+        for namespace, actor in (
+            (NAMESPACE, "order-1"),
+            (NAMESPACE, f"new-{self._rounds}"),
+            (f"new.n{self._rounds}", "order-1"),
+        ):
+            store = await self._engine.store(namespace)
+            version = await store.get_latest_version(actor)
+            ids = [f"{actor}-{self._rounds}-{number}" for number in range(1, 4)]
+            await store.save_events([Event(one, "Paid", actor, version + n, {}) for n, one in enumerate(ids, 1)])
+
+    async def actor_names(self) -> array[int] | None:
+        await self.write()
+        return await super().actor_names()
+
+    async def closing_checks(self, facts: Mapping[str, LogFacts]) -> list[Finding]:
+        await self.write()
+        return await super().closing_checks(facts)
+
+
+@pytest.mark.parametrize("workers_from", [1, 1 << 40])
+async def test_what_is_stored_meanwhile_is_no_damage(tmp_path: Path, workers_from: int) -> None:
+    path = tmp_path / "live.aether"
+    await fill(path, 300)
+    async with open_engine(f"sqlite:///{path}") as engine:
+        target = Overtaken(path, engine, workers_from)
+        await target.write()
+        assert await run(Audit(target, settings=AuditSettings(snapshots=True))) == []
+
+
+async def test_a_wrong_counter_is_told_though_events_are_stored_meanwhile(tmp_path: Path) -> None:
+    path = tmp_path / "live.aether"
+    await fill(path, 300)
+    _change(path, "UPDATE actors SET event_count = event_count + 1 WHERE actor_id IN ('order-1', 'order-2')")
+    _change(path, "UPDATE namespaces SET size_bytes = size_bytes + 1")
+    async with open_engine(f"sqlite:///{path}") as engine:
+        found = await run(Audit(Overtaken(path, engine)))
+    assert sorted((one.check, one.actor_id, one.path) for one in found) == [
+        ("actor-counter", "order-1", "/events"),
+        ("actor-counter", "order-2", "/events"),
+        ("namespace-counter", "", "/bytes"),
+    ]
 
 
 # --- Clean logs -------------------------------------------------------------------------------------------------
