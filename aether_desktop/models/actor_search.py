@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -42,6 +43,23 @@ class ActorSearch:
         """Whether any page can be had at once: an index holds the names in their order."""
         return self.exact is None and not self.pattern and self.order is ActorOrder.NAME
 
+    def within(self, wider: ActorSearch, first: Sequence[ActorInfo], limit: int) -> Sequence[ActorInfo] | None:
+        """The first page of this search, as far as that of a `wider` one tells; None where it does not.
+
+        `first` are the first `limit` actors of the wider search, or all of them.
+        """
+        prefix = self.prefix
+        if not (self.is_jumpable and wider.is_jumpable and prefix.startswith(wider.prefix)):
+            return None
+        if self.descending or wider.descending:
+            return None
+        start = bisect_left(first, prefix, key=_actor_id)
+        end = bisect_left(first, True, start, key=lambda info: not info.actor_id.startswith(prefix))
+        if end == len(first) == limit:
+            # More may follow behind the page: what it holds is a first page only if it is that as a whole.
+            return None if start else first
+        return first[start:end]
+
     async def page(
         self, actors: ActorDirectory, limit: int, *, offset: int = 0, after: str | None = None
     ) -> list[ActorInfo]:
@@ -78,3 +96,7 @@ class ActorSearch:
     async def count(self, actors: ActorDirectory) -> int:
         """How many actors there are."""
         return await actors.actor_count(prefix=self.prefix, pattern=self.pattern)
+
+
+def _actor_id(info: ActorInfo) -> str:
+    return info.actor_id

@@ -108,7 +108,8 @@ class ActorTable(QAbstractTableModel):
         """Show the actors that `text` finds; the rows stay until there are others."""
         if text.strip() != self._asked.text:
             self._asked = ActorSearch(text.strip(), self._asked.order, self._asked.descending)
-            self._start_reading()
+            if not self._narrow():
+                self._start_reading()
 
     def sort_by(self, order: ActorOrder, *, descending: bool) -> None:
         """Show them in another order; the rows stay until there are others."""
@@ -232,6 +233,24 @@ class ActorTable(QAbstractTableModel):
         reading = self._read(self._actors, self._asked, self._begun, self._generation)
         self._reading = self._tasks.start(reading, "actors")
 
+    def _narrow(self) -> bool:
+        """Show what is asked for at once if it is a part of what is shown: so it is with most letters."""
+        first = self._pages.get(0, () if self.found == 0 else None)
+        if self._actors is None or self._shown is None or first is None:
+            return False
+        part = self._asked.within(self._shown, first, PAGE_ACTORS)
+        if part is None:
+            return False
+        self._generation += 1
+        self._give_up_reading()
+        self._stop_working()
+        found = len(part) if len(part) < PAGE_ACTORS else None
+        self._take(part, self._asked, found)
+        if found is None:
+            counting = self._count_soon(self._actors, self._asked, self._generation)
+            self._reading = self._tasks.start(counting, "actors counted")
+        return True
+
     def _give_up_reading(self) -> None:
         if self._reading is not None:
             self._reading.cancel()
@@ -275,11 +294,11 @@ class ActorTable(QAbstractTableModel):
             if generation == self._generation:
                 self._stop_working()
         if found is None:
-            await asyncio.sleep(COUNT_AFTER)
-            await self._count(actors, asked, generation)
+            await self._count_soon(actors, asked, generation)
         self._read_at = monotonic()
 
-    async def _count(self, actors: ActorDirectory, asked: ActorSearch, generation: int) -> None:
+    async def _count_soon(self, actors: ActorDirectory, asked: ActorSearch, generation: int) -> None:
+        await asyncio.sleep(COUNT_AFTER)
         began = monotonic()
         found = await asked.count(actors)
         self._read_took += monotonic() - began

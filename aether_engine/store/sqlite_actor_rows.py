@@ -56,10 +56,11 @@ class ActorPage(Sequence[ActorInfo]):
     @overload
     def __getitem__(self, place: int) -> ActorInfo: ...
     @overload
-    def __getitem__(self, place: slice) -> list[ActorInfo]: ...
-    def __getitem__(self, place: int | slice) -> ActorInfo | list[ActorInfo]:
+    def __getitem__(self, place: slice) -> ActorPage: ...
+    def __getitem__(self, place: int | slice) -> ActorInfo | ActorPage:
         if isinstance(place, slice):
-            return [self[each] for each in range(*place.indices(len(self)))]
+            columns = (self._ids, self._counts, self._versions, self._types, self._recorded)
+            return ActorPage([column[place] for column in columns], self._names)
         recorded = self._recorded[place]
         return ActorInfo(
             str(self._ids[place]),

@@ -194,6 +194,46 @@ async def test_a_later_search_wins(qtbot: QtBot) -> None:
         await model.close()
 
 
+async def test_letters_that_narrow_what_is_shown_ask_nobody(qtbot: QtBot) -> None:
+    """A first page holds the first pages of most longer names, and only what it cannot tell is looked for."""
+    store = InMemoryEventStore()
+    await fill(store, actors=2 * PAGE_ACTORS + 50, events_each=1)
+    slow = SlowStore(store)
+    slow.allowed.set()
+    model = ActorTable()
+    QAbstractItemModelTester(model, QAbstractItemModelTester.FailureReportingMode.Fatal)
+    model.show(slow)  # type: ignore[arg-type]  # a directory is all a list of actors needs
+    await until(lambda: model.found == 2 * PAGE_ACTORS + 50)
+    slow.asked.clear()
+    slow.allowed.clear()
+    model.search("order-0")
+    assert (model.shown_search, model.rowCount(), model.found) == ("order-0", PAGE_ACTORS, None)
+    await until(lambda: model.found == 2 * PAGE_ACTORS + 50, what="the same ones are counted again")
+    model.search("order-0099")
+    assert [info.actor_id for info in model.loaded()] == [f"order-{number:05}" for number in range(990, 1000)]
+    assert (model.complete, model.rowCount(), model.found) == (True, 10, 10)
+    model.search("order-0099x")
+    assert (model.complete, model.rowCount()) == (True, 0)
+    model.search("order-0099xy")
+    assert (model.shown_search, model.rowCount(), model.busy) == ("order-0099xy", 0, False)
+    assert slow.asked == []
+    # A wider search, and one whose end the page does not hold, have to be asked for.
+    for number, text in enumerate(("order-00", "order-01"), 1):
+        model.search(text)
+        await until(lambda: len(slow.asked) == number, what=text)
+        slow.allowed.set()
+        await until(lambda: model.shown_search == text, what=text)
+        slow.allowed.clear()
+    assert slow.asked == ["order-00", "order-01"]
+    await until(lambda: model.found == PAGE_ACTORS)
+    await store.save_event(order_event(1001, 2))
+    slow.allowed.set()
+    model.search("order-01001")
+    model.reload()
+    await until(lambda: model.index(0, 1).data() == "2", what="what was stored meanwhile")
+    await model.close()
+
+
 async def test_letters_typed_in_a_row_over_a_file(qtbot: QtBot, tmp_path: Path) -> None:
     """What was asked for first is given up, begun or not; the last answer is shown, page and rest."""
     async with open_engine(str(tmp_path / "shop.aether")) as engine:
