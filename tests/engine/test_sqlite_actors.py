@@ -46,7 +46,7 @@ async def test_a_page_that_was_begun_holds_what_is_listed(tmp_path: Path) -> Non
             assert type(listed) is list
             assert list(page) == listed
             assert [page[place] for place in range(len(page))] == listed
-            assert page[1:5] == listed[1:5]
+            assert list(page[1:5]) == listed[1:5]
             if listed:
                 assert page[-1] == listed[-1]
                 assert listed[0].last_event_type == "OrderPlaced"
