@@ -20,8 +20,8 @@ from aether_engine.store.protocols import TraceKey
 
 #: Sequences that are kept and forgotten together.
 STRETCH: Final = 1024
-#: Events remembered by default: 48 MB.
-CAPACITY: Final = 2 * 1024 * 1024
+#: Events remembered by default: 24 MB. A window that is open beside a flood for a week is full of them after a minute.
+CAPACITY: Final = 1024 * 1024
 _WIDTH: Final = 8
 _KEYS: Final = tuple(TraceKey)
 #: From this size on, what damaged bytes still claim is not asked.
