@@ -20,7 +20,7 @@ from aether_engine.store.protocols import TraceKey
 
 #: Sequences that are kept and forgotten together.
 STRETCH: Final = 1024
-#: Events remembered by default: 24 MB. A window that is open beside a flood for a week is full of them after a minute.
+#: Events remembered by default: 24 MB, which a flood fills within a minute or two.
 CAPACITY: Final = 1024 * 1024
 _WIDTH: Final = 8
 _KEYS: Final = tuple(TraceKey)
