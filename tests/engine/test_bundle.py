@@ -115,11 +115,11 @@ async def test_redaction_is_consistent_and_leaves_no_trace(tmp_path: Path) -> No
     source = tmp_path / "secret.aether"
     async with open_engine(str(source)) as engine:
         store = await engine.store("n")
-        data = {"customer": "Ada Lovelace", "mail": "ada@example.org", "card": 4711, "keep": 1.10}
+        data = {"customer": "Ada Lovelace", "mail": "ada@example.org", "card": "no. 4711", "keep": 1.10}
         await store.save_events(
             [
                 Event("1", "T", "ada", 1, data, {"UserID": "Ada Lovelace"}),
-                Event("2", "T", "ada", 2, {"customer": "Ada Lovelace", "list": [{"name": "Bob"}, {"name": "Cy"}]}),
+                Event("2", "T", "ada", 2, {"customer": "Ada Lovelace", "list": [{"name": "Bob"}, {"name": "Cyrus"}]}),
                 Event("3", "T", "bob", 1, {"customer": "Bob"}, {"CausationID": "1"}),
             ]
         )
@@ -130,7 +130,7 @@ async def test_redaction_is_consistent_and_leaves_no_trace(tmp_path: Path) -> No
     )
     report = await _bundle(str(source), [("n", 1), ("n", 2), ("n", 3)], target, rules=rules, ndjson=lines)
     content = target.read_bytes() + lines.read_bytes()
-    for secret in (b"Ada", b"Lovelace", b"example", b"4711", b"Bob", b"Cy", b'"ada"'):
+    for secret in (b"Ada", b"Lovelace", b"example", b"no. 4711", b"Bob", b"Cyrus", b'"ada"'):
         assert secret not in content
     first, second, third = [Event.from_json(line) for line in lines.read_bytes().splitlines()]
     assert first.data["customer"] == second.data["customer"] == first.metadata["UserID"] != third.data["customer"]
