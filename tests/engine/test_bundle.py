@@ -119,7 +119,9 @@ async def test_redaction_is_consistent_and_leaves_no_trace(tmp_path: Path) -> No
         await store.save_events(
             [
                 Event("1", "T", "ada", 1, data, {"UserID": "Ada Lovelace"}),
-                Event("2", "T", "ada", 2, {"customer": "Ada Lovelace", "list": [{"name": "Bob"}, {"name": "Cyrus"}]}),
+                Event(
+                    "2", "T", "ada", 2, {"customer": "Ada Lovelace", "list": [{"name": "Bob"}, {"name": "Cyrus"}]}
+                ),
                 Event("3", "T", "bob", 1, {"customer": "Bob"}, {"CausationID": "1"}),
             ]
         )
