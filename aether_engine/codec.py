@@ -7,7 +7,8 @@ business of `exact_json`, times that of `timestamps`; what others use of both ca
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from operator import itemgetter
 from typing import Annotated, Any, Final
@@ -26,6 +27,7 @@ from aether_engine.timestamps import (
     format_timestamp,
     microseconds_from_utc,
     parse_timestamp,
+    utc_from_each,
     utc_from_microseconds,
 )
 from aether_engine.wire_checks import check_event, check_snapshot, explain
@@ -46,6 +48,7 @@ __all__ = [
     "microseconds_from_utc",
     "parse_timestamp",
     "replace_field",
+    "utc_from_each",
     "utc_from_microseconds",
     "with_exact_data",
 ]
@@ -92,17 +95,11 @@ class _TextualWireEvent(_WireEvent):
     timestamp: Any
 
 
-class _WholeWireEvent(_WireEvent):
-    """The same of which nothing is null, so that a decoded one lacks nothing."""
-
-    data: dict[str, Any] = {}  # copied for each
-    metadata: dict[str, str] = {}
-    command_id: str = ""
-
-
 _decode_wire: Final = Decoder(_WireEvent).decode
-_decode_whole: Final = Decoder(_WholeWireEvent).decode
+_decode_whole: Final = Decoder(Event).decode
 _decode_textual: Final = Decoder(_TextualWireEvent).decode
+# A slot's own setter does not mind that events are frozen, and a call for each needs no turn of the interpreter.
+_set_raw: Final[Callable[[Event, bytes], None]] = vars(Event)["_raw"].__set__
 
 
 def loads(raw: bytes | str) -> Any:
@@ -178,17 +175,18 @@ def decode_event(raw: bytes) -> Event:
 
 
 def decode_events(raws: Sequence[bytes]) -> list[Event]:
-    """`decode_event` of each; quicker for many that are written alike, as those of one program are."""
+    """`decode_event` of each; quicker for many that are written alike, as those of one program are.
+
+    Those lack nothing and have nothing that is null, so that they are decoded as the `Event` they become.
+    """
     try:
-        wires = list(map(_decode_whole, raws)) if _are_alike(raws) else None
+        events = list(map(_decode_whole, raws)) if _are_alike(raws) else None
     except (ValueError, TypeError, AttributeError, IndexError, RecursionError):
-        wires = None
-    if wires is None:
+        events = None
+    if events is None:
         return list(map(decode_event, raws))
-    for wire, raw in zip(wires, raws, strict=True):
-        wire._raw = raw
-        wire.__class__ = Event  # type: ignore[assignment]  # same layout, see _WireEvent
-    return wires  # type: ignore[return-value]  # they are Events by now
+    deque(map(_set_raw, events, raws), 0)
+    return events
 
 
 def _are_alike(raws: Sequence[bytes]) -> bool:

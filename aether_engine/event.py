@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from datetime import UTC, datetime
 from enum import Enum
-from typing import Any
+from typing import Annotated, Any
 
-from msgspec import Struct, field
+from msgspec import Meta, Struct, field
 
 #: Highest version an actor can reach: versions are int64.
 MAX_VERSION = 2**63 - 1
@@ -35,8 +35,21 @@ def _now() -> datetime:
 _dataclass = dataclass(frozen=True, init=False, repr=False, eq=False, match_args=False)
 
 
+# What the codec's decoder checks while it reads an event. Making one checks nothing.
+_Text = Annotated[str, Meta(min_length=1)]
+_Version = Annotated[int, Meta(gt=0, le=MAX_VERSION)]
+_Moment = Annotated[datetime, Meta(tz=True)]
+
+
 # Not tracked by the garbage collector: what JSON can hold has no cycles.
-class Event(Struct, frozen=True, eq=False, gc=False):
+class Event(
+    Struct,
+    frozen=True,
+    eq=False,
+    gc=False,
+    rename={"event_type": "eventType", "actor_id": "actorId", "command_id": "commandId", "_raw": " raw"},
+    forbid_unknown_fields=True,
+):
     """An immutable fact about one actor.
 
     `id`, `event_type` and `actor_id` are texts of at least one character. `version` is the caller's: an int64
@@ -47,13 +60,13 @@ class Event(Struct, frozen=True, eq=False, gc=False):
     Making one checks nothing: saving and encoding do, with `InvalidEventError`.
     """
 
-    id: str
-    event_type: str
-    actor_id: str
-    version: int
+    id: _Text
+    event_type: _Text
+    actor_id: _Text
+    version: _Version
     data: dict[str, Any]
     metadata: dict[str, str] = field(default_factory=dict)
-    timestamp: datetime = field(default_factory=_now)
+    timestamp: _Moment = field(default_factory=_now)
     command_id: str = ""
     # The bytes this event was decoded from; the codec sets them, and `dataclasses.replace` drops them.
     _raw: bytes | None = None

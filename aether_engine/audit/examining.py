@@ -11,11 +11,10 @@ from array import array
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import compress, repeat
+from itertools import compress
 from math import isfinite, nan
-from operator import gt, ne, xor
+from operator import gt, ne
 from typing import Final
-from zlib import crc32
 
 from aether_engine.audit.finding import Finding
 from aether_engine.audit.judging import Place, Row, clock_ahead, is_intact, judge, moment_of, recorded_backwards
@@ -33,7 +32,7 @@ from aether_engine.batch_decoding import (
 )
 from aether_engine.event import CAUSATION_ID
 from aether_engine.patterns import match_actor_pattern
-from aether_engine.store.sqlite_schema import ID_HASH_LENGTH, EventIdHash
+from aether_engine.store.sqlite_schema import ID_HASH_LENGTH, EventIdHash, checksums_of
 
 _MICROSECOND: Final = 1e6
 
@@ -220,16 +219,10 @@ class Examiner:
 
     def _differing(self, part: LogPart, columns: RowColumns, events: PlainColumns) -> set[int]:
         """The indexes of events whose rows say something else."""
-        recorded, place, versions = part.recorded, columns.namespace, events.versions
-        seeds = map(xor, part.sequences, versions)
-        if recorded.count(recorded[0]) == len(recorded):
-            seeds = map(xor, seeds, repeat(place ^ recorded[0] ^ recorded[0] >> 32))
-        else:
-            seeds = map(xor, seeds, [place ^ when ^ when >> 32 for when in recorded])
+        place, versions = columns.namespace, events.versions
         names = self.type_names
         comparisons: tuple[tuple[tuple[object, ...], tuple[object, ...]], ...] = (
-            # Of a seed its lowest 32 bits count.
-            (tuple(map(crc32, part.raws, seeds)), columns.checksums),
+            (checksums_of(part.raws, place, part.sequences, versions, part.recorded), columns.checksums),
             (versions, columns.versions),
             (tuple(self._digests(place, events.ids)), columns.id_hashes),
             (events.event_types, tuple(map(names.get, columns.types))),  # type: ignore[arg-type]  # None has no name

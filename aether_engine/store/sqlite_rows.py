@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import repeat
-from operator import xor
+from operator import attrgetter
 from typing import Any, Final
 from zlib import crc32
 
@@ -19,7 +19,7 @@ from aether_engine.errors import (
 )
 from aether_engine.event import Event, ReplayError, StoredEvent
 from aether_engine.store.sqlite_file import Connection
-from aether_engine.store.sqlite_schema import SEQUENCE_BITS, SEQUENCE_MASK, checksum_seed
+from aether_engine.store.sqlite_schema import SEQUENCE_BITS, SEQUENCE_MASK, checksum_seed, checksums_of
 
 #: The columns of `events` that a `Row` holds, in this order.
 COLUMNS: Final = "position, actor, version, recorded_at, checksum, raw"
@@ -30,6 +30,7 @@ Row = tuple[Any, ...]
 #: From so many rows on it pays to decode them together.
 _MANY: Final = 8
 _KNOWN_ACTORS: Final = 65_536
+_version_of: Final[Callable[[Event], int]] = attrgetter("version")
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 LOST: Final = "the part of the file that held it is damaged"
 
@@ -79,17 +80,12 @@ def _decode_all(rows: Sequence[Row], namespace: int, sequences: Sequence[int]) -
     recorded, checksums, raws = zip(*rows, strict=True)
     try:
         events = codec.decode_events(raws)
-        first = recorded[0]
         moments: Iterable[datetime]
-        seeds: Iterable[int]
-        if recorded.count(first) == len(recorded):
-            moments, seeds = repeat(codec.utc_from_microseconds(first)), repeat(namespace ^ first ^ first >> 32)
+        if recorded.count(recorded[0]) == len(recorded):
+            moments = repeat(codec.utc_from_microseconds(recorded[0]))
         else:
-            moments = list(map(codec.utc_from_microseconds, recorded))
-            seeds = [namespace ^ moment ^ moment >> 32 for moment in recorded]
-        versions = [event.version for event in events]
-        # CRC-32 takes the low 32 bits of what it starts from.
-        computed = tuple(map(crc32, raws, map(xor, map(xor, sequences, versions), seeds)))
+            moments = codec.utc_from_each(recorded)
+        computed = checksums_of(raws, namespace, sequences, list(map(_version_of, events)), recorded)
     except (InvalidEventError, OverflowError, TypeError):
         return None
     if computed != checksums:

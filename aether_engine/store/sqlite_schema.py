@@ -6,9 +6,12 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from hashlib import blake2b
+from itertools import repeat
+from operator import xor
 from typing import Final
+from zlib import crc32
 
 from aether_engine.errors import CorruptStoreError, UnsupportedFormatError
 from aether_engine.event import Event
@@ -88,6 +91,25 @@ def checksum_seed(position: int, version: int, recorded_at: int) -> int:
     """What the CRC-32 of an event starts from, so that it also vouches for the row's place, version and time."""
     place = position >> SEQUENCE_BITS ^ position & SEQUENCE_MASK
     return (place ^ version ^ recorded_at ^ recorded_at >> 32) & 0xFFFFFFFF
+
+
+def checksums_of(
+    raws: Sequence[bytes],
+    namespace: int,
+    sequences: Iterable[int],
+    versions: Iterable[int],
+    recorded: Sequence[int],
+) -> tuple[int, ...]:
+    """The checksum of each of at least one event of a namespace: its CRC-32 from its `checksum_seed` on."""
+    places = map(xor, sequences, versions)
+    high = max(recorded) >> 32
+    if min(recorded) >> 32 == high:
+        # Within 72 minutes, as nearly always.
+        seeds = map(xor, map(xor, places, recorded), repeat(namespace ^ high))
+    else:
+        seeds = map(xor, places, [namespace ^ when ^ when >> 32 for when in recorded])
+    # CRC-32 takes the low 32 bits of what it starts from.
+    return tuple(map(crc32, raws, seeds))
 
 
 class EventIdHash:

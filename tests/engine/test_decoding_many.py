@@ -41,9 +41,11 @@ def _raw(dice: random.Random, time: str) -> bytes:
     }
     for name in ("data", "metadata", "commandId"):
         chance = dice.random()
-        if chance < 0.2:
+        # Without data an event goes its own way.
+        left_out = 0.02 if name == "data" else 0.2
+        if chance < left_out:
             del document[name]
-        elif chance < 0.22:
+        elif chance < left_out + 0.02:
             document[name] = None
     if dice.random() < 0.02:
         document[dice.choice(["id", " raw", "extra", "version"])] = dice.choice(["aGVsbG8=", 0, {}])
