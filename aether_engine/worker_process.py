@@ -21,8 +21,8 @@ from typing import IO, Any, Final
 #: worker is the second one.
 WORKER_ARGUMENT: Final = "--aether-scan-worker"
 _END_SECONDS: Final = 1.0
-#: What workers hash to tell whether they hash alike.
-_PROBE: Final = "aether"
+#: What a worker answers to its setup.
+_READY: Final = "ready"
 
 
 class WorkerGoneError(Exception):
@@ -35,7 +35,7 @@ class WorkerProcess:
     def __init__(self, kind: str, module: str, setup: object, *, hash_seed: int | None = None) -> None:
         """`module` has a `main` that calls `serve`; `kind` is how a packaged program calls it.
 
-        Workers with the same `hash_seed` have the same hashes, except in a packaged program.
+        Workers with the same `hash_seed` hash texts alike; a packaged program does not hear of it.
         """
         self._kind = kind
         self._module = module
@@ -45,8 +45,6 @@ class WorkerProcess:
         self._turn = threading.Lock()
         self._birth = threading.Lock()
         self._ended = False
-        #: Of a started worker: the same as that of every other one that hashes texts like it.
-        self.hash_probe = 0
 
     @property
     def process_id(self) -> int:
@@ -76,10 +74,8 @@ class WorkerProcess:
                     )
                 except OSError as error:
                     raise WorkerGoneError from error
-            ready = self._exchange(self._setup)
-            if not isinstance(ready, int):
+            if self._exchange(self._setup) != _READY:
                 raise WorkerGoneError
-            self.hash_probe = ready
 
     def ask(self, request: object) -> Any:
         """The answer to a request. Raises `WorkerGoneError`, and what answering it raises."""
@@ -160,7 +156,7 @@ def serve(working: Callable[[Any], AbstractContextManager[Callable[[Any], object
     with suppress(EOFError, OSError):  # the process that started us has ended, or wants us to
         setup = pickle.load(source)  # noqa: S301 (from the process that started us)
         with working(setup) as answer_to:
-            _send(target, hash(_PROBE))
+            _send(target, _READY)
             while True:
                 request = pickle.load(source)  # noqa: S301 (from the process that started us)
                 answer: object

@@ -19,6 +19,7 @@ from typing import Final
 from aether_engine.audit.finding import Finding
 from aether_engine.audit.judging import Place, Row, clock_ahead, is_intact, judge, moment_of, recorded_backwards
 from aether_engine.audit.settings import AuditScope, AuditSettings
+from aether_engine.audit.text_hashes import TextHashes, own_hashes
 from aether_engine.batch_decoding import (
     UNSET,
     KeyCount,
@@ -132,15 +133,17 @@ class Examiner:
         *,
         type_names: Mapping[int, str] | None = None,
         limit: int | None = None,
+        hashes: TextHashes = own_hashes,
     ) -> None:
         self._namespace = namespace
+        self._hashes_of = hashes
         self._settings = settings
         pattern = "" if scope is None else scope.actors
         self._pattern = "" if pattern in ("*", ">") else pattern
         self._limit = settings.limit if limit is None else min(limit, settings.limit)
         #: Names of a file's event types by their numbers.
         self.type_names: Mapping[int, str] = type_names or {}
-        self._hashes: dict[int, EventIdHash] = {}
+        self._id_hashes: dict[int, EventIdHash] = {}
         self._keys = KeyCount()
 
     def examine(self, part: LogPart) -> Examined:
@@ -179,7 +182,7 @@ class Examiner:
             suspects |= self._differing(part, part.columns, events)
         if self._keys.may_have_twice(events, joined):
             suspects.update(index for index, raw in enumerate(part.raws) if duplicate_key(raw) is not None)
-        names = list(map(hash, events.actor_ids))
+        names = self._hashes_of(events.actor_ids)
         for index in sorted(suspects):
             verdict = judge(self._place(part, index))
             self._add_all(verdict.findings, wanted, index, found)
@@ -193,7 +196,7 @@ class Examiner:
                 versions[index] = verdict.version
         self._look_for_clocks(part, moments, wanted, found)
         found.id_sequences += array("q", part.sequences)
-        found.ids += array("q", list(map(hash, events.ids)))
+        found.ids += array("q", self._hashes_of(events.ids))
         actors = names if part.columns is None else part.columns.actors
         if wanted is None:
             # An array made at once costs a third of one that is extended.
@@ -234,9 +237,9 @@ class Examiner:
         return suspects
 
     def _digests(self, namespace: int, ids: tuple[str, ...]) -> list[bytes]:
-        hashes = self._hashes.get(namespace)
+        hashes = self._id_hashes.get(namespace)
         if hashes is None:
-            hashes = self._hashes[namespace] = EventIdHash(namespace)
+            hashes = self._id_hashes[namespace] = EventIdHash(namespace)
         return hashes.digests_of(ids)
 
     def _look_for_clocks(
@@ -270,10 +273,10 @@ class Examiner:
             for index, cause in enumerate(named):
                 if cause and (wanted is None or wanted[index]) and sequences[index] not in damaged:
                     found.causes.append(sequences[index])
-                    found.causes.append(hash(cause))
+                    found.causes.append(self._hash_of(cause))
         commands = events.command_ids
         if commands.count(UNSET) != len(commands):
-            found.commands.extend([hash(command) for command in commands if command])
+            found.commands.extend(self._hashes_of([command for command in commands if command]))
 
     # --- Where something is no plain event ---------------------------------------------------------------------
 
@@ -317,13 +320,13 @@ class Examiner:
         self._add_all(verdict.findings, [wanted], 0, found)
         if claim is not None and claim.event_id:
             found.id_sequences.append(sequence)
-            found.ids.append(hash(claim.event_id))
+            found.ids.append(self._hash_of(claim.event_id))
         if claim is not None and claim.command_id:
             # Of all events, in scope or not: it may be the cause of one that is.
-            found.commands.append(hash(claim.command_id))
+            found.commands.append(self._hash_of(claim.command_id))
         if not wanted or (claim is None and columns is None):
             return is_timed
-        name = 0 if claim is None else hash(claim.actor_id)
+        name = 0 if claim is None else self._hash_of(claim.actor_id)
         is_sound = event is not None
         moment = None if event is None else moment_of(event)
         found.sequences.append(sequence)
@@ -337,10 +340,13 @@ class Examiner:
         found.moments.append(nan if moment is None else moment)
         if event is not None:
             if event.causation_id:
-                found.causes.extend((sequence, hash(event.causation_id)))
+                found.causes.extend((sequence, self._hash_of(event.causation_id)))
             if moment is not None:
                 self._look_for_clocks(part.pick([index]), [moment], None, found)
         return is_timed
+
+    def _hash_of(self, text: str) -> int:
+        return self._hashes_of((text,))[0]
 
     # --- Parts --------------------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+from aether_engine.audit.text_hashes import TextHashes, own_hashes
 from aether_engine.store.sqlite_reader import Reader, is_damage
 
 _AT_ONCE: Final = 4096
@@ -34,7 +35,7 @@ class ActorHashes:
     complete: bool = True
 
 
-def actor_hashes(reader: Reader, first: int, count: int) -> ActorHashes:
+def actor_hashes(reader: Reader, first: int, count: int, hashes_of: TextHashes = own_hashes) -> ActorHashes:
     """The hashes of up to `count` actors' ids, by their numbers."""
 
     def job(connection: sqlite3.Connection) -> ActorHashes:
@@ -44,19 +45,19 @@ def actor_hashes(reader: Reader, first: int, count: int) -> ActorHashes:
         except sqlite3.Error as error:
             if not is_damage(error):
                 raise
-            return _from_index(connection, first)
+            return _from_index(connection, first, hashes_of)
         rows = [row for row in rows if row[0] < HIGHEST]
         hashes = array("q", bytes(8 * (rows[-1][0] - first + 1))) if rows else array("q")
         if len(hashes) > 64 * len(rows) + 1_000_000:
             return ActorHashes(first, array("q"), None, complete=False)
-        for number, _, actor_id in rows:
-            hashes[number - first] = hash(str(actor_id))
+        for (number, _, _), each in zip(rows, hashes_of([str(row[2]) for row in rows]), strict=True):
+            hashes[number - first] = each
         return ActorHashes(first, hashes, rows[-1][0] + 1 if len(rows) == count else None)
 
     return reader.run(job, ActorHashes(first, array("q"), None))
 
 
-def _from_index(connection: sqlite3.Connection, first: int) -> ActorHashes:
+def _from_index(connection: sqlite3.Connection, first: int, hashes_of: TextHashes) -> ActorHashes:
     """The same from the index over the ids, for a list that is damaged from `first` on."""
     names: dict[int, str] = {}
     complete = True
@@ -69,8 +70,8 @@ def _from_index(connection: sqlite3.Connection, first: int) -> ActorHashes:
             raise
         complete = False
     hashes = array("q", bytes(8 * (max(names, default=first - 1) - first + 1)))
-    for number, name in names.items():
-        hashes[number - first] = hash(name)
+    for number, each in zip(names, hashes_of(names.values()), strict=True):
+        hashes[number - first] = each
     return ActorHashes(first, hashes, None, complete)
 
 

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import queue
-import random
 import sqlite3
-import threading
 from array import array
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
@@ -33,14 +30,9 @@ from aether_engine.audit.finding import Finding
 from aether_engine.audit.judging import Place, Row, id_digest
 from aether_engine.audit.settings import AuditScope, AuditSettings
 from aether_engine.audit.target import AuditLog, LogFacts
-from aether_engine.audit.worker import (
-    AuditWorker,
-    LinksRequest,
-    NamesRequest,
-    RangeRequest,
-    Request,
-    WorkerSetup,
-)
+from aether_engine.audit.text_hashes import HashKey
+from aether_engine.audit.worker import LinksRequest, NamesRequest, RangeRequest, WorkerSetup
+from aether_engine.audit.worker_pool import WorkerPool
 from aether_engine.errors import CorruptStoreError, StoreUnavailableError
 from aether_engine.patterns import is_wildcard_pattern, match_namespace_pattern
 from aether_engine.replay.replaying import ReplayableStore
@@ -49,12 +41,11 @@ from aether_engine.store.sqlite_connections import ReadConnections
 from aether_engine.store.sqlite_file import FileState, RawFile, translate
 from aether_engine.store.sqlite_reader import DamagedError, Reader, is_damage
 from aether_engine.store.sqlite_schema import SEQUENCE_MASK, first_position
-from aether_engine.worker_process import WorkerGoneError, processors
+from aether_engine.worker_process import processors
 
 #: Files of fewer events are done before a worker would have started.
 WORKERS_FROM: Final = 50_000
 _MOST_WORKERS: Final = 4
-_MOST_LOST: Final = 3
 #: Sequences that a worker, or a thread of this process, gets to look at in one go.
 _RANGE: Final = 4096
 _OWN_SECONDS: Final = 0.01
@@ -78,7 +69,7 @@ class FileTarget:
         self._reader: Reader | None = None
         self._raw: RawFile | None = None
         self._truncated: tuple[int, int] | None = None
-        self._pool: _Pool | None = None
+        self._pool: WorkerPool | None = None
         self._logs: list[AuditLog] = []
         self.names: list[str] = []
         self._backend: SQLiteBackend | None = None
@@ -361,14 +352,15 @@ class FileTarget:
             self._connections.release()
         await loop.run_in_executor(None, self._opened.close)
 
-    async def _workers(self) -> _Pool | None:
+    async def _workers(self) -> WorkerPool | None:
         events = sum(log.events for log in self._logs)
         actor = self._scope.actors
         if events < self._workers_from or (actor and not is_wildcard_pattern(actor)):
             return None
         if self._pool is None:
-            setup = WorkerSetup(str(self._opened.path.absolute()), self._url, self._settings, self._scope)
-            self._pool = _Pool(setup, min(processors(), _MOST_WORKERS))
+            path = str(self._opened.path.absolute())
+            setup = WorkerSetup(path, self._url, self._settings, self._scope, HashKey.new())
+            self._pool = WorkerPool(setup, min(processors(), _MOST_WORKERS))
         return self._pool
 
     async def _run(self, work: Callable[[], T]) -> T:
@@ -386,83 +378,3 @@ class FileTarget:
             if not job.cancelled():
                 job.exception()
             raise
-
-
-class _Pool:
-    """The worker processes, and a thread for each that talks to it."""
-
-    def __init__(self, setup: WorkerSetup, size: int) -> None:
-        self.size = size
-        self._setup = setup
-        # All have the same hashes, which nobody can foretell.
-        self._seed = random.SystemRandom().randrange(1, 2**32)
-        self._idle: queue.SimpleQueue[AuditWorker | None] = queue.SimpleQueue()
-        self._all: list[AuditWorker] = []
-        self._threads = ThreadPoolExecutor(size, thread_name_prefix="aether-audit-worker")
-        self._lost = 0
-        self._closed = False
-        # What is compared across the log are hashes: workers that hash otherwise are of no use to one another.
-        self._probe: int | None = None
-        self._places = size
-        self._counting = threading.Lock()
-        for _ in range(size):
-            self._idle.put(None)
-
-    @property
-    def process_ids(self) -> list[int]:
-        return [worker.process_id for worker in self._all if worker.is_running]
-
-    def ask(self, request: Request) -> asyncio.Future[Any]:
-        """The answer of whichever worker is free next."""
-        return asyncio.get_running_loop().run_in_executor(self._threads, self._ask, request)
-
-    def _ask(self, request: Request) -> Any:
-        while True:
-            worker = self._idle.get()
-            try:
-                if worker is None:
-                    worker = AuditWorker(self._setup, self._seed)
-                    self._all.append(worker)
-                    worker.start()
-                    if not self._hashes_alike(worker):
-                        continue
-                answer = worker.ask(request)
-            except WorkerGoneError:
-                self._idle.put(None)
-                self._lost += 1
-                if self._closed or self._lost > _MOST_LOST:
-                    raise StoreUnavailableError(
-                        self._setup.url, "the processes that read it ended by themselves"
-                    ) from None
-                continue
-            except BaseException:
-                self._idle.put(worker)
-                raise
-            self._idle.put(worker)
-            return answer
-
-    def _hashes_alike(self, worker: AuditWorker) -> bool:
-        """Whether a new worker hashes as the first one did; if not, it is ended, and the others do without it.
-
-        A packaged program cannot tell its processes how to hash, so that there is one worker.
-        """
-        with self._counting:
-            if self._probe is None:
-                self._probe = worker.hash_probe
-            if self._probe == worker.hash_probe:
-                return True
-            self._places -= 1
-            is_last = not self._places
-            if is_last:
-                self._places = 1
-        worker.end()
-        if is_last:
-            raise StoreUnavailableError(self._setup.url, "the process that read it ended by itself")
-        return False
-
-    def close(self) -> None:
-        """End all processes and threads; blocks."""
-        self._closed = True
-        for worker in self._all:
-            worker.end()
-        self._threads.shutdown(wait=True, cancel_futures=True)

@@ -13,6 +13,7 @@ from aether_engine.audit.file_actors import actor_hashes
 from aether_engine.audit.file_links import sums_in_log
 from aether_engine.audit.file_log import FileLog
 from aether_engine.audit.settings import AuditScope, AuditSettings
+from aether_engine.audit.text_hashes import HashKey
 from aether_engine.store.sqlite_connections import ReadConnections
 from aether_engine.store.sqlite_file import RawFile
 from aether_engine.store.sqlite_reader import Reader
@@ -30,6 +31,7 @@ class WorkerSetup:
     url: str
     settings: AuditSettings
     scope: AuditScope
+    hash_key: HashKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +66,10 @@ Request = RangeRequest | NamesRequest | LinksRequest
 
 
 class AuditWorker(WorkerProcess):
-    """One such process. Workers with the same `hash_seed` have the same hashes: see `hash_probe`."""
+    """One such process."""
 
-    def __init__(self, setup: WorkerSetup, hash_seed: int) -> None:
-        super().__init__("audit", __name__, setup, hash_seed=hash_seed)
+    def __init__(self, setup: WorkerSetup) -> None:
+        super().__init__("audit", __name__, setup, hash_seed=setup.hash_key.seed)
 
 
 def main() -> None:
@@ -81,15 +83,16 @@ def _examining(setup: WorkerSetup) -> Iterator[Callable[[Request], object]]:
     connections = ReadConnections(raw, setup.url, read_only=True)
     reader = Reader(connections, raw, setup.url)
     logs: dict[str, FileLog] = {}
+    hashes = setup.hash_key.hashes()
 
     def answer(request: Request) -> object:
         if isinstance(request, NamesRequest):
-            return actor_hashes(reader, request.first, request.count)
+            return actor_hashes(reader, request.first, request.count, hashes)
         if isinstance(request, LinksRequest):
             return sums_in_log(reader, request.number, request.first, request.last)
         log = logs.get(request.namespace)
         if log is None:
-            examiner = Examiner(request.namespace, setup.settings, setup.scope, limit=_LIMIT)
+            examiner = Examiner(request.namespace, setup.settings, setup.scope, limit=_LIMIT, hashes=hashes)
             log = logs[request.namespace] = FileLog(reader, request.number, examiner)
         return log.examine(request.first, request.last, request.seconds)
 

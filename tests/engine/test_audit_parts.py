@@ -17,6 +17,7 @@ from aether_engine.audit.bit_repair import find_flip, flipped
 from aether_engine.audit.examining import Examined
 from aether_engine.audit.identities import Identities
 from aether_engine.audit.streams import Clock, HashNumbers
+from aether_engine.audit.text_hashes import HashKey, keyed_hashes, own_hashes
 from aether_engine.batch_decoding import KeyCount, columns_of, decode_plain, duplicate_key, plain_moments
 from aether_engine.codec import decode_event, parse_timestamp
 from aether_engine.errors import InvalidEventError
@@ -214,3 +215,27 @@ def test_late_events_are_strange_among_prompt_ones_only(late: list[int], strange
         found += clock.take(Examined(start + 1, start + 50, sequences=sequences, late=lates))
     # At the very beginning nothing says whether the log is prompt.
     assert found == [one for one in strange if one > 2]
+
+
+# --- Hashes of ids ----------------------------------------------------------------------------------------------
+
+
+def test_hashes_by_a_key_are_those_of_the_key_and_of_the_text() -> None:
+    texts = ["", "order-1", "order-2", "é", "\ud800", "x" * 10_000]
+    one, other = keyed_hashes(b"k" * 32), keyed_hashes(b"l" * 32)
+    assert one(texts) == one(iter(texts)) == keyed_hashes(b"k" * 32)(texts)
+    assert len({*one(texts), *other(texts)}) == 2 * len(texts)
+    assert one([]) == []
+    assert array("q", one(texts)).tolist() == one(texts)
+    assert own_hashes(texts) == [hash(text) for text in texts]
+
+
+def test_a_packaged_program_is_given_a_key_and_any_other_a_seed(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = HashKey.new()
+    assert plain.key is None
+    assert plain.seed
+    assert plain.hashes() is own_hashes
+    monkeypatch.setattr("sys.frozen", True, raising=False)
+    packaged, another = HashKey.new(), HashKey.new()
+    assert packaged.seed is None
+    assert packaged.hashes()(["a"]) == packaged.hashes()(["a"]) != another.hashes()(["a"])

@@ -1,0 +1,69 @@
+"""The processes that go through a file's log for one audit, as many as there are processors."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
+
+from aether_engine.audit.worker import AuditWorker, Request, WorkerSetup
+from aether_engine.errors import StoreUnavailableError
+from aether_engine.worker_process import WorkerGoneError
+
+#: Workers that may end by themselves before it is told as an error; until then others take their place.
+_MOST_LOST: Final = 3
+
+
+class WorkerPool:
+    """The worker processes, each started when it is first needed, and a thread for each that talks to it."""
+
+    def __init__(self, setup: WorkerSetup, size: int) -> None:
+        self.size = size
+        self._setup = setup
+        self._idle: queue.SimpleQueue[AuditWorker | None] = queue.SimpleQueue()
+        self._all: list[AuditWorker] = []
+        self._threads = ThreadPoolExecutor(size, thread_name_prefix="aether-audit-worker")
+        self._lost = 0
+        self._closed = False
+        for _ in range(size):
+            self._idle.put(None)
+
+    @property
+    def process_ids(self) -> list[int]:
+        """The processes that run."""
+        return [worker.process_id for worker in self._all if worker.is_running]
+
+    def ask(self, request: Request) -> asyncio.Future[Any]:
+        """The answer of whichever worker is free next."""
+        return asyncio.get_running_loop().run_in_executor(self._threads, self._ask, request)
+
+    def _ask(self, request: Request) -> Any:
+        while True:
+            worker = self._idle.get()
+            try:
+                if worker is None:
+                    worker = AuditWorker(self._setup)
+                    self._all.append(worker)
+                    worker.start()
+                answer = worker.ask(request)
+            except WorkerGoneError:
+                self._idle.put(None)
+                self._lost += 1
+                if self._closed or self._lost > _MOST_LOST:
+                    raise StoreUnavailableError(
+                        self._setup.url, "the processes that read it ended by themselves"
+                    ) from None
+                continue
+            except BaseException:
+                self._idle.put(worker)
+                raise
+            self._idle.put(worker)
+            return answer
+
+    def close(self) -> None:
+        """End all processes and threads; blocks."""
+        self._closed = True
+        for worker in self._all:
+            worker.end()
+        self._threads.shutdown(wait=True, cancel_futures=True)
