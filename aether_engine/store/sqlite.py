@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Collection, Sequence
 from functools import partial
 from pathlib import Path
@@ -44,6 +45,7 @@ from aether_engine.store.sqlite_connections import ReadConnections
 from aether_engine.store.sqlite_cursors import LogCursor, PlaceCursor, PointCursor, StreamCursor
 from aether_engine.store.sqlite_directory import ActorRange, Directory
 from aether_engine.store.sqlite_file import FileState, RawFile
+from aether_engine.store.sqlite_given_up import GivenUp
 from aether_engine.store.sqlite_id_search import find_ids
 from aether_engine.store.sqlite_link_search import find_traced
 from aether_engine.store.sqlite_reader import Reader
@@ -160,6 +162,13 @@ class SQLiteBackend:
         job = asyncio.get_running_loop().run_in_executor(self.connections.executor, work)
         self._jobs.add(job)
         job.add_done_callback(self._finish_job)
+        return job
+
+    def run_while_wanted(self, work: Callable[[GivenUp], T]) -> asyncio.Future[T]:
+        """As `run`; `work` can ask whether the future was cancelled, and end."""
+        given_up = threading.Event()
+        job = self.run(lambda: work(given_up.is_set))
+        job.add_done_callback(lambda done: given_up.set() if done.cancelled() else None)
         return job
 
     def check_open(self) -> None:
@@ -351,22 +360,26 @@ class SQLiteEventStore:
         offset: int = 0,
     ) -> list[ActorInfo]:
         """See `ActorDirectory.actors`."""
-        wanted = ActorRange(prefix, after, pattern, order, descending)
-        return await self._backend.run(
-            lambda: list(self._backend.directory.actors(self._namespace, wanted, limit, offset))
+        wanted, directory = ActorRange(prefix, after, pattern, order, descending), self._backend.directory
+        return await self._backend.run_while_wanted(
+            lambda given_up: list(directory.actors(self._namespace, wanted, limit, offset, given_up))
         )
 
     def begin_actors(
         self, *, prefix: str, pattern: str, order: ActorOrder, descending: bool, limit: int
     ) -> asyncio.Future[Sequence[ActorInfo]]:
         """See `PromptDirectory.begin_actors`."""
-        wanted = ActorRange(prefix, None, pattern, order, descending)
-        return self._backend.run(lambda: self._backend.directory.actors(self._namespace, wanted, limit, 0))
+        wanted, directory = ActorRange(prefix, None, pattern, order, descending), self._backend.directory
+        return self._backend.run_while_wanted(
+            lambda given_up: directory.actors(self._namespace, wanted, limit, 0, given_up)
+        )
 
     async def actor_count(self, *, prefix: str = "", pattern: str = "") -> int:
         """See `ActorDirectory.actor_count`."""
-        wanted = ActorRange(prefix, pattern=pattern)
-        return await self._backend.run(lambda: self._backend.directory.actor_count(self._namespace, wanted))
+        wanted, directory = ActorRange(prefix, pattern=pattern), self._backend.directory
+        return await self._backend.run_while_wanted(
+            lambda given_up: directory.actor_count(self._namespace, wanted, given_up)
+        )
 
     async def actor_counts(
         self, *, prefix: str = "", after: str | None = None, pattern: str = ""

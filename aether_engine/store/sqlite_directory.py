@@ -13,6 +13,7 @@ from aether_engine.store.listing import order_key
 from aether_engine.store.sqlite_actor_rows import COLUMNS, LAST_EVENT, read_chosen, read_page
 from aether_engine.store.sqlite_cursors import LogCursor, StreamCursor
 from aether_engine.store.sqlite_file import is_corruption
+from aether_engine.store.sqlite_given_up import GivenUp, ending, never
 from aether_engine.store.sqlite_reader import Reader, is_text
 from aether_engine.store.sqlite_rows import moment_of
 from aether_engine.store.sqlite_schema import first_position
@@ -176,63 +177,49 @@ class Directory:
                     version = max(version, stored.event.version if stored.event else 0)
         return version
 
-    def actors(self, name: str, wanted: ActorRange, limit: int, offset: int) -> Sequence[ActorInfo]:
-        """A page of a namespace's actors, each perhaps made when it is looked at."""
+    def actors(
+        self, name: str, wanted: ActorRange, limit: int, offset: int, given_up: GivenUp = never
+    ) -> Sequence[ActorInfo]:
+        """A page of a namespace's actors, each perhaps made when it is looked at; anything once it is given up."""
         namespace = self._reader.namespace_id(name)
         if namespace is None or limit <= 0 or not wanted.is_text:
             return []
 
         def job(connection: sqlite3.Connection) -> Sequence[ActorInfo] | None:
             try:
-                if wanted.pattern:
-                    return self._matching_page(connection, namespace, wanted, limit, offset)
-                base, page = first_position(namespace), (min(limit, _MOST), min(offset, _MOST))
-                if wanted.order is ActorOrder.NAME and not offset:
-                    return read_page(
-                        connection,
-                        f"SELECT {COLUMNS} FROM actors AS a INDEXED BY actors_by_name {LAST_EVENT} "  # noqa: S608 (constants)
-                        f"WHERE {_IN_RANGE} {wanted.order_by} LIMIT ? OFFSET ?",
-                        (base, namespace, *wanted.bounds, *page),
-                        limit,
-                    )
-                # What is passed over or not chosen is so before the last event of each is looked up.
-                chosen = f"SELECT * FROM {wanted.source} {wanted.order_by} LIMIT ? OFFSET ?"  # noqa: S608 (constants)
-                return read_page(
-                    connection,
-                    f"SELECT {COLUMNS} FROM ({chosen}) AS a {LAST_EVENT}",  # noqa: S608 (constants)
-                    (namespace, *wanted.bounds, *page, base),
-                    limit,
-                )
+                with ending(connection, given_up):
+                    return self._page(connection, namespace, wanted, limit, offset)
             except sqlite3.Error as error:
                 if not is_corruption(error):
                     raise
                 return None
 
         found = self._reader.run(job, [])
-        return self._collect_actors(name, wanted, limit, offset) if found is None else found
+        return self._collect_actors(name, wanted, limit, offset, given_up) if found is None else found
 
-    def actor_count(self, name: str, wanted: ActorRange) -> int:
-        """How many actors there are."""
+    def actor_count(self, name: str, wanted: ActorRange, given_up: GivenUp = never) -> int:
+        """How many actors there are; anything once it is given up."""
         namespace = self._reader.namespace_id(name)
         if namespace is None or not wanted.is_text:
             return 0
 
         def job(connection: sqlite3.Connection) -> int | None:
             try:
-                if wanted.pattern:
-                    return sum(len(part) for part in self._matching(connection, namespace, wanted))
-                row = connection.execute(
-                    f"SELECT count(*) FROM {wanted.source}",  # noqa: S608 (constants)
-                    (namespace, *wanted.bounds),
-                ).fetchone()
-                return _number(row[0])
+                with ending(connection, given_up):
+                    if wanted.pattern:
+                        return sum(len(part) for part in self._matching(connection, namespace, wanted))
+                    row = connection.execute(
+                        f"SELECT count(*) FROM {wanted.source}",  # noqa: S608 (constants)
+                        (namespace, *wanted.bounds),
+                    ).fetchone()
+                    return _number(row[0])
             except sqlite3.Error as error:
                 if not is_corruption(error):
                     raise
                 return None
 
         count = self._reader.run(job, 0)
-        return len(self._collect_actors(name, wanted, _MOST, 0)) if count is None else count
+        return len(self._collect_actors(name, wanted, _MOST, 0, given_up)) if count is None else count
 
     def actor_counts(self, name: str, wanted: ActorRange) -> list[tuple[str, int]]:
         """Id and number of events of the first actors by id, none if there are no more."""
@@ -260,6 +247,29 @@ class Directory:
             infos = self._collect_actors(name, wanted, _COUNTS_AT_ONCE, 0)
             return [(info.actor_id, info.event_count) for info in infos]
         return counts
+
+    def _page(
+        self, connection: sqlite3.Connection, namespace: int, wanted: ActorRange, limit: int, offset: int
+    ) -> Sequence[ActorInfo]:
+        if wanted.pattern:
+            return self._matching_page(connection, namespace, wanted, limit, offset)
+        base, page = first_position(namespace), (min(limit, _MOST), min(offset, _MOST))
+        if wanted.order is ActorOrder.NAME and not offset:
+            return read_page(
+                connection,
+                f"SELECT {COLUMNS} FROM actors AS a INDEXED BY actors_by_name {LAST_EVENT} "  # noqa: S608 (constants)
+                f"WHERE {_IN_RANGE} {wanted.order_by} LIMIT ? OFFSET ?",
+                (base, namespace, *wanted.bounds, *page),
+                limit,
+            )
+        # What is passed over or not chosen is so before the last event of each is looked up.
+        chosen = f"SELECT * FROM {wanted.source} {wanted.order_by} LIMIT ? OFFSET ?"  # noqa: S608 (constants)
+        return read_page(
+            connection,
+            f"SELECT {COLUMNS} FROM ({chosen}) AS a {LAST_EVENT}",  # noqa: S608 (constants)
+            (namespace, *wanted.bounds, *page, base),
+            limit,
+        )
 
     def _matching(
         self, connection: sqlite3.Connection, namespace: int, wanted: ActorRange
@@ -300,12 +310,14 @@ class Directory:
             infos.append(NamespaceInfo(name, self._reader.last_sequence(name), size, first, last))
         return infos
 
-    def _collect_actors(self, name: str, wanted: ActorRange, limit: int, offset: int) -> list[ActorInfo]:
+    def _collect_actors(
+        self, name: str, wanted: ActorRange, limit: int, offset: int, given_up: GivenUp = never
+    ) -> list[ActorInfo]:
         """`actors` from the log itself, where their table cannot be read."""
         found: dict[str, ActorInfo] = {}
         cursor = LogCursor(self._reader, name, 1, None, 1000)
         first_by_name = wanted.order is ActorOrder.NAME and not wanted.descending
-        while not cursor.done:
+        while not cursor.done and not given_up():
             for stored in cursor.next_batch():
                 event = stored.event
                 if event is None or not wanted.accepts(event.actor_id):

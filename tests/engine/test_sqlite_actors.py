@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
+import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +13,7 @@ import pytest
 
 from aether_engine.errors import StoreUnavailableError
 from aether_engine.event import ActorInfo, ActorOrder
+from aether_engine.store import sqlite_directory
 from aether_engine.store.protocols import PromptDirectory
 from aether_engine.store.sqlite import SQLiteEventStore
 from tests.engine.sqlite_support import NAMESPACE, fill, make_event, opened
@@ -88,3 +91,45 @@ async def test_a_new_event_type_is_known_by_name(tmp_path: Path) -> None:
         event = make_event(2)
         await store.save_event(type(event)("event-2", "OrderPaid", event.actor_id, 2, {}))
         assert [info.last_event_type for info in await store.actors()] == ["OrderPaid"]
+
+
+async def test_a_search_that_is_given_up_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "store.aether"
+    count = 30_000
+    await fill(path, count, actors=count)
+    looked_at = 0
+    began, go_on = threading.Event(), threading.Event()
+
+    def match(pattern: str, name: str) -> bool:
+        nonlocal looked_at
+        looked_at += 1
+        began.set()
+        return not go_on.wait(60)
+
+    async def give_up(searching: asyncio.Future[object]) -> None:
+        nonlocal looked_at
+        looked_at = 0
+        began.clear()
+        go_on.clear()
+        await asyncio.to_thread(began.wait, 60)
+        searching.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await searching
+        await asyncio.sleep(0)
+        go_on.set()
+
+    monkeypatch.setattr(sqlite_directory, "match_actor_pattern", match)
+    for kind in ("page", "begun", "count"):
+        async with opened(path, read_only=True) as backend:
+            store = await backend.store(NAMESPACE)
+            if kind == "begun":
+                searching: asyncio.Future[object] = asyncio.ensure_future(begun(store, pattern="*-*", limit=10))
+            elif kind == "page":
+                searching = asyncio.ensure_future(store.actors(pattern="*-*", order=ActorOrder.EVENTS))
+            else:
+                searching = asyncio.ensure_future(store.actor_count(pattern="*-*"))
+            await give_up(searching)
+            # Whoever reads next, perhaps with the same connection, is not ended.
+            assert await store.actor_count(prefix="order-") == count
+        # The file is closed once its threads have ended.
+        assert 0 < looked_at < count, kind
