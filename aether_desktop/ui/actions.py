@@ -6,11 +6,12 @@ import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 from PySide6.QtCore import QObject, Signal
-from PySide6.QtGui import QAction
+from PySide6.QtGui import QAction, QActionGroup
 from PySide6.QtWidgets import QWidget
 
 from aether_desktop.ui.by_name import set_by_name
 from aether_desktop.ui.icons import icon
+from aether_desktop.ui.theme import theme_notifier
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,6 +21,7 @@ class Command(NamedTuple):
     """One command; `menu` is the menu it stands in, "" for those with a shortcut only.
 
     The shortcut of a command `for_tables` works only where it was added: elsewhere it means something else.
+    Of the commands of one `choice` the one in force is marked.
     """
 
     name: str
@@ -29,6 +31,7 @@ class Command(NamedTuple):
     shortcuts: tuple[str, ...] = ()
     tip: str = ""
     for_tables: bool = False
+    choice: str = ""
 
 
 _APPLE: bool = sys.platform == "darwin"
@@ -82,9 +85,9 @@ COMMANDS = (
     Command(
         "toggle_timeline", "Show or hide timelines", "View", "", (), "Show or hide the timelines under tables"
     ),
-    Command("theme_system", "Theme of the system", "View"),
-    Command("theme_light", "Light theme", "View"),
-    Command("theme_dark", "Dark theme", "View"),
+    Command("theme_system", "Theme of the system", "View", choice="theme"),
+    Command("theme_light", "Light theme", "View", choice="theme"),
+    Command("theme_dark", "Dark theme", "View", choice="theme"),
     Command("add_column", "Add column…", "View", "plus", (), "Show a value of the data in logs and streams"),
     Command("actors_by_name", "Sort actors by name", "View", "", (), "Sort the actors by name; again: backwards"),
     Command("actors_by_events", "Sort actors by events", "View", "", (), "Those with the most events first"),
@@ -158,9 +161,13 @@ class Actions(QObject):
         super().__init__(window)
         self._window = window
         self._actions: dict[str, QAction] = {}
+        self._choices: dict[str, QActionGroup] = {}
         self._are_complete = False
         for command in COMMANDS:
             self._make(command)
+        # However a theme was chosen: from the menu, the palette, the settings or the command line.
+        theme_notifier().changed.connect(self._mark_theme)
+        self._mark_theme()
 
     def add(self, commands: Sequence[Command]) -> None:
         """Add commands that the first paint does not wait for, complete."""
@@ -173,9 +180,17 @@ class Actions(QObject):
         action.setObjectName(command.name)
         if command.icon:
             action.setIcon(icon(command.icon))
+        if command.choice:
+            if command.choice not in self._choices:
+                self._choices[command.choice] = QActionGroup(self)
+            action.setCheckable(True)
+            self._choices[command.choice].addAction(action)
         action.triggered.connect(lambda _checked=False, name=command.name: self.triggered.emit(name))
         self._window.addAction(action)
         self._actions[command.name] = action
+
+    def _mark_theme(self) -> None:
+        self._actions[f"theme_{theme_notifier().scheme}"].setChecked(True)
 
     def complete(self) -> None:
         """Give the actions their shortcuts and tooltips; does nothing the second time."""

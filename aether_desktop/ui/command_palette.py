@@ -6,7 +6,7 @@ from PySide6.QtCore import QEvent, QObject, QRegularExpression, QSortFilterProxy
 from PySide6.QtGui import QAction, QKeyEvent, QKeySequence, QStandardItem, QStandardItemModel
 from PySide6.QtWidgets import QDialog, QLineEdit, QTreeView, QVBoxLayout, QWidget
 
-from aether_desktop.ui.icons import blank_icon
+from aether_desktop.ui.icons import blank_icon, icon
 
 _ACTION = Qt.ItemDataRole.UserRole + 1
 
@@ -23,7 +23,10 @@ class CommandPalette(QDialog):
         blank = blank_icon()
         for action in sorted(actions, key=lambda action: action.text()):
             # A row without an icon would start further left than the others.
-            item = QStandardItem(blank if action.icon().isNull() else action.icon(), action.text())
+            shown = icon("check") if action.isChecked() else action.icon()
+            item = QStandardItem(blank if shown.isNull() else shown, action.text())
+            if action.isChecked():
+                item.setData(f"{action.text()}, in force", Qt.ItemDataRole.AccessibleTextRole)
             item.setData(action, _ACTION)
             item.setEnabled(action.isEnabled())
             keys = QStandardItem(

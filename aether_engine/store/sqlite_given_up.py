@@ -1,4 +1,4 @@
-"""Reads that nobody waits for any more end soon: a search over very many rows would keep a thread busy to its end."""
+"""Reads that nobody waits for any more end soon; else a search over very many rows keeps a thread to its end."""
 
 from __future__ import annotations
 

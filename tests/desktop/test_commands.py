@@ -7,10 +7,11 @@ from pathlib import Path
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QMenu, QTreeView
+from PySide6.QtWidgets import QApplication, QMenu, QTreeView
 
 from aether_desktop.ui.cheat_sheet import CheatSheet
 from aether_desktop.ui.command_palette import CommandPalette
+from aether_desktop.ui.theme import apply_theme, theme_notifier
 from tests.desktop.driven_window import DrivenWindow, driven
 from tests.desktop.state_stories import story_on
 from tests.waiting import until
@@ -80,6 +81,40 @@ async def test_commands(tmp_path: Path) -> None:
         assert "Next mark | Ctrl+Shift+N" in narrowed
         assert len(narrowed) < 12
         sheet.close()
+
+
+async def test_the_theme_in_force_is_marked(tmp_path: Path) -> None:
+    def marked(seen: DrivenWindow) -> list[str]:
+        names = ("theme_system", "theme_light", "theme_dark")
+        return [name for name in names if seen.window.actions_by_name[name].isChecked()]
+
+    app = QApplication.instance()
+    assert isinstance(app, QApplication)
+    before = theme_notifier().scheme
+    try:
+        apply_theme(app, "dark")
+        async with driven(tmp_path / "settings.json") as seen:
+            assert marked(seen) == ["theme_dark"], "from the settings or the command line"
+            seen.run("theme_light")
+            assert marked(seen) == ["theme_light"]
+            assert seen.workspace.settings.get("theme") == "light"
+            seen.run("theme_light")
+            assert marked(seen) == ["theme_light"], "chosen twice it stays"
+
+            seen.run("command_palette")
+            palette = await seen.dialog(CommandPalette)
+            palette.input.setText("theme")
+            model = palette.list.model()
+            spoken = [model.index(row, 0).data(Qt.ItemDataRole.AccessibleTextRole) for row in range(3)]
+            assert spoken.count("Light theme, in force") == 1
+            palette.input.setText("theme system")
+            seen.key(Qt.Key.Key_Return, target=palette.input)
+            await until(lambda: marked(seen) == ["theme_system"], what="the palette's choice is marked")
+            assert seen.workspace.settings.get("theme") == "system"
+            apply_theme(app, "dark")
+            assert marked(seen) == ["theme_dark"], "wherever it was changed"
+    finally:
+        apply_theme(app, before)
 
 
 async def test_a_recent_file_that_is_gone_is_said_and_can_be_taken_from_the_list(tmp_path: Path) -> None:
