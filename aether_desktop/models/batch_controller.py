@@ -42,11 +42,16 @@ class BatchController(DraftFlow[BatchDraft]):
         own = (version for entry, version in versions if (entry.actor_id or draft.actor_id) == draft.actor_id)
         return next(own, draft.version)
 
+    @property
+    def untouched(self) -> bool:
+        """Whether the text still is the one it began with: what it lacks is nobody's mistake yet."""
+        return self._draft.text == self._afresh.text and not self._draft.submitted
+
     def missing(self) -> str:
         """Why the batch cannot be submitted yet, in a few words; nothing when it can."""
         draft, read = self._draft, self._draft.read
         if read.problem is not None:
-            return "The events cannot be read"
+            return "No event is typed yet" if self.untouched else "The events cannot be read"
         if not read.entries:
             return "No event is typed yet"
         if not draft.actor_id and not all(entry.actor_id for entry in read.entries):

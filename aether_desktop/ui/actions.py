@@ -38,12 +38,24 @@ _APPLE: bool = sys.platform == "darwin"
 MENUS = ("File", "Edit", "View", "Go", "Stream", "State", "Tail", "Audit", "Window", "Help")
 #: What opens a menu together with Alt: its first letter, where that is no other's.
 MNEMONICS = {"State": "St&ate", "Audit": "A&udit"}
+#: Commands above which a line stands in their menu.
+_BEGIN_A_PART = frozenset(
+    {
+        *("connect", "import_events", "audit_file", "close_tab", "quit"),
+        *("filter", "toggle_mark"),
+        *("actors_by_name", "theme_system"),
+        *("previous_event", "next_mark", "back", "next_pane"),
+        *("open_stream", "pause_tail", "save_tail", "copy_diagnostics"),
+    }
+)
 COMMANDS = (
     Command(
         "open_file", "Open file…", "File", "folder-open", ("Ctrl+O",), "Open an .aether store or NDJSON events"
     ),
     Command("open_file_read_only", "Open file read-only…", "File", "padlock"),
     Command("open_link", "Open link…", "File", "link", (), "Go where an aether:// link leads"),
+    Command("new_file", "New file…", "File", "file"),
+    Command("open_demo", "Explore the demo", "File", "bag"),
     Command("connect", "Connect to a server…", "File", "server", ("Ctrl+Shift+O",), "Connect to a NATS server"),
     Command(
         "import_contexts", "Import nats contexts…", "File", "", (), "Keep the contexts of the nats command line"
@@ -59,8 +71,6 @@ COMMANDS = (
         (),
         "Open it so that nothing can be written",
     ),
-    Command("new_file", "New file…", "File", "file"),
-    Command("open_demo", "Explore the demo", "File", "bag"),
     Command("import_events", "Import NDJSON…", "File", "import"),
     Command("export_namespace", "Export namespace…", "File", "export", (), "Write its events as NDJSON or CSV"),
     Command("export_actor", "Export actor…", "File", "export", (), "Write its events as NDJSON or CSV"),
@@ -75,25 +85,25 @@ COMMANDS = (
     ),
     Command("quit", "Quit", "File", "", ("Ctrl+Q",)),
     Command("copy_event", "Copy event JSON", "Edit", "copy", ("Ctrl+C",), "Copy it exactly as stored", True),
-    Command("filter", "Filter…", "Edit", "filter", ("Ctrl+F",), "Filter the document in front"),
-    Command("clear_filter", "Clear filter", "Edit", "", ("Ctrl+Shift+F",), "Show everything again"),
     Command(
         "copy_link", "Copy link to the event", "Edit", "link", ("Ctrl+Shift+C",), "Copy an aether:// link to it"
     ),
+    Command("filter", "Filter…", "Edit", "filter", ("Ctrl+F",), "Filter the document in front"),
+    Command("clear_filter", "Clear filter", "Edit", "", ("Ctrl+Shift+F",), "Show everything again"),
     Command("toggle_mark", "Mark or unmark", "Edit", "mark", ("Ctrl+M",), "Mark the selected events"),
     Command("clear_marks", "Clear marks", "Edit", "", (), "Take away every mark of this namespace"),
     Command(
         "toggle_timeline", "Show or hide timelines", "View", "", (), "Show or hide the timelines under tables"
     ),
-    Command("theme_system", "Theme of the system", "View", choice="theme"),
-    Command("theme_light", "Light theme", "View", choice="theme"),
-    Command("theme_dark", "Dark theme", "View", choice="theme"),
     Command("add_column", "Add column…", "View", "plus", (), "Show a value of the data in logs and streams"),
     Command("actors_by_name", "Sort actors by name", "View", "", (), "Sort the actors by name; again: backwards"),
     Command("actors_by_events", "Sort actors by events", "View", "", (), "Those with the most events first"),
     Command(
         "actors_by_activity", "Sort actors by last activity", "View", "", (), "Those of the latest events first"
     ),
+    Command("theme_system", "Theme of the system", "View", choice="theme"),
+    Command("theme_light", "Light theme", "View", choice="theme"),
+    Command("theme_dark", "Dark theme", "View", choice="theme"),
     Command("go_to", "Go to…", "Go", "go-to", ("Ctrl+G",), "Go to a version, sequence or time"),
     Command("quick_open", "Open actor by name", "Go", "search", ("Ctrl+P",)),
     Command("previous_event", "Previous event", "Go", "chevron-up", ("F7", "Ctrl+Up")),
@@ -219,5 +229,13 @@ class Actions(QObject):
         return [self._actions[command.name] for command in COMMANDS if command.for_tables]
 
     def in_menu(self, menu: str) -> list[QAction]:
-        """The actions of one menu, in order."""
-        return [self._actions[command.name] for command in COMMANDS if command.menu == menu]
+        """The actions of one menu, in order, with the lines between them."""
+        found: list[QAction] = []
+        for command in COMMANDS:
+            if command.menu == menu:
+                if command.name in _BEGIN_A_PART:
+                    line = QAction(self)
+                    line.setSeparator(True)
+                    found.append(line)
+                found.append(self._actions[command.name])
+        return found

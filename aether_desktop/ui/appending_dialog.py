@@ -41,6 +41,9 @@ class AppendingForm(QWidget):
         """Put the cursor where there is something to type."""
         raise NotImplementedError
 
+    def insist(self) -> None:
+        """Somebody tried to append what cannot be appended yet: leave nothing unsaid."""
+
     def note(self) -> str:
         """What is to be known about what is typed, or nothing."""
         raise NotImplementedError
@@ -165,8 +168,12 @@ class AppendingDialog(QDialog):
         self.done(QDialog.DialogCode.Rejected)
 
     def _submit(self) -> None:
-        if self._footer.isVisible() and self.submit_button.isEnabled():
+        if not self._footer.isVisible():
+            return
+        if self.submit_button.isEnabled():
             self._flow.submit()
+        else:
+            self._form.insist()
 
     def _look(self) -> None:
         """After an unknown outcome look for it, else for the actor's version."""

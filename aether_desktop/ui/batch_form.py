@@ -16,6 +16,8 @@ from aether_desktop.ui.table_setup import setup_table
 
 #: Widths of the columns at first, in pixels; the last one takes the rest.
 _WIDTHS: Final = (44, 60, 140)
+#: Behind it somebody begins to type.
+_FIRST_TYPE: Final = '"eventType": "'
 
 
 class BatchForm(AppendingForm):
@@ -24,6 +26,7 @@ class BatchForm(AppendingForm):
     def __init__(self, controller: BatchController, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._controller = controller
+        self._insists = False
         draft = controller.draft
         self.place = AppendPlace(controller, draft.namespace, draft.version, self, version_name="First version")
         self.events = JsonEditor("appendBatch", "Events: a JSON array, or one object after the other", self._check)
@@ -64,6 +67,14 @@ class BatchForm(AppendingForm):
             self.place.actor.setFocus()
         else:
             self.events.setFocus()
+        at = self._controller.draft.text.find(_FIRST_TYPE)
+        if at >= 0 and self._controller.untouched:
+            self.events.place_cursor(at + len(_FIRST_TYPE))
+
+    def insist(self) -> None:
+        """Say what is wrong also of a text that nobody has touched."""
+        self._insists = True
+        self._again()
 
     def note(self) -> str:
         """What cannot be seen in the actor's id, or nothing."""
@@ -74,7 +85,9 @@ class BatchForm(AppendingForm):
         self.place.show_hint()
 
     def _check(self, _text: str) -> CheckedJson:
-        return self._controller.draft.read.checked
+        # Nothing is red before somebody typed something.
+        begins = self._controller.untouched and not self._insists
+        return CheckedJson(None) if begins else self._controller.draft.read.checked
 
     def _show_check(self, result: CheckedJson) -> None:
         draft = self._controller.draft
@@ -83,8 +96,11 @@ class BatchForm(AppendingForm):
         words = f"{count:,} event{'' if count == 1 else 's'}"
         if count:
             words += f", version {versions[0]}" if count == 1 else f", versions {versions[0]} to {versions[-1]}"
-        self.status.set_valid_words(words if count else "No event yet")
-        self.status.show_check(result)
+        self.status.set_valid_words(words)
+        if count or result.problem is not None:
+            self.status.show_check(result)
+        else:
+            self.status.show_nothing("No event yet")
         self.preview.refresh()
         self.show_hint()
         self.changed.emit()

@@ -112,6 +112,12 @@ class JsonEditor(QPlainTextEdit):
         if text != self.text():
             self.setPlainText(text)
 
+    def place_cursor(self, at: int) -> None:
+        """Put the cursor before the character `at`."""
+        cursor = self.textCursor()
+        cursor.setPosition(_units(self.text()[:at]))
+        self.setTextCursor(cursor)
+
     def check_again(self) -> None:
         """Judge the same text anew, now."""
         self._check_now()
@@ -214,6 +220,10 @@ class JsonStatus(QWidget):
             self._say("warning", "gap", "; ".join(result.warnings))
         else:
             self._say("check", "live", self._valid_words, "text2")
+
+    def show_nothing(self, words: str) -> None:
+        """Say that there is nothing yet to be checked."""
+        self._say("info", "text3", words, "text2")
 
     def text(self) -> str:
         """Return what is said."""

@@ -12,8 +12,10 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QAbstractItemModelTester, QTest
 from PySide6.QtWidgets import QAbstractButton
 
+from aether_desktop.models.append_draft import AppendDraft
 from aether_desktop.models.append_flow import AppendState
 from aether_desktop.models.batch_controller import BatchController
+from aether_desktop.models.batch_draft import batch_of
 from aether_desktop.models.batch_text import read_batch
 from aether_desktop.ui.batch_dialog import BatchDialog
 from aether_engine.errors import OutcomeUnknownError
@@ -266,6 +268,34 @@ async def test_what_is_missing_is_said(make: Make) -> None:
 
 
 # --- The dialog -----------------------------------------------------------------------------------------------
+
+
+async def test_nothing_is_wrong_before_somebody_types(store: InMemoryEventStore) -> None:
+    begun = batch_of(AppendDraft(store.namespace, ACTOR))
+    controller = BatchController(store, ACTOR, text=begun)
+    dialog = BatchDialog(controller)
+    status, editor = dialog.form.status, dialog.form.events
+    try:
+        dialog.open()
+        await until(lambda: dialog.form.place.version.value() == 6)
+        assert controller.draft.text == begun
+        assert (status.text(), dialog.reason.text()) == ("No event yet", "No event is typed yet.")
+        assert editor.extraSelections() == []
+        assert not dialog.submit_button.isEnabled()
+        QTest.keyClicks(editor, "OrderPaid")
+        assert '"eventType": "OrderPaid"' in controller.draft.text, "the cursor stands where the type belongs"
+        assert status.text() == "1 event, version 6"
+        for _ in "OrderPaid":
+            QTest.keyClick(editor, Qt.Key.Key_Backspace)
+        assert (controller.draft.text, status.text()) == (begun, "No event yet"), "as it began"
+        QTest.keyClick(editor, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+        assert "event 1: eventType is empty" in status.text(), "once it was tried, it is said what is wrong"
+        assert len(editor.extraSelections()) == 1
+        assert await store.last_sequence() == 5
+    finally:
+        dialog.done(0)
+        await controller.close()
+        dialog.deleteLater()
 
 
 async def test_the_dialog_shows_the_versions_the_place_of_a_problem_and_the_conflict(
