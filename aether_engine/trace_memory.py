@@ -20,8 +20,8 @@ from aether_engine.store.protocols import TraceKey
 
 #: Sequences that are kept and forgotten together.
 STRETCH: Final = 1024
-#: Events remembered by default: 24 MB, which a flood fills within a minute or two.
-CAPACITY: Final = 1024 * 1024
+#: Events remembered by default: 12 MB, ten looks around events far from one another.
+CAPACITY: Final = 512 * 1024
 _WIDTH: Final = 8
 _KEYS: Final = tuple(TraceKey)
 #: From this size on, what damaged bytes still claim is not asked.

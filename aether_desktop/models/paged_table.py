@@ -14,8 +14,8 @@ from aether_desktop.tasks import TaskOwner
 from aether_engine.event import StoredEvent
 
 PAGE_ROWS = 256
-#: Pages kept; at 300 bytes an event about 10 MB.
-KEPT_PAGES = 48
+#: Pages kept; an event of 300 bytes takes 1.6 kB decoded, so these are 7 MB, and a hundred screens of a table.
+KEPT_PAGES = 16
 #: Bytes of events kept beyond the pages used last, so that large events do not fill the memory.
 KEPT_BYTES = 64 << 20
 #: Pages waited for at once; while somebody drags the scroll bar only the last ones matter.
@@ -187,14 +187,17 @@ class PagedTable(EventTable):
         """Every position stands for something else from now on."""
         self.beginResetModel()
         self._generation += 1
+        self._forget_pages()
+        self._first, self._total = 0, total
+        self.endResetModel()
+        self.total_changed.emit()
+
+    def _forget_pages(self) -> None:
         self._pages.clear()
         self._size = 0
         self._latest = (-1, None)
         self._wanted.clear()
         self._forget_cells()
-        self._first, self._total = 0, total
-        self.endResetModel()
-        self.total_changed.emit()
 
     def _keep(self, first: int, rows: Sequence[Row]) -> int:
         """Take up rows that were read, in one page; returns the bytes of their events."""
@@ -227,10 +230,11 @@ class PagedTable(EventTable):
     # -- loading
 
     async def close(self) -> None:
-        """Stop loading."""
+        """Stop loading, and let go of what was loaded: whoever closes a tab may keep its table for long."""
         self._kick.stop()
         self._next.stop()
         await self._tasks.cancel_all()
+        self._forget_pages()
 
     async def _load_position(self, position: int) -> Row:
         """What stands at `position`, loaded if need be."""

@@ -16,7 +16,8 @@ from typing import Any, Final
 import pytest
 
 from tests.nats_servers import nats_server
-from tests.soak.test_window_soak import GROWTH, ROOT
+from tests.soak.memory_curve import GROWTH
+from tests.soak.test_window_soak import ROOT
 
 pytestmark = pytest.mark.skipif("AETHER_SOAK" not in os.environ, reason="AETHER_SOAK is not set")
 
