@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from tests.certificates import certificates
-from tests.engine.test_jetstream_connection import WRITER
 from tests.nats_servers import NatsServer, nats_server
+from tests.nats_users import WRITER
 
 LOGIN = 'authorization { user: mara, password: "hush-hush" }\n'
 

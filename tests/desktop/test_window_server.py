@@ -26,9 +26,9 @@ from aether_engine.event import ActorSnapshot, Event
 from aether_engine.transfer import import_ndjson
 from tests.certificates import certificates
 from tests.desktop.driven_window import DrivenWindow, driven, replace_text
-from tests.engine.test_jetstream_connection import WRITER
 from tests.nats_accounts import Accounts
 from tests.nats_servers import NatsServer, create_stream, nats_server
+from tests.nats_users import WRITER
 from tests.waiting import until
 
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support")

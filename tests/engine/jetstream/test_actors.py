@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 import nats
 import pytest
-import pytest_asyncio
 
-from aether_engine.engine import Engine, open_engine
+from aether_engine.engine import Engine
 from aether_engine.event import ActorInfo, ActorOrder, ActorSnapshot, Event
 from aether_engine.store import jetstream_last
 from aether_engine.store.jetstream_api import Api
@@ -20,34 +19,10 @@ from aether_engine.store.jetstream_options import LinkOptions
 from aether_engine.store.jetstream_pull import open_pull
 from aether_engine.store.protocols import ActorDirectory, CountsActors, Store
 from aether_engine.testing import make_event
-from tests.nats_servers import NatsServer, nats_server, wipe
+from tests.nats_servers import NatsServer
 
 MANY = 6000
 ODD = ("user-a b", "user-a_b", "user-a.b", "user_a", "plain", "-x")
-
-
-@pytest.fixture(scope="module")
-def shared_server() -> Iterator[NatsServer]:
-    with nats_server() as running:
-        yield running
-
-
-@pytest_asyncio.fixture
-async def server(shared_server: NatsServer) -> NatsServer:
-    await wipe(shared_server)
-    return shared_server
-
-
-@pytest_asyncio.fixture
-async def engine(server: NatsServer) -> AsyncIterator[Engine]:
-    async with open_engine(server.url) as opened:
-        yield opened
-
-
-@pytest_asyncio.fixture
-async def other(server: NatsServer) -> AsyncIterator[Engine]:
-    async with open_engine(server.url) as opened:
-        yield opened
 
 
 async def fill(store: Store) -> dict[str, Event]:

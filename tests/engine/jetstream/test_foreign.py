@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
@@ -27,30 +27,12 @@ from aether_engine.store.jetstream_backend import JetStreamBackend
 from aether_engine.store.jetstream_layout import JetStreamLayout
 from aether_engine.store.jetstream_publish import message_id
 from aether_engine.testing import collect, make_event, soon
-from tests.nats_servers import NatsServer, create_stream, nats_server, wipe
+from tests.nats_servers import NatsServer, create_stream
 
 GO_EVENT = (
     b'{"id":"5d4f","eventType":"Order\\u003cPlaced\\u003e","actorId":"order-7","version":1,"data":null,'
     b'"metadata":null,"timestamp":"2024-05-06T07:08:09.123456789+02:00"}'
 )
-
-
-@pytest.fixture(scope="module")
-def shared_server() -> Iterator[NatsServer]:
-    with nats_server() as running:
-        yield running
-
-
-@pytest_asyncio.fixture
-async def server(shared_server: NatsServer) -> NatsServer:
-    await wipe(shared_server)
-    return shared_server
-
-
-@pytest_asyncio.fixture
-async def engine(server: NatsServer) -> AsyncIterator[Engine]:
-    async with open_engine(server.url) as opened:
-        yield opened
 
 
 class Stranger:

@@ -12,9 +12,9 @@ import pytest
 from aether_engine import Event, open_engine
 from aether_engine.store.jetstream_check import CheckStep, Outcome, check_connection
 from tests.certificates import certificates
-from tests.engine.test_jetstream_connection import WRITER
 from tests.nats_accounts import Accounts, make_key
 from tests.nats_servers import NatsServer, nats_server
+from tests.nats_users import WRITER
 
 
 async def steps(url: str, *, read_only: bool = False, **options: str) -> dict[str, CheckStep]:

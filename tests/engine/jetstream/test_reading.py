@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import nats
 import pytest
-import pytest_asyncio
 from nats.aio.client import Client
 
 from aether_engine.closing import closing
@@ -22,27 +21,9 @@ from aether_engine.store.jetstream_options import LinkOptions
 from aether_engine.store.jetstream_reader import StreamReader
 from aether_engine.store.protocols import Store
 from aether_engine.testing import collect, make_event, soon
-from tests.nats_servers import NatsServer, nats_server, wipe
+from tests.nats_servers import NatsServer, nats_server
 
 LONG = 2500  # sequences that a read pulls rather than asks for page by page
-
-
-@pytest.fixture(scope="module")
-def shared_server() -> Iterator[NatsServer]:
-    with nats_server() as running:
-        yield running
-
-
-@pytest_asyncio.fixture
-async def server(shared_server: NatsServer) -> NatsServer:
-    await wipe(shared_server)
-    return shared_server
-
-
-@pytest_asyncio.fixture
-async def engine(server: NatsServer) -> AsyncIterator[Engine]:
-    async with open_engine(server.url) as opened:
-        yield opened
 
 
 @asynccontextmanager

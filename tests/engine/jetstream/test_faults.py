@@ -159,7 +159,7 @@ async def run_race(url: str, what: str) -> None:
         await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            "tests.engine.jetstream_racer",
+            "tests.engine.jetstream.racer",
             url,
             f"racer{number}",
             str(VERSIONS),

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import nats
 import pytest
-import pytest_asyncio
 
 from aether_engine.engine import Engine, EngineTail, open_engine
 from aether_engine.errors import LogGapError, StoreUnavailableError
@@ -19,30 +17,6 @@ from aether_engine.store.jetstream_layout import JetStreamLayout
 from aether_engine.testing import make_event, soon, take, take_published
 from tests.nats_servers import NatsServer, nats_server, wipe
 from tests.waiting import until
-
-
-@pytest.fixture(scope="module")
-def shared_server() -> Iterator[NatsServer]:
-    with nats_server() as running:
-        yield running
-
-
-@pytest_asyncio.fixture
-async def server(shared_server: NatsServer) -> NatsServer:
-    await wipe(shared_server)
-    return shared_server
-
-
-@pytest_asyncio.fixture
-async def engine(server: NatsServer) -> AsyncIterator[Engine]:
-    async with open_engine(server.url) as opened:
-        yield opened
-
-
-@pytest_asyncio.fixture
-async def other(server: NatsServer) -> AsyncIterator[Engine]:
-    async with open_engine(server.url) as opened:
-        yield opened
 
 
 async def api(server: NatsServer, question: str, body: object = None) -> dict[str, Any]:

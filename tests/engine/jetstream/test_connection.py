@@ -16,6 +16,7 @@ from aether_engine.testing import collect, make_event
 from tests.certificates import certificates
 from tests.nats_accounts import Accounts, make_key
 from tests.nats_servers import NatsServer, nats_server
+from tests.nats_users import CREATOR, LOOKER, READER, WRITER
 from tests.waiting import until
 
 SECRET = "s3cr3t-Pa55"
@@ -271,19 +272,6 @@ async def test_mutual_tls(tmp_path: Path) -> None:
 
 
 # --- Permissions: the users of docs/jetstream.md ------------------------------------------------------------
-
-READER = """
-    publish: ["$JS.API.INFO", "$JS.API.STREAM.LIST", "$JS.API.STREAM.INFO.*", "$JS.API.STREAM.MSG.GET.*",
-              "$JS.API.DIRECT.GET.>", "$JS.API.CONSUMER.CREATE.*.>", "$JS.API.CONSUMER.MSG.NEXT.>",
-              "$JS.API.CONSUMER.DELETE.*.*"]
-    subscribe: ["_INBOX.>", "aether.events.>", "$JS.EVENT.ADVISORY.STREAM.>"]
-"""
-WRITER = READER.replace("publish: [", 'publish: ["*.events.>", "*.snapshots.>", "aether.events.>", ')
-CREATOR = WRITER.replace("publish: [", 'publish: ["$JS.API.STREAM.CREATE.*", ')
-LOOKER = """
-    publish: ["$JS.API.STREAM.LIST", "$JS.API.STREAM.INFO.*", "$JS.API.STREAM.MSG.GET.*", "$JS.API.DIRECT.GET.>"]
-    subscribe: ["_INBOX.>"]
-"""
 
 
 async def test_permissions() -> None:
