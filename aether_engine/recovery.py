@@ -24,10 +24,11 @@ from aether_engine import codec
 from aether_engine.errors import InvalidEventError, NamespaceNameError, TransferError, UnsupportedFormatError
 from aether_engine.event import Event
 from aether_engine.patterns import check_namespace
+from aether_engine.store.sqlite_cells import Value, is_event
 from aether_engine.store.sqlite_file import RawFile, translate
 from aether_engine.store.sqlite_pages import bad_pages
 from aether_engine.store.sqlite_rebuild import RowWriter, new_file, publish
-from aether_engine.store.sqlite_records import Cell, PageScanner, Value, is_event
+from aether_engine.store.sqlite_records import Cell, PageScanner
 from aether_engine.store.sqlite_schema import (
     SEQUENCE_BITS,
     SEQUENCE_MASK,

@@ -19,9 +19,9 @@ from aether_engine.audit import Audit, FileTarget
 from aether_engine.errors import AetherError, TransferError, UnsupportedFormatError
 from aether_engine.event import ActorSnapshot
 from aether_engine.recovery import Item, RecoveryProgress, RecoveryResult, recover_file
+from aether_engine.store.sqlite_cells import cells_of, is_event, local_length
 from aether_engine.store.sqlite_file import RawFile
-from aether_engine.store.sqlite_records import PageScanner, is_event, local_length
-from aether_engine.store.sqlite_salvage import _cells
+from aether_engine.store.sqlite_records import PageScanner
 from aether_engine.store.sqlite_schema import PAGE_SIZE, first_position
 from tests.engine.audit_corpus import build
 from tests.engine.sqlite_support import NAMESPACE, make_event, opened
@@ -88,7 +88,7 @@ def needed_pages(path: Path) -> dict[int, set[int]]:
 def _chain(content: bytes, number: int, position: int) -> set[int]:
     page = content[(number - 1) * PAGE_SIZE : number * PAGE_SIZE]
     found: set[int] = set()
-    for row_id, offset, length in _cells(page):
+    for row_id, offset, length in cells_of(page):
         local = local_length(length, PAGE_SIZE)
         if row_id == position and local < length:
             following = int.from_bytes(page[offset + local : offset + local + 4], "big")

@@ -20,9 +20,10 @@ from aether_engine.errors import (
     MisplacedEventError,
 )
 from aether_engine.event import Event, StoredEvent
+from aether_engine.store.sqlite_cells import begins_as_event, cells_of, local_length
 from aether_engine.store.sqlite_file import RawFile
 from aether_engine.store.sqlite_rows import is_intact
-from aether_engine.store.sqlite_salvage import Salvage, _cells, _is_event, _local_length
+from aether_engine.store.sqlite_salvage import Salvage
 from aether_engine.store.sqlite_schema import PAGE_SIZE, checksum_seed, first_position
 from tests.engine.sqlite_support import NAMESPACE, fill, make_event, opened, read_all
 
@@ -52,11 +53,11 @@ def _owners(path: Path) -> dict[int, set[int]]:
     content = path.read_bytes()
     for number in range(1, len(content) // PAGE_SIZE + 1):
         page = content[(number - 1) * PAGE_SIZE : number * PAGE_SIZE]
-        for position, offset, length in _cells(page):
-            if not _is_event(page, offset, length):
+        for position, offset, length in cells_of(page):
+            if not begins_as_event(page, offset, length):
                 continue
             owners[number].add(position)
-            local = _local_length(length, PAGE_SIZE)
+            local = local_length(length, PAGE_SIZE)
             if local < length:
                 following = int.from_bytes(page[offset + local : offset + local + 4], "big")
                 while following:
