@@ -45,7 +45,7 @@ class AppendController(DraftFlow[AppendDraft]):
         elif cause is not None:
             afresh = replace(afresh, metadata_text=linked_to(cause, afresh.metadata_text))
         super().__init__(store, afresh, actor_is_new=actor_id is None, draft=draft, parent=parent)
-        self.suggestions = AppendSuggestions(store, event_types, self)
+        self.suggestions = AppendSuggestions(store, event_types, self, tasks=self._tasks)
         self._cause = cause
         self._last: Event | None = None
         self.stored.connect(lambda sequences, events: self.appended.emit(sequences[0], events[0]))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
+from aether_desktop.models.known_place import KnownPlace
+from aether_desktop.models.type_search import TypeSearch
 from aether_desktop.tasks import TaskOwner
 
 # Loaded with the first filter that is typed.
@@ -65,12 +66,15 @@ class DocumentFilter(QObject):
     applied = Signal(object)
     """This `EventFilter` came into force; None: nothing is left out any more."""
 
-    def __init__(
-        self, known_values: Callable[[], Awaitable[KnownValues]] | None = None, parent: QObject | None = None
-    ) -> None:
+    more_known = Signal()
+    """More is known of what was asked to be completed last."""
+
+    def __init__(self, place: KnownPlace | None = None, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._known_values = known_values
+        self._place = place
         self._known: KnownValues | None = None
+        self._types: TypeSearch | None = None
+        self._is_known = False
         self._tasks = TaskOwner(lambda _error: None)
         self.text = ""
         #: What the text means, also while it is not in force. None: nothing was typed yet.
@@ -115,12 +119,17 @@ class DocumentFilter(QObject):
 
     def look_up_known(self) -> None:
         """Find out, once, what could be completed."""
-        if self._known_values is not None:
-            look_up, self._known_values = self._known_values, None
-            self._tasks.start(self._look_up(look_up), "known values")
+        if self._place is not None and not self._is_known:
+            self._is_known = True
+            self._tasks.start(self._look_up(self._place), "known values")
 
-    async def _look_up(self, look_up: Callable[[], Awaitable[KnownValues]]) -> None:
-        self._known = await look_up()
+    async def _look_up(self, place: KnownPlace) -> None:
+        from aether_engine.query.completion import MOST_FOUND
+
+        self._known = await place.values()
+        if self._known.more_types:
+            self._types = TypeSearch(place.types_beginning, place.types_holding, MOST_FOUND, self._tasks, self)
+            self._types.found.connect(self.more_known)
         self.changed.emit()
 
     def set_text(self, text: str, *, at_once: bool = False) -> None:
@@ -143,9 +152,12 @@ class DocumentFilter(QObject):
 
     def complete(self, text: str, cursor: int) -> list[Completion]:
         """How the text could go on at a place."""
-        from aether_engine.query import complete
+        from aether_engine.query import complete, typed_type
 
-        return complete(text, cursor, self._known)
+        known = self._known
+        if known is not None and self._types is not None:
+            known = known.with_types(self._types.names(typed_type(text, cursor)))
+        return complete(text, cursor, known)
 
     def apply(self) -> None:
         """Put what is typed in force, if it is valid and not in force already."""

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import replace
 from time import monotonic
-from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
 
 from aether_desktop.jobs import Job, Jobs
 from aether_desktop.models.document_filter import DocumentFilter, FilterState, FilterStatus
 from aether_desktop.models.filterable_table import FilterableTable
-
-if TYPE_CHECKING:
-    from aether_engine.query import KnownValues
+from aether_desktop.models.known_place import KnownPlace
 
 #: The rows from before stay so long while nothing is found, in seconds: most filters find something at once.
 _KEEP_SHOWING = 0.15
@@ -31,10 +27,10 @@ class TableFilter(DocumentFilter):
         self,
         table: FilterableTable,
         jobs: Jobs,
-        known_values: Callable[[], Awaitable[KnownValues]] | None = None,
+        place: KnownPlace | None = None,
         parent: QObject | None = None,
     ) -> None:
-        super().__init__(known_values, parent)
+        super().__init__(place, parent)
         self._table = table
         self._jobs = jobs
         self._job: Job | None = None

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
 
 from aether_desktop.models.document_filter import DocumentFilter, FilterState, FilterStatus
+from aether_desktop.models.known_place import KnownPlace
 from aether_desktop.models.tail_controller import TailController
 from aether_desktop.models.tail_rows import TailEvent
 from aether_engine.event import Published, StoredEvent
 
 if TYPE_CHECKING:
-    from aether_engine.query import EventFilter, KnownValues
+    from aether_engine.query import EventFilter
 
 
 class TailFilter(DocumentFilter):
@@ -23,10 +24,10 @@ class TailFilter(DocumentFilter):
     def __init__(
         self,
         controller: TailController,
-        known_values: Callable[[], Awaitable[KnownValues]] | None = None,
+        place: KnownPlace | None = None,
         parent: QObject | None = None,
     ) -> None:
-        super().__init__(known_values, parent)
+        super().__init__(place, parent)
         self._controller = controller
         controller.counters_changed.connect(self._counted)
 

@@ -53,6 +53,7 @@ class AppendForm(AppendingForm):
         controller.draft_changed.connect(self._draft_changed)
         controller.draft_replaced.connect(self._show_draft)
         controller.suggestions.changed.connect(self._list_types)
+        controller.suggestions.found.connect(self._offer_found)
         self.templates.about_to_show.connect(self._fill_templates)
         self.links.about_to_show.connect(self._fill_links)
         self.show_hint()
@@ -135,8 +136,21 @@ class AppendForm(AppendingForm):
         self._offer_types(text)
 
     def _offer_types(self, text: str) -> None:
-        names = self._controller.suggestions.types.matching(text, OFFERED)
-        self._offered.setStringList([] if names == [text] else names)
+        names = self._controller.suggestions.matching(text, OFFERED)
+        shown = [] if names == [text] else names
+        if shown != self._offered.stringList():
+            self._offered.setStringList(shown)
+
+    def _offer_found(self) -> None:
+        """Offer what was found for what is typed, where the list is or would be open."""
+        self._offer_types(self.event_type.currentText())
+        line, completer = self.event_type.lineEdit(), self.event_type.completer()
+        assert line is not None
+        assert completer is not None
+        popup = completer.popup()
+        is_open = popup is not None and popup.isVisible()
+        if self._offered.rowCount() and (line.hasFocus() or is_open):
+            completer.complete()
 
     def _lay_out(self) -> None:
         grid = QGridLayout(self)

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QWidget
 
 from aether_desktop.connection import Connection
 from aether_desktop.models.document_filter import DocumentFilter
+from aether_desktop.models.known_place import KnownPlace
 from aether_desktop.models.log_table import LogTable
 from aether_desktop.models.paged_table import PagedTable
 from aether_desktop.models.path_column import PathColumn, PathColumns
@@ -29,7 +30,7 @@ from aether_desktop.workspace import Place, Selection, Workspace
 from aether_engine.event import StoredEvent
 
 if TYPE_CHECKING:
-    from aether_engine.query import EventFilter, KnownValues
+    from aether_engine.query import EventFilter
 
 ORDER_LOG = "Order: sequence, oldest first"
 ORDER_STREAM = "Order: version, oldest first"
@@ -137,7 +138,7 @@ class Desk(QObject):
         controller = TailController(place.connection.engine)
         view = TailView(controller)
         view.table.addActions(self._table_actions)
-        self._filters[view] = TailFilter(controller, lambda: self._known_values(place), view)
+        self._filters[view] = TailFilter(controller, self._known(place), view)
         document = Document("tail", place, f"{pattern} {id(view)}")
         view.event_selected.connect(lambda item: self._select(*_tailed(place, item)))
         view.state_requested.connect(
@@ -265,10 +266,8 @@ class Desk(QObject):
         actor_id = view.model.actor_id if isinstance(view.model, StreamTable) else None
         return document.place, actor_id, document_filter.in_force
 
-    async def _known_values(self, place: Place) -> KnownValues:
-        from aether_engine.query import known_values
-
-        return await known_values(await self._workspace.store(place))
+    def _known(self, place: Place) -> KnownPlace:
+        return KnownPlace(lambda: self._workspace.store(place))
 
     @property
     def shows_stream(self) -> bool:
@@ -386,7 +385,7 @@ class Desk(QObject):
         view = EventView(model, title=title, order=order)
         view.table.addActions(self._table_actions)
         model.setParent(view)
-        view.set_filter(TableFilter(model, self._workspace.jobs, lambda: self._known_values(document.place), view))
+        view.set_filter(TableFilter(model, self._workspace.jobs, self._known(document.place), view))
         assert view.filter is not None
         view.filter.changed.connect(self.counts_changed)
         model.failed.connect(lambda error: self._workspace.fail(f"{visible(title)} could not be read", error))

@@ -88,10 +88,12 @@ class FilterBar(QWidget):
         """Show and change the filter of another document; `hint` is an example for what it holds."""
         if self._filter is not None:
             self._filter.changed.disconnect(self._show)
+            self._filter.more_known.disconnect(self.edit.ask_again)
         self._filter = document_filter
         self._hint = hint
         if document_filter is not None:
             document_filter.changed.connect(self._show)
+            document_filter.more_known.connect(self.edit.ask_again)
             if self.edit.hasFocus():
                 document_filter.prepare()
         self.edit.set_hint(hint)

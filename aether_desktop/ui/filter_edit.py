@@ -98,6 +98,7 @@ class FilterEdit(QPlainTextEdit):
         self.document().setDocumentMargin(0)
         self.highlighter = FilterHighlighter(self.document())
         self._said = self._hint = ""
+        self._asked_at = ("", -1)
         self._offered = QStandardItemModel(0, 1, self)
         self._completer = QCompleter(self._offered, self)
         self._completer.setWidget(self)
@@ -186,8 +187,15 @@ class FilterEdit(QPlainTextEdit):
         place.translate(0, 6)
         self._completer.complete(place)
 
+    def ask_again(self) -> None:
+        """What could follow is asked anew, if nothing was typed since it was asked last."""
+        has_keyboard = self.hasFocus() or self.popup_is_open
+        if has_keyboard and self._asked_at == (self.toPlainText(), self.textCursor().position()):
+            self._ask_for_completion(asked=False)
+
     def _ask_for_completion(self, *, asked: bool) -> None:
         text = self.toPlainText()
+        self._asked_at = (text, self.textCursor().position())
         before = text.encode("utf-16-le", "surrogatepass")[: 2 * self.textCursor().position()]
         self.completion_wanted.emit(text, len(before.decode("utf-16-le", "surrogatepass")), asked)
 

@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING
 from aether_engine.late_names import late_names
 
 if TYPE_CHECKING:
-    from aether_engine.query.completion import Completion, KnownValues, complete, known_values
+    from aether_engine.query.completion import (
+        Completion,
+        KnownValues,
+        complete,
+        known_values,
+        typed_type,
+        types_beginning,
+        types_holding,
+    )
     from aether_engine.query.event_filter import EventFilter, FilterProblem, FilterTerm
     from aether_engine.query.found import FoundSequences
     from aether_engine.query.parsing import parse_filter
@@ -22,7 +30,10 @@ if TYPE_CHECKING:
     from aether_engine.query.turns import matching
 
 _NAMES = {
-    "completion": ("Completion", "KnownValues", "complete", "known_values"),
+    "completion": (
+        *("Completion", "KnownValues", "complete", "known_values"),
+        *("typed_type", "types_beginning", "types_holding"),
+    ),
     "event_filter": ("EventFilter", "FilterProblem", "FilterTerm"),
     "found": ("FoundSequences",),
     "parsing": ("parse_filter",),
@@ -50,6 +61,9 @@ __all__ = [
     "prepare_search",
     "search",
     "select_events",
+    "typed_type",
+    "types_beginning",
+    "types_holding",
 ]
 
 __getattr__, __dir__ = late_names(__name__, _MODULES)

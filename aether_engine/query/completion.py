@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from aether_engine.closing import closing
@@ -42,19 +42,29 @@ _SAMPLE_BYTES: Final = 8 << 20
 _LARGE: Final = 64 << 10
 _ACTOR_SAMPLE: Final = 1000
 _DEEPEST_PATH: Final = 4
-#: Event types that are known only from an index: nobody looks through more, and a store may have millions.
+#: Event types that are known only from an index: a store may have millions, and of more is asked what is typed.
 _MOST_TYPES: Final = 5_000
+#: Event types that are found for what is typed.
+MOST_FOUND: Final = 50
 #: Longer names are not offered: nobody types them, and to draw a megabyte takes a second.
 _LONGEST_NAME: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
 class KnownValues:
-    """What a namespace is known to have, most frequent first: never all of it, and good enough to offer."""
+    """What a namespace is known to have, most frequent first: never all of it, and good enough to offer.
+
+    `more_types` says that there are others, which `types_beginning` and `types_holding` find.
+    """
 
     event_types: tuple[str, ...] = ()
     data_paths: tuple[str, ...] = ()
     metadata_keys: tuple[str, ...] = ()
+    more_types: bool = False
+
+    def with_types(self, names: Iterable[str]) -> KnownValues:
+        """The same with more event types, behind those that are known."""
+        return replace(self, event_types=tuple(dict.fromkeys((*self.event_types, *names))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +97,34 @@ def complete(text: str, cursor: int, known: KnownValues | None = None, *, limit:
     return _matching(value.start, value.end, typed, values, limit)
 
 
+def typed_type(text: str, cursor: int) -> str:
+    """What is typed before `cursor` of an event type; nothing where none is typed, or a pattern of some."""
+    body = _body_at(text, cursor)
+    colon = -1 if body is None else body.find(":")
+    if body is None or colon < 0 or cursor <= body.places[colon] or body.text[:colon] != "type":
+        return ""
+    value = [part for part in body.part(colon + 1).split(",") if part.start <= cursor][-1]
+    typed = text[value.start : cursor]
+    return "" if "*" in typed else _sought(typed)
+
+
+async def types_beginning(store: EventLog, typed: str) -> list[str]:
+    """Event types that begin with what is typed, up to `MOST_FOUND`; found at once, whatever their number."""
+    return _typable(
+        await store.event_types(limit=MOST_FOUND, beginning=typed) if isinstance(store, TypeIndex) else []
+    )
+
+
+async def types_holding(store: EventLog, typed: str) -> list[str]:
+    """Event types that hold what is typed, in capitals or not, up to `MOST_FOUND`; those first that begin with it.
+
+    Of a million types that takes some tenths of a second.
+    """
+    return _typable(
+        await store.event_types(limit=MOST_FOUND, holding=typed) if isinstance(store, TypeIndex) else []
+    )
+
+
 async def known_values(store: EventLog) -> KnownValues:
     """What the newest events, the first actors and an index tell: a quick look, whatever the size of the log."""
     types: Counter[str] = Counter()
@@ -109,12 +147,15 @@ async def known_values(store: EventLog) -> KnownValues:
             if size > _SAMPLE_BYTES:
                 break
     rare = {actor.last_event_type for actor in await store.actors(limit=_ACTOR_SAMPLE)}
+    more = False
     if isinstance(store, TypeIndex):
-        rare.update(await store.event_types(limit=_MOST_TYPES))
+        indexed = await store.event_types(limit=_MOST_TYPES + 1)
+        more = len(indexed) > _MOST_TYPES
+        rare.update(indexed)
     for name in sorted(rare)[:_MOST_TYPES]:
         types.setdefault(name, 0)
     types.pop("", None)
-    return KnownValues(_names(types), _names(paths), _names(metadata))
+    return KnownValues(_names(types), _names(paths), _names(metadata), more)
 
 
 def _body_at(text: str, cursor: int) -> Piece | None:
@@ -134,10 +175,15 @@ def _matching(
     start: int, end: int, typed: str, offered: Iterable[tuple[str, str]], limit: int
 ) -> list[Completion]:
     """What begins with the typed text first, then what has it inside."""
-    wanted = typed.lower().lstrip('"')
+    wanted = _sought(typed).lower()
     candidates = [(text, hint) for text, hint in offered if wanted in text.lower()]
     candidates.sort(key=lambda pair: not pair[0].lower().lstrip('"').startswith(wanted))
     return [Completion(start, end, text, hint) for text, hint in candidates[:limit]]
+
+
+def _sought(typed: str) -> str:
+    """What is typed of a name, without the quotation mark that it begins with."""
+    return typed.lstrip('"')
 
 
 def _paths(event: Event) -> list[str]:
@@ -158,6 +204,10 @@ def _quoted(text: str, also: str = "") -> str:
         return text
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
+
+
+def _typable(names: list[str]) -> list[str]:
+    return [name for name in names if len(name) <= _LONGEST_NAME]
 
 
 def _names(counter: Counter[str]) -> tuple[str, ...]:

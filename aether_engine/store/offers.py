@@ -106,10 +106,12 @@ class IdIndex(Protocol):
 class TypeIndex(Protocol):
     """Stores that know their event types without reading the log."""
 
-    async def event_types(self, *, limit: int | None = None) -> list[str]:
+    async def event_types(self, *, limit: int | None = None, beginning: str = "", holding: str = "") -> list[str]:
         """The event types there are, perhaps with some of other namespaces of the same place.
 
-        With a `limit` no more than the first ones by name: there may be millions.
+        With a `limit` no more than the first ones by name: there may be millions. Such that begin with `beginning`
+        are found at once; `holding` looks through all for those that hold this text, in capitals or not, and has
+        those first that begin with it.
         """
         ...
 

@@ -311,9 +311,12 @@ class SQLiteEventStore:
         cursor = PointCursor(self._backend.reader, self._namespace, sequences, max(batch_size, 1))
         return Batches(cursor, self._backend.run)
 
-    async def event_types(self, *, limit: int | None = None) -> list[str]:
+    async def event_types(self, *, limit: int | None = None, beginning: str = "", holding: str = "") -> list[str]:
         """See `TypeIndex.event_types`."""
-        return await self._backend.run(lambda: self._backend.directory.event_types(limit))
+        directory = self._backend.directory
+        return await self._backend.run_while_wanted(
+            lambda given_up: directory.event_types(limit, beginning, holding, given_up)
+        )
 
     async def find_ids(self, ids: Collection[str]) -> list[int] | None:
         """See `IdIndex.find_ids`."""

@@ -132,18 +132,31 @@ class Directory:
         infos = self._reader.run(job, [])
         return self._recount() if infos is None else infos
 
-    def event_types(self, limit: int | None = None) -> list[str]:
-        """The event types of all namespaces, or the first by name, as far as they can be read."""
+    def event_types(
+        self, limit: int | None = None, beginning: str = "", holding: str = "", given_up: GivenUp = never
+    ) -> list[str]:
+        """The event types of all namespaces, as far as they can be read; see `TypeIndex.event_types`."""
+        if not is_text(beginning + holding) or len(beginning + holding) > _LONGEST_SOUGHT:
+            return []
+        most = _MOST if limit is None else limit
+        end = _behind_prefix(beginning)
+        values: tuple[object, ...] = (beginning, _NO_END if end is None else end)
+        where, order, parameters = "name >= ? AND name < ?", "name", (*values, most)
+        if holding:
+            begins = f"{_any_case(holding)}*"
+            where, order = f"{where} AND name GLOB ?", "name GLOB ? DESC, name"
+            parameters = (*values, f"*{begins}", begins, most)
 
         def job(connection: sqlite3.Connection) -> list[str]:
             # The index has them by name; a damaged one is no reason to offer none.
-            for sql, parameters in ((_FIRST_TYPES, (limit,)), (_TYPES, ())):
-                if parameters != (None,):
-                    try:
-                        return [str(name) for (name,) in connection.execute(sql, parameters)][:limit]
-                    except sqlite3.Error as error:
-                        if not is_corruption(error):
-                            raise
+            for way in ("", "NOT INDEXED"):
+                sql = f"SELECT name FROM event_types {way} WHERE {where} ORDER BY {order} LIMIT ?"  # noqa: S608 (constants)
+                try:
+                    with ending(connection, given_up):
+                        return [str(name) for (name,) in connection.execute(sql, parameters)]
+                except sqlite3.Error as error:
+                    if not is_corruption(error):
+                        raise
             return []
 
         types: list[str] = self._reader.run(job, [])
@@ -338,14 +351,24 @@ class Directory:
 
 #: More than any file holds, and within SQLite's integers.
 _MOST: Final = 2**62
-_TYPES: Final = "SELECT name FROM event_types NOT INDEXED"
-_FIRST_TYPES: Final = "SELECT name FROM event_types ORDER BY name LIMIT ?"
+#: Nobody types more to find a type, and SQLite takes no pattern much longer.
+_LONGEST_SOUGHT: Final = 1000
 
 
 def _glob(pattern: str) -> str:
     """A GLOB that passes all that `pattern` matches, and little else: its stars also take dots."""
     escaped = pattern.replace("[", "[[]").replace("?", "[?]")
     return f"{escaped[:-1]}*" if pattern == ">" or pattern.endswith(".>") else escaped
+
+
+def _any_case(text: str) -> str:
+    """A GLOB of exactly this text, in capitals or not."""
+    parts = []
+    for character in text:
+        cases = {character, character.lower(), character.upper()}
+        is_special = len(cases) > 1 or character in "*?["
+        parts.append(f"[{''.join(sorted(case for case in cases if len(case) == 1))}]" if is_special else character)
+    return "".join(parts)
 
 
 def _number(value: object) -> int:

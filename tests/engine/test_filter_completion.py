@@ -8,7 +8,16 @@ import pytest
 
 from aether_engine.engine import open_engine
 from aether_engine.event import Event
-from aether_engine.query import KnownValues, complete, known_values, parse_filter
+from aether_engine.query import (
+    KnownValues,
+    complete,
+    known_values,
+    parse_filter,
+    typed_type,
+    types_beginning,
+    types_holding,
+)
+from aether_engine.query.completion import MOST_FOUND
 from aether_engine.store.offers import TypeIndex
 
 KNOWN = KnownValues(
@@ -101,6 +110,38 @@ async def test_of_very_many_types_the_first_are_known(tmp_path: Path) -> None:
         assert isinstance(store, TypeIndex)
         assert await store.event_types(limit=3) == ["T00000", "T00001", "T00002"]
         assert set(await store.event_types()) == set(names)
+        assert (await known_values(store)).more_types
+        assert await types_beginning(store, "T0012") == [f"T{number:05d}" for number in range(120, 130)]
+        assert await types_holding(store, "T0012") == await types_beginning(store, "T0012")
+        assert await types_beginning(store, "t00129") == []
+        assert await types_holding(store, "t00129") == ["T00129"], "capitals or not"
+        assert await types_holding(store, "5999") == ["T05999"], "also in the middle"
+        assert len(await types_holding(store, "T")) == MOST_FOUND
+        assert await types_holding(store, "T_0129") == [], "no pattern of SQLite's"
+        assert await types_holding(store, "T*129") == await types_holding(store, "T[0]0129") == []
+        await store.save_event(Event("odd", "Größe [a*b] ÄNDERN?", "order-2", 1, {}))
+        for typed in ("GRÖssE".replace("ss", "ß"), "[A*B]", "ändern?", "^"):
+            assert await types_holding(store, typed) == ([] if typed == "^" else ["Größe [a*b] ÄNDERN?"]), typed
+        assert await types_holding(store, "\ud800") == await types_holding(store, "x" * 100_000) == []
+
+
+@pytest.mark.parametrize(
+    ("marked", "typed"),
+    [
+        ("type:|", ""),
+        ("type:Ord|", "Ord"),
+        ("type:Ord|er", "Ord"),
+        ("x:1 -type:A,Be|", "Be"),
+        ('type:"Or d|', "Or d"),
+        ("type:Ord*|", ""),
+        ("ty|pe:Ord", ""),
+        ("actor:Ord|", ""),
+        ("Ord|", ""),
+        ("|", ""),
+    ],
+)
+def test_the_type_that_is_typed(marked: str, typed: str) -> None:
+    assert typed_type(marked.replace("|", ""), marked.index("|")) == typed
 
 
 async def test_names_that_nobody_types_are_not_offered() -> None:
