@@ -30,7 +30,7 @@ SOAK = bool(os.environ.get("AETHER_SOAK"))
 CYCLES = 20 if SOAK else 3
 RACERS = 8
 VERSIONS = 400 if SOAK else 40
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
