@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 from PySide6.QtCore import QObject, Signal
 
@@ -42,6 +43,37 @@ class SessionConnections(QObject):
         self._workspace = workspace
         self._profiles = profiles
         self._turn = asyncio.Lock()
+        # The session's addresses in their order; and of connections that are from it, their places in that.
+        self._order: list[Address] = []
+        self._ranks: WeakKeyDictionary[Connection, int] = WeakKeyDictionary()
+        self._stood: set[int] = set()
+
+    def expect(self, addresses: Iterable[Address]) -> None:
+        """Connections of a session are about to come, in any order, and stand in this one before all others."""
+        self._order = list(addresses)
+
+    def addresses(self, waited_for: Iterable[Address]) -> list[Address]:
+        """What is open and what tabs wait for, in the order in which somebody opened them."""
+        found: list[tuple[Address, int | None]] = []
+        for connection in self._workspace.connections:
+            address = address_of(connection)
+            if address is not None and all(address != each for each, _ in found):
+                found.append((address, self._ranks.get(connection)))
+        for address in waited_for:
+            if all(address != each for each, _ in found):
+                rank = self._order.index(address) if address in self._order else None
+                found.insert(_place_of(rank, [rank for _, rank in found]), (address, rank))
+        return [address for address, _ in found]
+
+    def _put_in_order(self, connection: Connection, address: Address) -> None:
+        """Have a connection of the session stand where it stood. Each does once: opened again, it is the newest."""
+        rank = self._order.index(address) if address in self._order else None
+        if rank is None or rank in self._stood:
+            return
+        self._stood.add(rank)
+        self._ranks[connection] = rank
+        others = [each for each in self._workspace.connections if each is not connection]
+        self._workspace.move_connection(connection, _place_of(rank, [self._ranks.get(each) for each in others]))
 
     def find(self, address: Address) -> Connection | None:
         """The open connection that an address names."""
@@ -63,10 +95,13 @@ class SessionConnections(QObject):
         """The connection, opened if need be; that it failed is told by the workspace."""
         async with self._turn:
             found = self.find(address)
+            if found is not None:
+                self._put_in_order(found, address)
             if found is not None or self.missing(address):
                 return found
             connection = await self._opening(address)()
             if connection is not None:
+                self._put_in_order(connection, address)
                 self.opened.emit(connection)
             return connection
 
@@ -77,6 +112,12 @@ class SessionConnections(QObject):
         if address.events_file:
             return lambda: workspace.open_path(Path(address.events_file), announce=False)
         return lambda: workspace.open(address.url, read_only=address.read_only, announce=False)
+
+
+def _place_of(rank: int | None, ranks: Sequence[int | None]) -> int:
+    """Where in a list something of the session belongs: before what came later, and all that is not of it."""
+    later = (place for place, other in enumerate(ranks) if other is None or (rank is not None and other > rank))
+    return len(ranks) if rank is None else next(later, len(ranks))
 
 
 def _file(address: Address) -> Path | None:

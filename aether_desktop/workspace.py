@@ -263,6 +263,13 @@ class Workspace(QObject):
             sqlite_url(path), read_only=read_only, title=title, remember=remember, announce=announce
         )
 
+    def move_connection(self, connection: Connection, place: int) -> None:
+        """Have a connection stand at another place among them."""
+        if self.connections.index(connection) != place:
+            self.connections.remove(connection)
+            self.connections.insert(place, connection)
+            self.connections_changed.emit()
+
     async def close_connection(self, connection: Connection) -> None:
         """Close one connection; what was shown of it is closed by whoever shows it."""
         if connection in self.connections:

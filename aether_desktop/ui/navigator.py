@@ -74,11 +74,12 @@ class NamespaceTree(QTreeView):
         self.selectionModel().currentRowChanged.connect(self._chosen)
 
     def show_connections(self, connections: list[Connection]) -> None:
-        """Show exactly these, keeping what stays where it is."""
+        """Show exactly these in this order, keeping what stays where it is."""
         for row in reversed(range(self._model.rowCount())):
             if self._model.item(row).data(_CONNECTION) not in connections:
                 self._model.removeRow(row)
         for row, connection in enumerate(connections):
+            self._move_here(connection, row)
             item = self._model.item(row)
             if item is None or item.data(_CONNECTION) is not connection:
                 item = QStandardItem(icon(connection.icon_name), visible(connection.title))
@@ -93,6 +94,22 @@ class NamespaceTree(QTreeView):
                 self._model.insertRow(row, [item, mark])
                 self.expand(item.index())
             self._show_namespaces(item, connection)
+
+    def _move_here(self, connection: Connection, row: int) -> None:
+        """Bring a connection that stands further down to `row`."""
+        rows = range(row + 1, self._model.rowCount())
+        before = next((each for each in rows if self._model.item(each).data(_CONNECTION) is connection), None)
+        if before is None or self._model.item(row).data(_CONNECTION) is connection:
+            return
+        current = self.currentIndex()
+        chosen = (current.data(_CONNECTION), current.data(_NAMESPACE)) if current.parent().isValid() else None
+        was_open = self.isExpanded(self._model.index(before, 0))
+        self._following = True
+        self._model.insertRow(row, self._model.takeRow(before))
+        self.setExpanded(self._model.index(row, 0), was_open)
+        self._following = False
+        if chosen is not None:
+            self.choose(*chosen)
 
     def choose(self, connection: Connection, namespace: str) -> None:
         """Make a namespace the current one; nobody is told, as it was not the user who chose it."""

@@ -76,10 +76,11 @@ class SessionKeeping(QObject):
 
     def session(self) -> Session:
         """What is open now."""
-        addresses: list[Address] = []
-        for connection in self._workspace.connections:
-            if (address := address_of(connection)) is not None:
-                _number(addresses, address)
+        views = map(self._documents.widget, range(self._documents.count()))
+        waited_for = [
+            spot.address for view in views if isinstance(view, WaitingView) for spot in _spots_of(view.tab)
+        ]
+        addresses = self.connections.addresses(waited_for)
         tabs: list[SavedTab] = []
         front = -1
         for index in range(self._documents.count()):
@@ -134,6 +135,7 @@ class SessionKeeping(QObject):
     def restore(self, session: Session) -> None:
         """Have a tab for each of a session; none is opened before `open_front`, or before it is shown."""
         self._is_restoring = True
+        self.connections.expect(session.connections)
         for saved in session.tabs:
             icon_name = self._desk.reopening.icon_of(saved.kind)
             if icon_name:
@@ -200,7 +202,7 @@ class SessionKeeping(QObject):
         return value
 
     def _show_failure(self, view: WaitingView) -> None:
-        spots = _spots({"": view.tab.place, **view.tab.state})
+        spots = _spots_of(view.tab)
         why = next(filter(None, (self.connections.missing(spot.address) for spot in spots)), "")
         view.show_failure(why or "What it shows could not be found or opened.")
 
@@ -318,6 +320,10 @@ def _decoded(value: Any, addresses: tuple[Address, ...]) -> Any:
         case [int(number), str(namespace)] if 0 <= number < len(addresses):
             return Spot(addresses[number], namespace)
     return {name: _decoded(each, addresses) for name, each in value.items()}
+
+
+def _spots_of(tab: TabState) -> list[Spot]:
+    return _spots({"": tab.place, **tab.state})
 
 
 def _spots(value: Any) -> list[Spot]:

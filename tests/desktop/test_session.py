@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QTreeView, QWidget
 
 from aether_desktop.models.compared_state import SideChoice
 from aether_desktop.models.event_table import Column
@@ -25,7 +25,8 @@ from aether_desktop.ui.trace_view import TraceView
 from aether_desktop.ui.waiting_view import WaitingView
 from aether_desktop.workspace import Place
 from aether_engine.audit import AuditScope, AuditSettings
-from aether_engine.event import ActorOrder
+from aether_engine.engine import open_engine, sqlite_url
+from aether_engine.event import ActorOrder, Event
 from tests.desktop.driven_window import DrivenWindow, driven
 from tests.desktop.state_stories import ACTOR, LAST, ORDERS, story_on
 from tests.waiting import until
@@ -43,6 +44,12 @@ async def restored(seen: DrivenWindow) -> Session:
     await seen.settle()
     keeping.keep()
     return session
+
+
+async def make_file(path: Path, namespace: str) -> None:
+    """Make an event file with one event."""
+    async with open_engine(sqlite_url(path)) as engine:
+        await (await engine.store(namespace)).save_event(Event("e-1", "OrderPlaced", "order-1", 1, {}))
 
 
 async def show(seen: DrivenWindow, title: str) -> None:
@@ -271,6 +278,51 @@ async def test_what_is_gone_says_so_and_can_be_tried_again(tmp_path: Path) -> No
         await until(lambda: isinstance(seen.window.documents.currentWidget(), EventView), what="it opens")
         await until(lambda: seen.row_sequence == LAST, what="at its last event")
         await seen.settle()
+
+
+async def test_connections_come_back_in_the_order_they_were_opened_in(tmp_path: Path) -> None:
+    names = ["one", "two", "three", "four"]
+    for name in names:
+        await make_file(tmp_path / f"{name}.aether", f"{name}.orders")
+
+    def opened(seen: DrivenWindow) -> list[str]:
+        return [connection.title.removesuffix(".aether") for connection in seen.workspace.connections]
+
+    def in_tree(seen: DrivenWindow) -> list[str]:
+        model = seen.child(QTreeView, "namespaceTree").model()
+        return [str(model.index(row, 0).data()).removesuffix(".aether") for row in range(model.rowCount())]
+
+    async with driven(tmp_path / "settings.json") as seen:
+        seen.panels.session.keep()
+        for name in names[:3]:
+            await seen.workspace.open_path(tmp_path / f"{name}.aether")
+            await seen.settle()
+        # Not the first one, which is opened before the others for that.
+        await show(seen, "Log three.orders")
+    async with driven(tmp_path / "settings.json") as seen:
+        keeping = seen.panels.session
+        session = keeping.file.read()
+        assert len(session.connections) == 3
+        keeping.restore(session)
+        assert keeping.session().connections == session.connections, "also while tabs still wait for them"
+        # Somebody opens another file meanwhile.
+        await seen.workspace.open_path(tmp_path / "four.aether")
+        seen.window.documents.setCurrentIndex(2)
+        keeping.open_front(session)
+        await until(lambda: len(seen.workspace.connections) == 4, what="all are open")
+        await seen.settle()
+        assert opened(seen) == in_tree(seen) == names
+        assert seen.child(QTreeView, "namespaceTree").currentIndex().data() == "three.orders"
+        keeping.keep()
+        # What is closed and opened again is the newest.
+        await seen.workspace.close_connection(seen.workspace.connections[0])
+        await seen.workspace.open_path(tmp_path / "one.aether")
+        await seen.settle()
+        assert opened(seen) == in_tree(seen) == ["two", "three", "four", "one"]
+    async with driven(tmp_path / "settings.json") as seen:
+        await restored(seen)
+        await until(lambda: len(seen.workspace.connections) == 4, what="all are open")
+        assert opened(seen) == in_tree(seen) == ["two", "three", "four", "one"]
 
 
 async def test_a_closed_tab_can_be_had_again(tmp_path: Path) -> None:
