@@ -66,7 +66,7 @@ class SessionConnections(QObject):
         return [address for address, _ in found]
 
     def _put_in_order(self, connection: Connection, address: Address) -> None:
-        """Have a connection of the session stand where it stood. Each does once: opened again, it is the newest."""
+        """Have a connection of the session stand where it stood; once: what is opened again is the newest."""
         rank = self._order.index(address) if address in self._order else None
         if rank is None or rank in self._stood:
             return
