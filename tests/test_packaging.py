@@ -19,6 +19,7 @@ import subprocess
 import sys
 import sysconfig
 import tarfile
+import tomllib
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from pathlib import Path
@@ -116,11 +117,24 @@ def test_descriptions_of_the_desktop_agree() -> None:
     metainfo = ElementTree.fromstring(debian.metainfo())
     assert metainfo.findtext("id") == product.APP_ID
     assert metainfo.findtext("launchable") == f"{product.NAME}.desktop"
+    assert metainfo.findtext("developer_name") == product.VENDOR
     assert [binary.text for binary in metainfo.iter("binary")] == list(product.COMMANDS)
     assert [kind.text for kind in metainfo.iter("mediatype")] == [product.MIME_TYPE]
     assert [release.attrib for release in metainfo.iter("release")] == [
         {"version": product.version(), "date": "2026-01-01"}
     ]
+
+
+def test_whom_packages_name_is_whom_the_licence_names() -> None:
+    assert f"Copyright (c) 2026 {product.VENDOR}\n" in (ROOT / "LICENSE").read_text("utf-8")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert project["authors"] == [{"name": product.VENDOR}]
+    assert product.MAINTAINER.startswith(f"{product.VENDOR} <")
+    assert f"{product.VENDOR}, MIT licence" in (ROOT / "aether_desktop/ui/about.py").read_text("utf-8")
+    # No page and no address that would be somebody else's.
+    assert "urls" not in project
+    assert product.MAINTAINER.endswith(".invalid>")
+    assert "://" not in "".join(re.findall(r"<url[^>]*>[^<]*", debian.metainfo()))
 
 
 def test_the_type_of_files_has_the_mark_of_the_file_format() -> None:

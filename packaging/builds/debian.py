@@ -26,7 +26,7 @@ from typing import Final
 from builds import icons, licences, manual
 from builds.components import components_of, debian_libraries
 from builds.files import compression, copy_tree, set_times, source_date, write, write_compressed
-from builds.product import APP_ID, COMMANDS, HOMEPAGE, MAINTAINER, NAME, ROOT, SUMMARY, TITLE, version
+from builds.product import APP_ID, COMMANDS, MAINTAINER, NAME, ROOT, SUMMARY, TITLE, VENDOR, version
 
 LINUX: Final = ROOT / "packaging/linux"
 _REVISION: Final = "1"
@@ -76,7 +76,7 @@ def lay_out_bundle(bundle: Path, tree: Path, name: str) -> None:
 def metainfo() -> str:
     """The AppStream metadata."""
     day = datetime.fromtimestamp(source_date(), UTC).date().isoformat()
-    facts = {"APP_ID": APP_ID, "HOMEPAGE": HOMEPAGE, "VERSION": version(), "DATE": day}
+    facts = {"APP_ID": APP_ID, "VENDOR": VENDOR, "VERSION": version(), "DATE": day}
     template = (LINUX / "metainfo.xml").read_text("utf-8")
     return re.sub("@([A-Z_]+)@", lambda found: facts[found[1]], template)
 
@@ -107,7 +107,6 @@ def build(tree: Path, name: str, target: Path) -> Path:
         "Recommends": "ca-certificates",
         "Section": "devel",
         "Priority": "optional",
-        "Homepage": HOMEPAGE,
         "Description": f"{SUMMARY[0].lower()}{SUMMARY[1:]}\n{_DESCRIPTION}",
     }
     write(tree / "DEBIAN/control", "".join(f"{key}: {value}\n" for key, value in fields.items()))

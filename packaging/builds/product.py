@@ -12,11 +12,12 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 NAME: Final = "aether-desktop"
 TITLE: Final = "Aether Desktop"
 SUMMARY: Final = "See into event-sourced systems"
-#: Reverse-DNS name, for AppStream and macOS.
+#: Name that nobody sees, for AppStream and macOS.
 APP_ID: Final = "io.github.aether_desktop.AetherDesktop"
-HOMEPAGE: Final = "https://github.com/aether-desktop/aether-desktop"
-MAINTAINER: Final = "The Aether Desktop authors <aether-desktop@users.noreply.github.com>"
+#: As LICENSE and pyproject.toml have it.
 VENDOR: Final = "The Aether Desktop authors"
+#: Packages of Debian must name an address. There is none, and none of somebody else: `.invalid` has no hosts.
+MAINTAINER: Final = f"{VENDOR} <authors@{NAME}.invalid>"
 #: Both commands, by the function that each one calls.
 COMMANDS: Final = {"aether-desktop": "aether_desktop.app", "aether": "aether_desktop.cli"}
 MIME_TYPE: Final = "application/x-aether"
