@@ -248,7 +248,7 @@ class SQLiteEventStore:
         """See `EventStore.save_event`."""
         raw = encode_checked(event)
         writer = await self._backend.may_write(self._namespace)
-        sequences = await writer.save(self._namespace, (event,), (raw,))
+        sequences = await writer.save(self._namespace, (event,), (raw,), len(raw))
         return sequences[0]
 
     async def save_events(self, events: Sequence[Event]) -> list[int]:
@@ -258,11 +258,11 @@ class SQLiteEventStore:
             raise InvalidEventError(
                 "", f"{len(batch):,} events came in one batch; {MAX_BATCH:,} are allowed", kind="batch"
             )
-        raws = encode_all(batch)
+        raws, size = encode_all(batch)
         writer = await self._backend.may_write(self._namespace)
         if not batch:
             return []
-        return await writer.save(self._namespace, batch, raws)
+        return await writer.save(self._namespace, batch, raws, size)
 
     async def save_all(
         self, batches: AsyncIterable[Sequence[Event]], *, progress: Callable[[int], None] | None = None

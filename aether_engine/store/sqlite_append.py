@@ -24,6 +24,7 @@ from aether_engine.errors import (
     VersionConflictError,
 )
 from aether_engine.event import ActorSnapshot, Event
+from aether_engine.store.sqlite_checkpoints import Checkpoints
 from aether_engine.store.sqlite_counters import (
     COUNT,
     LAST,
@@ -65,6 +66,7 @@ class Appender:
         self._staged_ids: set[bytes] = set()
         self._snapshots: list[tuple[Any, ...]] = []
         self._ids = EventIds(self._look)
+        self._checkpoints = Checkpoints(raw, url, synchronous)
         self.links = EventLinks(self._look, lambda: create_links(raw, url))
 
     def begin(self) -> None:
@@ -80,18 +82,19 @@ class Appender:
         self._now = time.time_ns() // 1000
 
     def stage(
-        self, name: str, events: Sequence[Event], raws: Sequence[bytes], *, since: int | None = None
+        self, name: str, events: Sequence[Event], raws: Sequence[bytes], size: int, *, since: int | None = None
     ) -> list[int]:
         """Check `events` and hold them ready; returns their sequences. Raises what `save_events` raises.
 
-        `since` is the first sequence of the load that they are a part of, None where they are all of it.
+        `size` is the length of all `raws`, `since` the first sequence of the load that they are a part of, None
+        where they are all of it.
 
         A batch is checked as a whole, column by column; only if something may be wrong with it each event is
         looked at by itself, so that the first one at fault is named.
         """
         namespace = self._namespace(name)
         if len(events) > 1:
-            self._stage_many(namespace, events, raws, since)
+            self._stage_many(namespace, events, raws, size, since)
         elif events:
             self._stage_one(namespace, events[0], raws[0], since)
         last = namespace.last_sequence
@@ -130,7 +133,7 @@ class Appender:
         counters.change(namespace, {actor_id: actor})
 
     def _stage_many(
-        self, namespace: Namespace, events: Sequence[Event], raws: Sequence[bytes], since: int | None
+        self, namespace: Namespace, events: Sequence[Event], raws: Sequence[bytes], size: int, since: int | None
     ) -> None:
         counters = self._counters
         number = namespace.number
@@ -181,7 +184,6 @@ class Appender:
         seeds = map(xor, map(xor, range(first, first + count), versions), repeat(number ^ now ^ now >> 32))
         rows.checksums += map(crc32, raws, seeds)
         rows.raws += raws
-        size = sum(map(len, raws))
         rows.size += size
         namespace.grow(count, size, now)
         counters.change(namespace, touched)
@@ -294,10 +296,17 @@ class Appender:
                 self._ids.move_all(self._open_connection)
                 self.commit()
         self.close()
+        self._checkpoints.end()
 
     def commit(self) -> None:
         """Make the transaction durable. Raises `sqlite3.Error`; then the outcome must be looked up."""
         self._open_connection.execute("COMMIT")
+
+    def tend_log(self) -> None:
+        """Between transactions: keep the write-ahead log short."""
+        connection = self._connection
+        if connection is not None and not connection.in_transaction:
+            self._checkpoints.tend(connection)
 
     def rollback(self) -> None:
         """Forget the transaction and all that was learned in it."""
@@ -334,6 +343,7 @@ class Appender:
         self._forget()
         self._ids.forget()
         self._stop_looking()
+        self._checkpoints.close()
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()

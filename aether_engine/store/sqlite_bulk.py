@@ -79,12 +79,12 @@ class BulkSave:
     def _write_in_thread(self, batch: Sequence[Event]) -> None:
         appender = self._writer.appender
         self._check_open()
-        raws = encode_all(batch)
+        raws, size = encode_all(batch)
         if not self._is_open:
             appender.begin()
             self._is_open = True
         since = self._first or None
-        sequences = appender.stage(self._namespace, batch, raws, since=since)
+        sequences = appender.stage(self._namespace, batch, raws, size, since=since)
         appender.flush()
         appender.move_ids_in_transaction()
         if not self._count:

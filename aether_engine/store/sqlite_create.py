@@ -18,8 +18,8 @@ from aether_engine.store.sqlite_schema import (
     create_schema,
 )
 
-#: Pages of the write-ahead log after which a commit copies them into the file.
-_CHECKPOINT_PAGES: Final = 4000
+#: Bytes that are kept of a write-ahead log which begins anew: what is there is written faster than what is added.
+_KEPT_LOG: Final = 64 << 20
 
 
 def open_for_writing(raw: RawFile, url: str, synchronous: str, max_pages: int | None) -> sqlite3.Connection:
@@ -35,8 +35,9 @@ def open_for_writing(raw: RawFile, url: str, synchronous: str, max_pages: int | 
             _create(connection, url)
         _enter_wal_mode(connection)
         connection.execute(f"PRAGMA synchronous = {synchronous}")
-        connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}").close()
-        connection.execute("PRAGMA journal_size_limit = 67108864").close()
+        # `sqlite_checkpoints` does that.
+        connection.execute("PRAGMA wal_autocheckpoint = 0").close()
+        connection.execute(f"PRAGMA journal_size_limit = {_KEPT_LOG}").close()
         connection.execute("PRAGMA cache_size = -32768")
         connection.execute("PRAGMA secure_delete = OFF").close()
         if max_pages is not None:

@@ -21,13 +21,15 @@ def encode_checked(event: Event) -> bytes:
     return raw
 
 
-def encode_all(events: Sequence[Event]) -> list[bytes]:
-    """`encode_checked` for each; what was decoded brings its bytes along."""
+def encode_all(events: Sequence[Event]) -> tuple[list[bytes], int]:
+    """`encode_checked` for each, and the length of all; what was decoded brings its bytes along."""
     raws = [event._raw or encode_checked(event) for event in events]
-    for event, raw in zip(events, raws, strict=True) if max(map(len, raws), default=0) > MAX_RAW_LENGTH else ():
-        if len(raw) > MAX_RAW_LENGTH:
-            encode_checked(event)
-    return raws
+    size = sum(map(len, raws))
+    if size > MAX_RAW_LENGTH:
+        for event, raw in zip(events, raws, strict=True):
+            if len(raw) > MAX_RAW_LENGTH:
+                encode_checked(event)
+    return raws, size
 
 
 class SavedEvents(Sequence[tuple[int, Event]]):

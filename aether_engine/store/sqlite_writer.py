@@ -49,6 +49,8 @@ class Save:
     namespace: str
     events: Sequence[Event]
     raws: Sequence[bytes]
+    #: Bytes of all `raws`.
+    size: int
     future: asyncio.Future[Any]
     outcome: list[int] | AetherError | None = None
 
@@ -108,10 +110,15 @@ class Writer:
         # An executor's threads end with the interpreter or with their executor, even if nobody calls `close`.
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="aether-write")
 
-    def save(self, namespace: str, events: Sequence[Event], raws: Sequence[bytes]) -> asyncio.Future[list[int]]:
-        """The sequences of `events`, once they are durable and published. To cancel it undoes nothing."""
+    def save(
+        self, namespace: str, events: Sequence[Event], raws: Sequence[bytes], size: int
+    ) -> asyncio.Future[list[int]]:
+        """The sequences of `events`, once they are durable and published. To cancel it undoes nothing.
+
+        `size` is the length of all `raws`.
+        """
         future: asyncio.Future[list[int]] = self._loop.create_future()
-        self._submit(Save(namespace, events, raws, future))
+        self._submit(Save(namespace, events, raws, size, future))
         return future
 
     def save_snapshot(self, namespace: str, snapshot: ActorSnapshot, raw: bytes) -> asyncio.Future[None]:
@@ -235,6 +242,7 @@ class Writer:
                 self.on_loop(self._deliver, group)
                 if self.appender.has_ids_to_move:
                     self._move_ids()
+            self.appender.tend_log()
 
     def _next_group(self) -> list[Save | SaveSnapshot | Task]:
         group: list[Save | SaveSnapshot | Task] = []
@@ -261,7 +269,7 @@ class Writer:
                     continue
                 if isinstance(request, Save):
                     events += len(request.events)
-                    size += sum(map(len, request.raws))
+                    size += request.size
                 if group and (events > _GROUP_EVENTS or size > _GROUP_BYTES):
                     break
                 group.append(request)
@@ -326,7 +334,7 @@ class Writer:
         for request in group:
             try:
                 if isinstance(request, Save):
-                    request.outcome = appender.stage(request.namespace, request.events, request.raws)
+                    request.outcome = appender.stage(request.namespace, request.events, request.raws, request.size)
                 else:
                     request.outcome = None
                     appender.stage_snapshot(request.namespace, request.snapshot, request.raw)

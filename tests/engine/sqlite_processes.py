@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 from pathlib import Path
 
 from aether_engine.errors import StoreUnavailableError, VersionConflictError
 from aether_engine.event import Event
-from aether_engine.store import sqlite_ids
+from aether_engine.store import sqlite_checkpoints, sqlite_ids
 from tests.engine.sqlite_support import NAMESPACE, make_event, opened
 
 
@@ -80,6 +81,43 @@ async def save_beyond_limit(path: Path, _name: str) -> None:
             except StoreUnavailableError:
                 number -= 1
                 print(number, await store.last_sequence(), flush=True)
+
+
+def _keep_logs_short() -> None:
+    sqlite_checkpoints.STEP, sqlite_checkpoints.LONG, sqlite_checkpoints.LIMIT = 10, 40, 80
+
+
+async def save_with_a_short_log(path: Path, name: str) -> None:
+    """As `save_until_killed`, with a log that is copied and begun anew all the time."""
+    _keep_logs_short()
+    await save_until_killed(path, name)
+
+
+async def save_beyond_limit_with_a_short_log(path: Path, _name: str) -> None:
+    """Save until the file can take no more of its log; say how often that was tried, and what was saved."""
+    import resource
+
+    _keep_logs_short()
+    sqlite_checkpoints.PAUSE = 0.0
+    failures = 0
+    put_off = sqlite_checkpoints.Checkpoints._put_off
+
+    def counted(self: sqlite_checkpoints.Checkpoints, error: Exception) -> None:
+        nonlocal failures
+        failures += 1
+        put_off(self, error)
+
+    sqlite_checkpoints.Checkpoints._put_off = counted  # type: ignore[method-assign]
+    # More than the log holds while it can be copied.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_500_000, 1_500_000))
+    async with opened(path) as backend:
+        store = await backend.store(NAMESPACE)
+        number = 0
+        with contextlib.suppress(StoreUnavailableError):
+            while True:
+                await store.save_event(make_event(number + 1, text="x" * 5000))
+                number += 1
+        print(failures, number, await store.last_sequence(), flush=True)
 
 
 if __name__ == "__main__":
