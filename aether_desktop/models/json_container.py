@@ -88,3 +88,20 @@ class OpenContainer:
         if self.first + shown < found:
             return shown, Note.LOAD_ALL if found <= LOADED_AT_MOST else Note.LATER
         return shown, Note.PROBLEM if self.problem else None
+
+    def words(self, note: Note | None) -> tuple[str, str]:
+        """What a note says, and what it offers."""
+        total = len(self.members)
+        match note:
+            case Note.LOAD_ALL:
+                return f"{self.shown:,} of {total:,} shown", f"Load all {total:,}"
+            case Note.EARLIER:
+                return f"{self.first:,} before", f"Show the {min(self.first, PAGE):,} before"
+            case Note.LATER:
+                after = min(total - self.first - self.shown, PAGE)
+                return f"{self.shown:,} of {total:,} shown", f"Show the next {after:,}"
+            case Note.READING:
+                read = self.position - self.span.start
+                return "Reading…", f"{read:,} of {self.span.end - self.span.start:,} bytes"
+            case _:
+                return "Not JSON", self.problem

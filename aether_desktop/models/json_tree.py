@@ -11,28 +11,14 @@ from typing import Any, Final
 
 from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, QPersistentModelIndex, Qt, QTimer, Signal
 
-from aether_desktop.models.filter_terms import value_term
 from aether_desktop.models.json_container import LOADED_AT_MOST, PAGE, OpenContainer, slice_end
-from aether_desktop.models.json_scan import Members, scan_container, scan_document
-from aether_desktop.models.tree_roles import (
-    PREVIEW_LENGTH,
-    Note,
-    TreeRole,
-    ValueKind,
-    child_path,
-    count_text,
-    key_text,
-    preview,
-    written,
-)
-from aether_engine.lossless import Kind, ScanError, Span, string_value
+from aether_desktop.models.json_document import ROOT, JsonDocument
+from aether_desktop.models.tree_roles import Note, TreeRole, ValueKind, written
+from aether_engine.lossless import Kind, string_value
 
 Index = QModelIndex | QPersistentModelIndex
 _NOWHERE: Final = QModelIndex()
 
-#: Bytes of a closed container up to which its members are counted for its summary.
-_COUNTED: Final = 1 << 14
-_ROOT: Final = 0
 # Joining flags takes longer than all else that a view wants to know of a row.
 _OPENABLE: Final = Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemIsEnabled
 _DEPTH: Final = int(TreeRole.DEPTH)
@@ -61,10 +47,8 @@ class JsonTreeModel(QAbstractItemModel):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._raw = b""
+        self._document: JsonDocument | None = None
         self._containers: list[OpenContainer] = []
-        self._opened: dict[tuple[int, int], int] = {}
-        self._counts: dict[tuple[int, int], int] = {}
         self._pending: list[int] = []
         self._changing = False
         self._timer = QTimer(self)
@@ -74,7 +58,7 @@ class JsonTreeModel(QAbstractItemModel):
     @property
     def raw(self) -> bytes:
         """The bytes of the document."""
-        return self._raw
+        return self._document.raw if self._document is not None else b""
 
     @property
     def is_reading(self) -> bool:
@@ -85,23 +69,12 @@ class JsonTreeModel(QAbstractItemModel):
         """Show another document. `problem` says why it is not JSON at all; then it is the only row."""
         was_reading = self.is_reading
         self.beginResetModel()
-        self._raw = raw
-        self._opened.clear()
-        self._counts.clear()
         self._pending.clear()
         self._timer.stop()
-        members = Members()
-        root = OpenContainer(-1, 0, Span(Kind.OBJECT, 0, len(raw)), members, None)
-        if problem:
-            root.problem = problem
-            root.note = Note.PROBLEM
-        elif raw:
-            root.steps = scan_document(raw, members)
-            root.read(slice_end(len(raw)))
-            root.shown, root.note = root.wanted()
-            if root.steps is not None:
-                self._pending.append(_ROOT)
-        self._containers = [root]
+        self._document = JsonDocument(raw, problem)
+        self._containers = self._document.containers
+        if self._containers[ROOT].steps is not None:
+            self._pending.append(ROOT)
         # Nothing is opened while views are still hearing of a change: the next change would come inside it.
         self._changing = True
         self.endResetModel()
@@ -124,7 +97,7 @@ class JsonTreeModel(QAbstractItemModel):
         return self.createIndex(row, column, number)
 
     def parent(self, index: Index = _NOWHERE) -> QModelIndex:  # type: ignore[override]  # QObject.parent, overloaded
-        if not index.isValid() or index.internalId() == _ROOT:
+        if not index.isValid() or index.internalId() == ROOT:
             return QModelIndex()
         return self._index_of(index.internalId())
 
@@ -144,7 +117,7 @@ class JsonTreeModel(QAbstractItemModel):
             return False
         container = self._containers[parent.internalId()]
         member = container.member_at(parent.row())
-        return member >= 0 and container.members.may_be_opened(member, self._raw)
+        return member >= 0 and container.members.may_be_opened(member, self.raw)
 
     def canFetchMore(self, parent: Index) -> bool:
         if self._changing or not parent.isValid() or self._number_of(parent) is not None:
@@ -154,21 +127,13 @@ class JsonTreeModel(QAbstractItemModel):
     def fetchMore(self, parent: Index) -> None:
         if not self.canFetchMore(parent):
             return
-        span = self._span(parent)
-        assert span is not None
-        members = Members()
-        steps = scan_container(self._raw, span.kind, span.start, members)
-        member = self._containers[parent.internalId()].member_at(parent.row())
-        depth = self._containers[parent.internalId()].depth + 1
-        container = OpenContainer(parent.internalId(), member, span, members, steps, span.start, depth=depth)
+        assert self._document is not None
         was_reading = self.is_reading
-        container.read(slice_end(span.end - span.start))
-        shown, note = container.wanted()
         # Opened before the rows come: the view asks for their parents while they are inserted.
-        number = len(self._containers)
-        self._containers.append(container)
-        self._opened[parent.internalId(), member] = number
-        self._insert(number, shown, note)
+        member = self._containers[parent.internalId()].member_at(parent.row())
+        number = self._document.open(parent.internalId(), member)
+        container = self._containers[number]
+        self._insert(number, *container.wanted())
         if container.steps is not None:
             self._pending.append(number)
         self._follow_up(was_reading)
@@ -176,16 +141,19 @@ class JsonTreeModel(QAbstractItemModel):
     # Content
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        if not index.isValid():
+        document = self._document
+        if document is None or not index.isValid():
             return None
-        container = self._containers[index.internalId()]
+        number = index.internalId()
+        container = self._containers[number]
         if role == _DEPTH:
             return container.depth
         member = container.member_at(index.row())
         if member < 0:
-            return self._note_data(container, container.note_at(index.row()), index.column(), role)
+            return _note_data(container, container.note_at(index.row()), index.column(), role)
         if role == Qt.ItemDataRole.DisplayRole:
-            return self._field(container, member) if index.column() == self.FIELD else self._value_text(index)
+            is_field = index.column() == self.FIELD
+            return document.field(container, member) if is_field else document.value_text(number, member)
         span = container.members.value(member)
         match role:
             case TreeRole.KIND:
@@ -193,16 +161,16 @@ class JsonTreeModel(QAbstractItemModel):
             case TreeRole.SPAN:
                 return span.start, span.end
             case TreeRole.PATH:
-                return self._path(index)
+                return document.path(number, member)
             case TreeRole.EXACT:
-                return self._raw[span.start : span.end]
+                return document.raw[span.start : span.end]
             case TreeRole.PLAIN:
-                text = self._raw[span.start : span.end]
+                text = document.raw[span.start : span.end]
                 return string_value(text) if span.kind is Kind.STRING else written(text)
             case TreeRole.FILTER:
-                return self._filter_term(index, span)
+                return document.filter_term(number, member)
             case Qt.ItemDataRole.ToolTipRole:
-                return self._tooltip(index, span)
+                return document.about(number, member)
         return None
 
     def headerData(
@@ -225,7 +193,7 @@ class JsonTreeModel(QAbstractItemModel):
         Stops above a container that takes longer to read: then the container is the answer.
         """
         found = QModelIndex()
-        number: int | None = _ROOT if self._containers else None
+        number: int | None = ROOT if self._containers else None
         while number is not None:
             container = self._containers[number]
             member = container.members.at(offset)
@@ -340,127 +308,29 @@ class JsonTreeModel(QAbstractItemModel):
             self._changing = False
         container.note = note
 
-    # Answers
+    # Places of containers
 
     def _number_of(self, index: Index) -> int | None:
+        if self._document is None:
+            return None
         if not index.isValid():
-            return _ROOT if self._containers else None
-        container = index.internalId()
-        return self._opened.get((container, self._containers[container].member_at(index.row())))
+            return ROOT
+        number = index.internalId()
+        return self._document.opened(number, self._containers[number].member_at(index.row()))
 
     def _index_of(self, number: int) -> QModelIndex:
-        if number == _ROOT:
+        if number == ROOT:
             return QModelIndex()
         container = self._containers[number]
         row = self._containers[container.parent].row_of(container.member)
         return self.createIndex(row, 0, container.parent) if row >= 0 else QModelIndex()
 
-    def _span(self, index: Index) -> Span | None:
-        container = self._containers[index.internalId()]
-        member = container.member_at(index.row())
-        return container.members.value(member) if member >= 0 else None
 
-    def _key(self, container: OpenContainer, row: int) -> str | int:
-        start, end = container.members.key(row)
-        return string_value(self._raw[start:end]) if end > start else row
-
-    def _field(self, container: OpenContainer, row: int) -> str:
-        start, end = container.members.key(row)
-        if end > start:
-            return key_text(preview(self._raw[start + 1 : end - 1]))
-        return "(value)" if self._is_scalar_document(container) else key_text(row)
-
-    def _is_scalar_document(self, container: OpenContainer) -> bool:
-        return container.parent < 0 and self._raw.lstrip(b" \t\r\n")[:1] not in (b"{", b"[")
-
-    def _value_text(self, index: Index) -> str:
-        span = self._span(index)
-        assert span is not None
-        if not _is_container(span):
-            return preview(self._raw[span.start : span.end])
-        is_object = span.kind is Kind.OBJECT
-        count = self._count(index, span)
-        if count is not None:
-            return count_text(count, is_object)
-        size = f"{span.end - span.start:,} bytes"
-        return f"{{ {size} }}" if is_object else f"[ {size} ]"
-
-    def _count(self, index: Index, span: Span) -> int | None:
-        number = self._number_of(index)
-        if number is not None:
-            opened = self._containers[number]
-            return len(opened.members) if opened.steps is None and not opened.problem else None
-        key = (index.internalId(), self._containers[index.internalId()].member_at(index.row()))
-        if key not in self._counts:
-            if span.end - span.start > _COUNTED:
-                return None
-            members = Members()
-            try:
-                for _ in scan_container(self._raw, span.kind, span.start, members):
-                    pass
-            except ScanError:
-                return None
-            self._counts[key] = len(members)
-        return self._counts[key]
-
-    def _filter_term(self, index: Index, span: Span) -> str:
-        if _is_container(span) or span.end - span.start > PREVIEW_LENGTH:
-            return ""
-        text = self._raw[span.start : span.end]
-        is_text = span.kind is Kind.STRING
-        value = string_value(text) if is_text else text.decode("ascii")
-        return value_term(self._keys(index), value, is_text=is_text)
-
-    def _path(self, index: Index) -> str:
-        path = ""
-        for key in self._keys(index):
-            path = child_path(path, key)
-        return path
-
-    def _keys(self, index: Index) -> list[str | int]:
-        """The names and places that lead to a row, from the outside in."""
-        number = index.internalId()
-        member = self._containers[number].member_at(index.row())
-        keys: list[str | int] = []
-        while number >= 0:
-            container = self._containers[number]
-            if not (number == _ROOT and self._is_scalar_document(container)):
-                keys.append(self._key(container, member))
-            number, member = container.parent, container.member
-        keys.reverse()
-        return keys
-
-    def _tooltip(self, index: Index, span: Span) -> str:
-        place = f"{self._path(index)}\nBytes {span.start:,} to {span.end - 1:,} ({span.end - span.start:,})"
-        if _is_container(span):
-            return place
-        return f"{preview(self._raw[span.start : span.end])}\n{place}"
-
-    def _note_data(self, container: OpenContainer, note: Note | None, column: int, role: int) -> Any:
-        if role == TreeRole.NOTE:
-            return note
-        if role == TreeRole.KIND:
-            return ValueKind.NOTE
-        if role not in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole):
-            return None
-        total, first = len(container.members), container.first
-        behind = first + container.shown
-        match note:
-            case Note.LOAD_ALL:
-                texts = (f"{container.shown:,} of {total:,} shown", f"Load all {total:,}")
-            case Note.EARLIER:
-                before = min(first, PAGE)
-                texts = (f"{first:,} before", f"Show the {before:,} before")
-            case Note.LATER:
-                after = min(total - behind, PAGE)
-                texts = (f"{container.shown:,} of {total:,} shown", f"Show the next {after:,}")
-            case Note.READING:
-                read = container.position - container.span.start
-                texts = ("Reading…", f"{read:,} of {container.span.end - container.span.start:,} bytes")
-            case _:
-                texts = ("Not JSON", container.problem)
-        return texts[column]
-
-
-def _is_container(span: Span) -> bool:
-    return span.kind is Kind.OBJECT or span.kind is Kind.ARRAY
+def _note_data(container: OpenContainer, note: Note | None, column: int, role: int) -> Any:
+    if role == TreeRole.NOTE:
+        return note
+    if role == TreeRole.KIND:
+        return ValueKind.NOTE
+    if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole):
+        return container.words(note)[column]
+    return None

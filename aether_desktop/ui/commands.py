@@ -149,7 +149,7 @@ class Commands(QObject):
             return
         dialog = self._file_dialog(f"Import into {place.namespace}", EVENT_FILES, ANY_FILES)
         dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
-        dialog.fileSelected.connect(lambda name: self._workspace.import_file(place, Path(name)))
+        dialog.fileSelected.connect(lambda name: self._workspace.transfers.import_file(place, Path(name)))
         dialog.open()
 
     def export_namespace(self) -> None:
@@ -172,7 +172,7 @@ class Commands(QObject):
         dialog = self._file_dialog(f"Export what passes {event_filter.text}", EVENT_FILES, ROW_FILES)
         _ask_where_to_export(dialog)
         dialog.fileSelected.connect(
-            lambda name: self._workspace.export_file(place, Path(name), actor_id, event_filter)
+            lambda name: self._workspace.transfers.export_file(place, Path(name), actor_id, event_filter)
         )
         dialog.open()
 
@@ -182,7 +182,9 @@ class Commands(QObject):
             return
         dialog = self._file_dialog(f"Export {actor_id or place.namespace}", EVENT_FILES, ROW_FILES)
         _ask_where_to_export(dialog)
-        dialog.fileSelected.connect(lambda name: self._workspace.export_file(place, Path(name), actor_id))
+        dialog.fileSelected.connect(
+            lambda name: self._workspace.transfers.export_file(place, Path(name), actor_id)
+        )
         dialog.open()
 
     def copy_actor(self) -> None:

@@ -22,7 +22,7 @@ def ask_where_to_copy(
     async def copy(connection: Connection | None, namespace: str, snapshots: bool) -> None:
         if connection is not None:
             target = Place(connection, namespace)
-            if await workspace.copy(place, target, actor_id, snapshots=snapshots):
+            if await workspace.transfers.copy(place, target, actor_id, snapshots=snapshots):
                 await desk.open_log(target)
 
     async def copy_to_file(path: Path, namespace: str, snapshots: bool) -> None:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any
 
 from PySide6.QtCore import QItemSelectionModel, QModelIndex, QSize, Qt, Signal
-from PySide6.QtGui import QFontMetrics, QKeyEvent, QPalette, QResizeEvent, QShowEvent
+from PySide6.QtGui import QFontMetrics, QKeyEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
     QAbstractSlider,
-    QFrame,
-    QLabel,
     QStackedLayout,
     QVBoxLayout,
     QWidget,
@@ -22,19 +19,18 @@ from aether_desktop.models.tail_counters import TailState
 from aether_desktop.models.tail_feed import NOW, TailSource, TailStart
 from aether_desktop.models.tail_rows import moment_text
 from aether_desktop.models.tail_table import TailColumn
-from aether_desktop.models.time_terms import moment_of
 from aether_desktop.numbers import number_text
 from aether_desktop.ui.banner import Banner, BannerKind
 from aether_desktop.ui.empty_state import EmptyState
-from aether_desktop.ui.flow_layout import FlowLayout, group
-from aether_desktop.ui.links import LinkButton, icon_button
-from aether_desktop.ui.rate_plot import RatePlot
+from aether_desktop.ui.links import LinkButton
+from aether_desktop.ui.rate_pane import RatePane
 from aether_desktop.ui.safe_text import visible
 from aether_desktop.ui.table_setup import setup_table
 from aether_desktop.ui.tail_controls import TailControls
 from aether_desktop.ui.tail_status import PauseBar, TailStatus
 from aether_desktop.ui.tail_table_view import TailTableView
-from aether_desktop.ui.theme import current_theme, theme_notifier, ui_font
+from aether_desktop.ui.tail_view_state import restore_tail, tail_state
+from aether_desktop.ui.theme import ui_font
 from aether_engine.errors import AetherError, NamespaceNameError
 from aether_engine.event import StoredEvent
 from aether_engine.patterns import is_wildcard_pattern
@@ -81,7 +77,7 @@ class TailView(QWidget):
         self.pause_bar = PauseBar(self)
         self.table = TailTableView(self)
         self._set_up_table()
-        self._rate = _RatePane(self)
+        self._rate = RatePane(self)
         self.rate_plot = self._rate.plot
         self._lay_out()
         self._connect()
@@ -95,46 +91,18 @@ class TailView(QWidget):
         self.controls.set_request(pattern, source, start)
         self._start(pattern, source, start)
 
+    @property
+    def rate_wanted(self) -> bool:
+        """Whether the plot of the rate is shown where there is room for it."""
+        return self._rate_wanted
+
     def session_state(self) -> Mapping[str, Any]:
         """What the next start needs to begin this tail anew."""
-        try:
-            start = self.controls.chosen_start()
-        except ValueError:
-            start = NOW
-        return {
-            "pattern": self.controls.pattern.text(),
-            "source": self.controls.chosen_source().value,
-            "last": start.last,
-            "from_sequence": start.from_sequence or 0,
-            # As it is typed: "15m" is counted from the next start.
-            "since": self.controls.since.text() if start.since is not None else "",
-            "keep": self.controls.keep.value,
-            "rate": self._rate_wanted,
-            "running": self.controller.running,
-            "alerts": self.controller.alerts.on,
-        }
+        return tail_state(self)
 
     def restore_session(self, state: Mapping[str, Any]) -> None:
         """Begin anew as `session_state` said; what is not understood is as usual."""
-
-        def number(name: str) -> int:
-            value = state.get(name)
-            return value if isinstance(value, int) and 0 <= value < 1 << 63 else 0
-
-        if number("keep"):
-            self.controls.keep.set_value(number("keep"))
-        self.show_rate(state.get("rate") is not False)
-        source = TailSource.BUS if state.get("source") == TailSource.BUS.value else TailSource.LOG
-        start, since = TailStart(number("last"), number("from_sequence") or None), str(state.get("since") or "")
-        if since:
-            with suppress(ValueError):  # from a file of anybody's: begin as without it
-                start = TailStart(since=moment_of(since))
-        pattern = str(state.get("pattern") or self.controls.pattern.text())
-        self.start(pattern, source, start)
-        if start.since is not None:
-            self.controls.since.setText(since)
-        if state.get("running") is False:
-            self.controller.stop()
+        restore_tail(self, state)
 
     def toggle_pause(self) -> None:
         """Freeze the view, or go on."""
@@ -434,65 +402,3 @@ class TailView(QWidget):
     def sizeHint(self) -> QSize:
         """Return room for the columns of a tail."""
         return QSize(1100, 700)
-
-
-class _RatePane(QWidget):
-    """The plot with its title and figures."""
-
-    closed = Signal()
-
-    def __init__(self, parent: QWidget) -> None:
-        super().__init__(parent)
-        self.setAutoFillBackground(True)
-        self.title = QLabel("Rate", self)
-        self.about = QLabel("events per second, last 2 minutes, UTC", self)
-        self.plot = RatePlot(self)
-        self.plot.setObjectName("tailRate")
-        self._figures = [(QLabel(name, self), QLabel("", self)) for name in ("Now", "Sum", "Peak")]
-        self.close_button = icon_button("close", "Hide the rate", self)
-        self.close_button.clicked.connect(self.closed)
-        header = FlowLayout(spacing=12)
-        header.setContentsMargins(12, 2, 8, 0)
-        header.addWidget(self.title)
-        header.addWidget(self.about)
-        for name, value in self._figures:
-            header.addWidget(group(self, name, value, spacing=6))
-        header.addWidget(self.close_button)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addWidget(_line(self))
-        column.addLayout(header)
-        column.addWidget(self.plot)
-        self._reload()
-        theme_notifier().changed.connect(self._reload)
-
-    def show_rate(self, controller: TailController) -> None:
-        """Show the last two minutes of a tail."""
-        figures = controller.rate.figures()
-        values = (
-            number_text(figures.now),
-            f"{number_text(figures.total)} in {figures.seconds} s",
-            number_text(figures.peak),
-        )
-        for (_, label), value in zip(self._figures, values, strict=True):
-            label.setText(value)
-        words = ", ".join(f"{name.text()} {value}" for (name, _), value in zip(self._figures, values, strict=True))
-        self.plot.set_samples(controller.rate.samples(), words)
-
-    def _reload(self) -> None:
-        self.title.setFont(ui_font(semibold=True))
-        palette = QPalette(self.palette())
-        palette.setColor(QPalette.ColorRole.WindowText, current_theme().text2)
-        for label in (self.about, *(name for name, _ in self._figures)):
-            label.setPalette(palette)
-        for _, value in self._figures:
-            value.setFont(ui_font(semibold=True))
-
-
-def _line(parent: QWidget) -> QFrame:
-    line = QFrame(parent)
-    line.setFixedHeight(1)
-    line.setAutoFillBackground(True)
-    line.setBackgroundRole(QPalette.ColorRole.Mid)
-    return line

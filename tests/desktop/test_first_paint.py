@@ -33,6 +33,7 @@ OWN = {
     "aether_desktop.jobs",
     "aether_desktop.numbers",
     "aether_desktop.profiles",
+    "aether_desktop.selection_history",
     "aether_desktop.server_options",
     "aether_desktop.settings",
     "aether_desktop.single_instance",

@@ -373,7 +373,7 @@ async def test_closing_while_an_import_runs_takes_it_back(file: Path, permits_ex
     async with driven_file(file) as seen:
         place = seen.workspace.place
         assert place is not None
-        job = seen.workspace.import_file(place, big)
+        job = seen.workspace.transfers.import_file(place, big)
         await until(lambda: job.progress.done > 0 or job.progress.fraction, what="the import runs")
     async with driven_file(file) as seen:
         assert seen.view.model.rowCount() == 291

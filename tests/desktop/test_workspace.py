@@ -99,9 +99,9 @@ async def test_export_gives_back_the_bytes(workspace: Workspace, tmp_path: Path,
     connection = await workspace.open(sqlite_url(tmp_path / "new.aether"))
     assert connection is not None
     place = Place(connection, "permits")
-    assert await workspace.jobs.wait(workspace.import_file(place, permits_extract))
+    assert await workspace.jobs.wait(workspace.transfers.import_file(place, permits_extract))
     target = tmp_path / "out.ndjson"
-    assert await workspace.jobs.wait(workspace.export_file(place, target))
+    assert await workspace.jobs.wait(workspace.transfers.export_file(place, target))
     assert target.read_bytes() == permits_extract.read_bytes()
 
 
@@ -114,7 +114,7 @@ async def test_a_bad_line_changes_nothing(workspace: Workspace, tmp_path: Path, 
     endings: list[object] = []
     workspace.jobs.finished.connect(lambda _job, error: endings.append(error))
     place = Place(connection, "permits")
-    assert not await workspace.jobs.wait(workspace.import_file(place, bad))
+    assert not await workspace.jobs.wait(workspace.transfers.import_file(place, bad))
     await until(lambda: bool(endings), what="the end of the job")
     assert "line 101" in str(endings[0])
     assert await (await workspace.store(place)).last_sequence() == 0

@@ -137,13 +137,13 @@ async def test_a_question_ends_with_whoever_asked(production: Asked) -> None:
 
 async def test_an_import_asks_once_and_names_itself(production: Asked, permits_extract: Path) -> None:
     place = Place(production.connection, NAMESPACE)
-    job = production.workspace.import_file(place, permits_extract)
+    job = production.workspace.transfers.import_file(place, permits_extract)
     question = await production.question()
     assert question.what == f"Import {permits_extract.name}"
     question.confirm(NAMESPACE)
     assert await production.workspace.jobs.wait(job)
     assert len(production.questions) == 1
-    refused = production.workspace.import_file(place, permits_extract)
+    refused = production.workspace.transfers.import_file(place, permits_extract)
     (await production.question(2)).refuse()
     assert not await production.workspace.jobs.wait(refused)
 
