@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Sequence
 from time import monotonic
 from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, Qt, QTimer, Signal
 
+from aether_desktop.models.actor_pages import PAGE_ACTORS, ActorPages
 from aether_desktop.models.actor_search import ActorSearch
 from aether_desktop.models.event_table import Index
 from aether_desktop.models.paged_table import MAX_ROWS
@@ -19,9 +19,6 @@ from aether_desktop.tasks import TaskOwner
 from aether_engine.event import ActorInfo, ActorOrder
 from aether_engine.store.protocols import ActorDirectory, EventLog, PromptDirectory
 
-PAGE_ACTORS = 1000
-#: Pages kept of a list that can be entered anywhere.
-KEPT_PAGES = 24
 #: Rest in typing after which the actors found are counted, in seconds: of very many that takes a moment.
 COUNT_AFTER = 0.15
 #: Reading again takes at most this share of the time, while events pour in.
@@ -55,8 +52,7 @@ class ActorTable(QAbstractTableModel):
         #: How many actors there are in all, None while that is not known.
         self.found: int | None = 0
         self._rows = 0
-        self._pages: OrderedDict[int, Sequence[ActorInfo]] = OrderedDict()
-        self._wanted: OrderedDict[int, None] = OrderedDict()
+        self._pages = ActorPages()
         self._loading = False
         self._tasks = TaskOwner(self.failed.emit)
         self._reading: asyncio.Task[None] | None = None
@@ -152,25 +148,18 @@ class ActorTable(QAbstractTableModel):
         """The actor in `row`, None while it is being loaded."""
         if not 0 <= row < self._rows:
             return None
-        number, offset = divmod(row, PAGE_ACTORS)
-        page = self._pages.get(number)
-        if page is not None and offset < len(page):
-            self._pages.move_to_end(number)
-            return page[offset]
-        self._want(number)
-        return None
+        actor = self._pages.actor_at(row)
+        if actor is None and not self._loading and not self._kick.isActive():
+            self._kick.start()
+        return actor
 
     def loaded(self) -> list[ActorInfo]:
         """The actors in memory, in their order."""
-        return [actor for _, page in sorted(self._pages.items()) for actor in page]
+        return self._pages.loaded()
 
     def row_of_actor(self, actor_id: str) -> int:
         """The row of an actor, -1 while it is not loaded."""
-        for number, page in self._pages.items():
-            for offset, actor in enumerate(page):
-                if actor.actor_id == actor_id:
-                    return number * PAGE_ACTORS + offset
-        return -1
+        return self._pages.row_of(actor_id)
 
     async def close(self) -> None:
         # What is stored from now on is nobody's affair any more.
@@ -235,7 +224,9 @@ class ActorTable(QAbstractTableModel):
 
     def _narrow(self) -> bool:
         """Show what is asked for at once if it is a part of what is shown: so it is with most letters."""
-        first = self._pages.get(0, () if self.found == 0 else None)
+        first = self._pages.page(0)
+        if first is None and self.found == 0:
+            first = ()
         if self._actors is None or self._shown is None or first is None:
             return False
         part = self._asked.within(self._shown, first, PAGE_ACTORS)
@@ -312,8 +303,7 @@ class ActorTable(QAbstractTableModel):
         began = monotonic()
         pages: dict[int, list[ActorInfo]] = {}
         if asked.is_jumpable:
-            # The pages looked at last, of which one or two are in sight.
-            for number in list(self._pages)[-2:] or [0]:
+            for number in self._pages.latest or [0]:
                 pages[number] = await asked.page(actors, PAGE_ACTORS, offset=number * PAGE_ACTORS)
         else:
             infos = await asked.page(actors, max(PAGE_ACTORS, self._rows))
@@ -324,8 +314,7 @@ class ActorTable(QAbstractTableModel):
         self._read_took, self._read_at = monotonic() - began, monotonic()
         if generation != self._generation:
             return
-        self._pages.clear()
-        self._pages.update(pages)
+        self._pages.replace(pages)
         self.found = found
         self._resize(min(found, MAX_ROWS) if asked.is_jumpable else sum(map(len, pages.values())))
         if self._rows:
@@ -338,10 +327,7 @@ class ActorTable(QAbstractTableModel):
         self._shown = asked
         self.found = found
         self._rows = len(first)
-        self._pages.clear()
-        self._wanted.clear()
-        if first:
-            self._pages[0] = first
+        self._pages.start_over(first)
         self.endResetModel()
         self.counts_changed.emit()
 
@@ -392,7 +378,7 @@ class ActorTable(QAbstractTableModel):
         if page:
             self.beginInsertRows(_ROOT, first, first + len(page) - 1)
             # A list without an index is kept as far as it was asked for: each page of it takes a search.
-            self._pages[first // PAGE_ACTORS] = page
+            self._pages.keep(first // PAGE_ACTORS, page, all_of_them=True)
             self._rows = first + len(page)
             self.endInsertRows()
         if len(page) < PAGE_ACTORS:
@@ -401,46 +387,36 @@ class ActorTable(QAbstractTableModel):
 
     # -- pages of a list that can be entered anywhere
 
-    def _want(self, page: int) -> None:
-        self._wanted[page] = None
-        self._wanted.move_to_end(page)
-        while len(self._wanted) > 2:
-            self._wanted.popitem(last=False)
-        if not self._loading and not self._kick.isActive():
-            self._kick.start()
-
     def _start_loading(self) -> None:
-        if not self._loading and self._wanted and self._actors is not None and self._shown is not None:
+        if not self._loading and self._pages.is_wanted and self._actors is not None and self._shown is not None:
             self._loading = True
             if self._tasks.start(self._load_wanted(self._actors, self._shown), "actor pages") is None:
                 self._loading = False
 
     async def _load_wanted(self, actors: ActorDirectory, shown: ActorSearch) -> None:
         try:
-            while self._wanted and shown == self._shown:
-                number, _ = self._wanted.popitem(last=True)
-                before = self._pages.get(number - 1)
+            while self._pages.is_wanted and shown == self._shown:
+                number = self._pages.next_wanted()
+                before = self._pages.page(number - 1)
                 if before:
                     page = await shown.page(actors, PAGE_ACTORS, after=before[-1].actor_id)
                 else:
                     page = await shown.page(actors, PAGE_ACTORS, offset=number * PAGE_ACTORS)
                 if shown != self._shown:
                     break
-                self._pages[number] = page
+                self._pages.keep(number, page)
                 end = number * PAGE_ACTORS + len(page)
                 if len(page) < PAGE_ACTORS and end < self._rows:
                     # There are fewer than were counted; a row without an actor would ask for its page for ever.
                     self.found = end
                     self._resize(end)
                     self.counts_changed.emit()
-                while len(self._pages) > KEPT_PAGES:
-                    self._pages.popitem(last=False)
                 first, last = number * PAGE_ACTORS, min(end, self._rows) - 1
                 if first <= last:
                     self.dataChanged.emit(self.index(first, 0), self.index(last, len(_TITLES) - 1))
         finally:
             self._loading = False
-        if self._wanted:
+        if self._pages.is_wanted:
             self._kick.start()
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime
@@ -21,15 +20,17 @@ from aether_desktop.models.tail_rows import (
     TailEntry,
     TailRow,
     events_text,
+    last_event,
     note,
-    others_in,
     reconnect_note,
     row_of,
 )
 from aether_desktop.models.tail_table import DEFAULT_CAPACITY, TailTableModel
+from aether_desktop.models.tail_tally import TailTally
+from aether_desktop.models.tail_waiting import WaitingRows
 from aether_desktop.tasks import TaskOwner
 from aether_engine.errors import AetherError, NamespaceNameError
-from aether_engine.event import Event, Gap, Published, SubscriptionFilter, Tailed
+from aether_engine.event import Gap, Published, SubscriptionFilter, Tailed
 from aether_engine.patterns import check_namespace_pattern
 
 log = logging.getLogger(__name__)
@@ -78,11 +79,9 @@ class TailController(QObject):
         self._link_up = True
         self._link_lost_at: datetime | None = None
         self._started_at: datetime | None = None
-        # Rows on their way to the table; while paused a ring of the table's size.
-        self._waiting: deque[TailEntry] = deque()
-        self._waiting_events = 0
+        self._waiting = WaitingRows()
+        self._tally = TailTally()
         self._new = 0
-        self._received = self._filtered = self._dropped = self._left = self._unknown_gaps = 0
         self._frame_interval = FRAME
         self._framed_at = 0.0
         self._frame = QTimer(self, singleShot=True, timerType=Qt.TimerType.PreciseTimer)
@@ -150,15 +149,7 @@ class TailController(QObject):
     @property
     def counters(self) -> TailCounters:
         """Where every event of this run went."""
-        return TailCounters(
-            received=self._received,
-            shown=self.table.event_count,
-            waiting=self._waiting_events,
-            filtered=self._filtered,
-            dropped=self._dropped,
-            left=self._left,
-            unknown_gaps=self._unknown_gaps,
-        )
+        return self._tally.counters(self.table.event_count, self._waiting.events)
 
     # -- commands --------------------------------------------------------------------------------------------
 
@@ -181,9 +172,9 @@ class TailController(QObject):
         self.stop()
         self.table.clear()
         self.table.set_recorded_title("Recorded" if source is TailSource.LOG else "Recorded or arrived")
-        self._waiting.clear()
-        self._waiting_events = self._new = 0
-        self._received = self._filtered = self._dropped = self._left = self._unknown_gaps = 0
+        self._waiting.take()
+        self._tally = TailTally()
+        self._new = 0
         self._pattern, self._source, self._error, self._message = pattern, source, None, ""
         self._started_at = self._now()
         self._feed = feed
@@ -231,8 +222,7 @@ class TailController(QObject):
 
     def set_capacity(self, rows: int) -> None:
         """Keep at most `rows` rows from now on."""
-        self._left += self.table.set_capacity(rows)
-        self._bound_waiting()
+        self._tally.left += self.table.set_capacity(rows) + self._waiting.bound(self.table.capacity)
         self.counters_changed.emit()
 
     def set_filter(self, wanted: TailFilter | SubscriptionFilter | None) -> None:
@@ -316,47 +306,29 @@ class TailController(QObject):
                     rows.append(item)
             elif isinstance(item, Gap):
                 gaps += 1
-                self._count_gap(item)
+                self._tally.take_gap(item)
                 rows.append(row_of(item, now))
             elif isinstance(item, Published) and (wanted is None or wanted(item.namespace, item)):
                 rows.append(row_of(item, now))
         events = len(items) - gaps
         shown = len(rows) - gaps
-        self._received += events
-        self._filtered += events - shown
+        self._tally.take(events, shown)
         if live:
             self.rate.add(events)
             if shown and wanted is not None and self.alerts.on:
-                self.alerts.passed(self._pattern, shown, _last_event(rows))
+                self.alerts.passed(self._pattern, shown, last_event(rows))
         self._add(rows, shown)
-
-    def _count_gap(self, gap: Gap) -> None:
-        if gap.missed is None:
-            self._unknown_gaps += 1
-        else:
-            self._received += gap.missed
-            self._dropped += gap.missed
 
     def _add(self, rows: Sequence[TailEntry], events: int = 0) -> None:
         """Queue `rows`, of which `events` are events, for the next frame."""
-        self._waiting.extend(rows)
-        self._waiting_events += events
+        self._waiting.add(rows, events)
         if self._state is TailState.PAUSED:
             self._new += events
-        self._bound_waiting()
+        self._tally.left += self._waiting.bound(self.table.capacity)
         if not self._frame.isActive():
             # Counted from the last frame: the first event after a rest is seen at once.
             rest = self._framed_at + self._frame_interval / 1000 - time.monotonic()
             self._frame.start(max(0, round(rest * 1000)))
-
-    def _bound_waiting(self) -> None:
-        over = len(self._waiting) - self.table.capacity
-        if over > 0:
-            # More than the table could hold: they would have passed through it unseen.
-            gone = [self._waiting.popleft() for _ in range(over)]
-            events = over - others_in(gone)
-            self._waiting_events -= events
-            self._left += events
 
     def _show_frame(self) -> None:
         self._framed_at = time.monotonic()
@@ -365,11 +337,10 @@ class TailController(QObject):
         self.counters_changed.emit()
 
     def _show_waiting(self) -> None:
-        rows = list(self._waiting)
-        self._waiting.clear()
-        self._waiting_events = self._new = 0
+        rows = self._waiting.take()
+        self._new = 0
         if rows:
-            self._left += self.table.append(rows)
+            self._tally.left += self.table.append(rows)
 
     def _failed(self, error: Exception) -> None:
         """A gap could not be loaded or an ended run not be closed; the tail itself goes on."""
@@ -391,7 +362,7 @@ class TailController(QObject):
         unsaid = feed.unsaid_dropped if feed is not None else 0
         if unsaid:
             gap = Gap(self._pattern, None, unsaid, "they were lost just before the tail ended")
-            self._count_gap(gap)
+            self._tally.take_gap(gap)
             self._add([row_of(gap, self._now())])
         self._show_waiting()
         self.alerts.forget()
@@ -414,14 +385,8 @@ class TailController(QObject):
         if not rows:
             text = "None of them passes the filter." if found.filtered else "The log holds none there."
             rows = [note(f"{events_text(found.count)} loaded from the log", text, self._now())]
-        if gap.missed is None:
-            self._unknown_gaps -= 1
-        missed = gap.missed or 0
-        self._received += found.count - missed
-        self._dropped -= missed
-        self._filtered += found.filtered
-        self._left += found.count - found.filtered - len(found.rows)
-        self._left += self.table.replace(row, rows)
+        self._tally.load_gap(gap, found)
+        self._tally.left += self.table.replace(row, rows)
         self.counters_changed.emit()
 
     def _next_sequence(self, row: int, namespace: str) -> int | None:
@@ -453,13 +418,3 @@ class TailController(QObject):
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock(), UTC)
-
-
-def _last_event(rows: Sequence[TailEntry]) -> Event | None:
-    """The last event of `rows`, which has one; None if it is damaged."""
-    for row in reversed(rows):
-        if isinstance(row, Tailed):
-            return row.stored.event
-        if row.is_event:
-            return row.event
-    return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from aether_desktop.models.event_cells import EventCells, cells_of, data_preview, data_text
@@ -113,6 +113,16 @@ def stored_of(entries: Iterable[TailEntry]) -> list[StoredEvent]:
     """The events of `entries`, in their order."""
     found = (entry.stored if isinstance(entry, Tailed) else entry.as_stored() for entry in entries)
     return [stored for stored in found if stored is not None]
+
+
+def last_event(rows: Sequence[TailEntry]) -> Event | None:
+    """The last event of `rows`, which has one; None if it is damaged."""
+    for row in reversed(rows):
+        if isinstance(row, Tailed):
+            return row.stored.event
+        if row.is_event:
+            return row.event
+    return None
 
 
 def row_of(item: Tailed | Published | Gap, now: datetime) -> TailRow:

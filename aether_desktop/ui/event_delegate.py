@@ -44,6 +44,7 @@ from aether_desktop.ui.chips import CHIP_SIZE, chip_pixmap
 from aether_desktop.ui.row_banner import BannerPainter
 from aether_desktop.ui.safe_text import plain_tooltip, visible
 from aether_desktop.ui.theme import Density, current_theme, fixed_font, row_height, theme_notifier, ui_font
+from aether_desktop.ui.whole_cells import NEVER_SHORTENED, WholeCells
 
 __all__ = ["GUTTER_WIDTH", "PADDING", "EventDelegate"]
 
@@ -67,8 +68,6 @@ _SELECTED = QStyle.StateFlag.State_Selected.value
 _HAS_FOCUS = QStyle.StateFlag.State_HasFocus.value
 _MIDDLE = Qt.TextElideMode.ElideMiddle
 _RIGHT = Qt.TextElideMode.ElideRight
-
-_NEVER_SHORTENED = frozenset({ColumnKind.NUMBER, ColumnKind.TIME})
 
 
 class EventDelegate(QStyledItemDelegate):
@@ -95,7 +94,6 @@ class EventDelegate(QStyledItemDelegate):
         self._kinds: dict[int, ColumnKind] = {}
         self._density: Density = density
         self._hover_row = -1
-        self._asked: dict[int, int] = {}
         self._numbers = QLocale()
         if self._numbers.language() is QLocale.Language.C:
             # The C locale has no separators, and a number of seven digits cannot be read without.
@@ -116,7 +114,7 @@ class EventDelegate(QStyledItemDelegate):
         self._mono = CellFont(fixed_font(-1))
         self._row_height = row_height(self._density)
         self._banner = BannerPainter(self._body, self._strong)
-        self._asked.clear()
+        self._whole = WholeCells(self._body, theme, self.columnTooNarrow.emit)
 
     @property
     def density(self) -> Density:
@@ -132,7 +130,7 @@ class EventDelegate(QStyledItemDelegate):
         """Replace the kinds of the columns, when the user has added or removed one."""
         self._given = [ColumnKind(kind) for kind in kinds]
         self._kinds.clear()
-        self._asked.clear()
+        self._whole.forget_widths()
 
     def column_kind(self, column: int) -> ColumnKind:
         """Return how the cells of a column (logical index) are drawn."""
@@ -152,7 +150,7 @@ class EventDelegate(QStyledItemDelegate):
     def forget_kinds(self) -> None:
         """Ask the model again for the kinds of columns that were not given; it has other columns now."""
         self._kinds.clear()
-        self._asked.clear()
+        self._whole.forget_widths()
 
     @property
     def hover_row(self) -> int:
@@ -264,10 +262,11 @@ class EventDelegate(QStyledItemDelegate):
         if text.__class__ is not str:
             text = self.text_of(text)
         if kind is ColumnKind.NUMBER:
-            self._paint_number(painter, rect, column, text)
+            self._whole.paint_number(painter, rect, column, text)
             return
         if kind is ColumnKind.TIME:
-            self._paint_time(painter, rect, column, text, same_date=bool(data(_SAME_DATE)), tinted=tinted)
+            same_date = bool(data(_SAME_DATE))
+            self._whole.paint_time(painter, rect, column, text, same_date=same_date, tinted=tinted)
             return
 
         font = self._body
@@ -303,71 +302,6 @@ class EventDelegate(QStyledItemDelegate):
         painter.setPen(color)
         painter.drawText(left, font.baseline(y, height - 1), fitted.text)
 
-    def _paint_number(self, painter: QPainter, rect: QRect, column: int, text: str) -> None:
-        if not text:
-            return
-        font = self._body
-        shown = visible(text)
-        needed = font.width(shown)
-        left = rect.x() + rect.width() - PADDING - needed
-        painter.setFont(font.font)
-        painter.setPen(self._theme.text)
-        base = font.baseline(rect.y(), rect.height() - 1)
-        if left < rect.x():
-            self._ask_for(column, needed + 2 * PADDING)
-            self._draw_clipped(painter, rect, left, base, shown)
-        else:
-            painter.drawText(left, base, shown)
-
-    def _paint_time(
-        self, painter: QPainter, rect: QRect, column: int, text: str, *, same_date: bool, tinted: bool
-    ) -> None:
-        if not text:
-            return
-        theme, font = self._theme, self._body
-        dim = theme.text2 if tinted else theme.text3
-        date, time, offset = split_timestamp(text)
-        left = rect.x() + PADDING
-        base = font.baseline(rect.y(), rect.height() - 1)
-        space = font.width(" ")
-        painter.setFont(font.font)
-        if not time:
-            shown = visible(date)
-            painter.setPen(theme.text)
-            if PADDING + font.width(shown) > rect.width():
-                # What is no timestamp can be of any length; it must not make the column as wide.
-                shown = font.fit(text, rect.width() - 2 * PADDING, _RIGHT).text
-            painter.drawText(left, base, shown)
-            return
-        time_left = left + font.width(date) + space
-        offset_left = time_left + font.width(time) + space
-        needed = offset_left + font.width(offset) - left
-        clipped = needed + PADDING > rect.width()
-        if clipped:
-            self._ask_for(column, needed + 2 * PADDING)
-            painter.save()
-            painter.setClipRect(rect, Qt.ClipOperation.IntersectClip)
-        painter.setPen(dim if same_date else theme.text)
-        painter.drawText(left, base, date)
-        painter.setPen(theme.text)
-        painter.drawText(time_left, base, time)
-        if offset:
-            painter.setPen(dim)
-            painter.drawText(offset_left, base, offset)
-        if clipped:
-            painter.restore()
-
-    def _draw_clipped(self, painter: QPainter, rect: QRect, left: int, base: int, text: str) -> None:
-        painter.save()
-        painter.setClipRect(rect, Qt.ClipOperation.IntersectClip)
-        painter.drawText(left, base, text)
-        painter.restore()
-
-    def _ask_for(self, column: int, width: int) -> None:
-        """Ask once per width for a wider column; the view is being painted and must not be resized now."""
-        self._asked[column] = max(width, self._asked.get(column, 0))
-        self.columnTooNarrow.emit(column, self._asked[column])
-
     # -- sizes, tooltips and clicks ------------------------------------------------------------------------------
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
@@ -391,7 +325,7 @@ class EventDelegate(QStyledItemDelegate):
 
     def is_shortened(self, rect: QRect, index: Index) -> bool:
         """Return whether the text of a cell does not fit into `rect`."""
-        if self.column_kind(index.column()) in _NEVER_SHORTENED:
+        if self.column_kind(index.column()) in NEVER_SHORTENED:
             return False
         return self.sizeHint(QStyleOptionViewItem(), index).width() > rect.width()
 
