@@ -9,7 +9,8 @@ from PySide6.QtGui import QFont, QFontMetrics
 
 from aether_desktop.ui.safe_text import visible
 
-_CACHE_LIMIT = 5_000
+# Of each font: several screens of a table, and not what went by in a flood minutes ago.
+_CACHE_LIMIT = 2_000
 
 # No cell shows more than this; measuring a payload of megabytes would block the window.
 _LONGEST = 1_000
