@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime
+from itertools import chain
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
@@ -20,6 +21,7 @@ from aether_desktop.models.tail_rows import (
     TailEntry,
     TailRow,
     events_text,
+    kept_of,
     last_event,
     note,
     reconnect_note,
@@ -303,7 +305,7 @@ class TailController(QObject):
             # An event of a log is a row only once it is looked at; a bus does not say when it was recorded.
             if type(item) is Tailed:
                 if wanted is None or wanted(item.namespace, item.stored):
-                    rows.append(item)
+                    rows.append(kept_of(item))
             elif isinstance(item, Gap):
                 gaps += 1
                 self._tally.take_gap(item)
@@ -391,12 +393,9 @@ class TailController(QObject):
 
     def _next_sequence(self, row: int, namespace: str) -> int | None:
         """The last sequence before the next event of `namespace` below `row`; None if there is none."""
-        below = (self.table.row_at(index) for index in range(row + 1, self.table.rowCount()))
-        for entry in (*below, *self._waiting):
-            if entry is not None and entry.namespace == namespace:
-                sequence = entry.stored.sequence if isinstance(entry, Tailed) else entry.sequence
-                if sequence is not None:
-                    return sequence - 1
+        for entry in chain(self.table.entries()[row + 1 :], self._waiting):
+            if entry.namespace == namespace and entry.sequence is not None:
+                return entry.sequence - 1
         return None
 
     # -- small things ----------------------------------------------------------------------------------------

@@ -10,8 +10,16 @@ from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersisten
 
 from aether_desktop.models.event_cells import NOT_TRUSTED
 from aether_desktop.models.roles import ColumnKind, Role, RowKind
-from aether_desktop.models.tail_rows import TailEntry, TailEvent, TailRow, moment_text, others_in, row_of
-from aether_engine.event import Published, StoredEvent, Tailed
+from aether_desktop.models.tail_rows import (
+    TailEntry,
+    TailEvent,
+    TailRow,
+    UnseenEvent,
+    moment_text,
+    others_in,
+    seen,
+)
+from aether_engine.event import Published, StoredEvent
 
 Index = QModelIndex | QPersistentModelIndex
 _ROOT = QModelIndex()
@@ -132,8 +140,8 @@ class TailTableModel(QAbstractTableModel):
 
     def _row(self, row: int) -> TailRow:
         entry = self._rows[row]
-        if isinstance(entry, Tailed):
-            entry = self._rows[row] = row_of(entry, entry.stored.recorded_at)
+        if isinstance(entry, UnseenEvent):
+            entry = self._rows[row] = seen(entry)
         return entry
 
     def entries(self) -> list[TailEntry]:
@@ -150,8 +158,7 @@ class TailTableModel(QAbstractTableModel):
         """The row of an event by its place in the log, -1 if it is not here (any more)."""
         for row in range(len(self._rows) - 1, -1, -1):
             entry = self._rows[row]
-            found = entry.stored.sequence if isinstance(entry, Tailed) else entry.sequence
-            if found == sequence and entry.namespace == namespace:
+            if entry.sequence == sequence and entry.namespace == namespace:
                 return row
         return -1
 

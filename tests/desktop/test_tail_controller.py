@@ -16,6 +16,7 @@ from aether_desktop.models.tail_controller import LONGEST_FRAME, TailController
 from aether_desktop.models.tail_counters import TailState
 from aether_desktop.models.tail_feed import TailSource, TailStart
 from aether_desktop.models.tail_rate import SPAN, RateRecorder, RateState
+from aether_desktop.models.tail_rows import UnseenEvent, stored_of
 from aether_desktop.models.tail_table import TailColumn
 from aether_engine import Event
 from aether_engine.engine import Engine, open_engine
@@ -238,6 +239,21 @@ async def test_alerts_tell_type_and_actor_of_what_passes_and_rest(engine: Engine
     tail.stop()
     tail.alerts.tell()
     assert len(told) == 2, "a stopped tail calls no more"
+
+
+async def test_of_what_nobody_looks_at_only_the_bytes_are_kept(engine: Engine, tail: TailController) -> None:
+    store = await engine.store("prod.a")
+    tail.start("prod.a")
+    await store.save_events([event(number) for number in range(1, 4)])
+    await shown(tail, 3)
+    assert all(isinstance(entry, UnseenEvent) for entry in tail.table.entries())
+    stored = [each async for batch in store.read() for each in batch]
+    looked_at = tail.table.stored_at(1)
+    assert looked_at == ("prod.a", stored[1])
+    assert [isinstance(entry, UnseenEvent) for entry in tail.table.entries()] == [True, False, True]
+    assert tail.table.find("prod.a", 3) == 2
+    # Saved as they are, seen or not.
+    assert stored_of(tail.table.entries()) == stored
 
 
 async def test_a_filter_counts_what_it_leaves_out(engine: Engine, tail: TailController) -> None:
