@@ -8,7 +8,7 @@ again; a `bytearray` it takes as it is.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from itertools import chain
 from typing import Final
@@ -66,8 +66,7 @@ class EventColumns:
         start = 0
         for rows in _AT_ONCE if is_small else ():
             while count - start >= rows:
-                values = [self.first + start, recorded_at, *self._flat(start, start + rows)]
-                connection.execute(_insert_events(rows), values)
+                connection.execute(_insert_events(rows), self._values(start, start + rows, recorded_at))
                 start += rows
         for place in range(start, count):
             raw = bytearray(self.raws[place]) if is_small else self.raws[place]
@@ -85,18 +84,17 @@ class EventColumns:
                 ),
             )
 
-    def _flat(self, start: int, end: int) -> Iterable[object]:
-        return chain.from_iterable(
-            zip(
-                self.actors[start:end],
-                self.versions[start:end],
-                self.types[start:end],
-                map(bytearray, self.hashes[start:end]),
-                self.checksums[start:end],
-                map(bytearray, self.raws[start:end]),
-                strict=True,
-            )
-        )
+    def _values(self, start: int, end: int, recorded_at: int) -> list[object]:
+        return [
+            self.first + start,
+            recorded_at,
+            *self.actors[start:end],
+            *self.versions[start:end],
+            *self.types[start:end],
+            *map(bytearray, self.hashes[start:end]),
+            *self.checksums[start:end],
+            *map(bytearray, self.raws[start:end]),
+        ]
 
 
 def write_actors(
@@ -123,9 +121,13 @@ def write_actors(
 
 @cache
 def _insert_events(count: int) -> str:
-    # All of one statement follow one another and share the time: two parameters for all of them.
-    places = ", ".join("?" * _OF_EVENT)
-    return _INSERT_EVENTS + ", ".join([f"(?1 + {row}, ?2, {places})" for row in range(count)])
+    # All of one statement follow one another and share the time: two parameters for all of them. Then column by
+    # column, as they are staged.
+    rows = []
+    for row in range(count):
+        places = ", ".join([f"?{3 + column * count + row}" for column in range(_OF_EVENT)])
+        rows.append(f"(?1 + {row}, ?2, {places})")
+    return _INSERT_EVENTS + ", ".join(rows)
 
 
 @cache
