@@ -54,9 +54,10 @@ def path_column(text: str) -> PathColumn:
 
     path = text.strip()
     wanted = parse_filter(f"{path}:*")
-    if wanted.problems:
+    if wanted.problems and path.startswith(("data.", "meta.")) and " " not in path:
         raise ValueError(wanted.problems[0].reason)
-    condition = wanted.terms[0].condition if len(wanted.terms) == 1 else None
+    is_one = len(wanted.terms) == 1 and not wanted.problems
+    condition = wanted.terms[0].condition if is_one else None
     if isinstance(condition, MetadataIs):
         return PathColumn(path, ("metadata", condition.name))
     if isinstance(condition, DataIs):
@@ -64,7 +65,10 @@ def path_column(text: str) -> PathColumn:
         if len(steps) < len(condition.path):
             raise ValueError("A column shows one value: * cannot be a step of its path.")
         return PathColumn(path, ("data", *steps))
-    raise ValueError("A column is a path such as data.resource, data.items.0.sku or meta.UserID.")
+    raise ValueError(
+        "A column is one path such as data.resource, data.items.0.sku or meta.UserID; "
+        "a name with spaces stands in quotes."
+    )
 
 
 class PathColumns(QObject):

@@ -10,6 +10,7 @@ from PySide6.QtGui import QAction, QKeySequence, QStandardItem, QStandardItemMod
 from PySide6.QtWidgets import QDialog, QLineEdit, QMainWindow, QMenu, QTreeView, QVBoxLayout
 
 from aether_desktop.ui.actions import keys_text
+from aether_desktop.ui.no_match import NoMatch
 from aether_desktop.ui.theme import ui_font
 
 #: Keys that are no commands: they mean something only to the widget that has the keyboard.
@@ -120,6 +121,7 @@ class CheatSheet(QDialog):
         self.list.setEditTriggers(QTreeView.EditTrigger.NoEditTriggers)
         self.list.expandAll()
         self.list.setColumnWidth(0, 380)
+        NoMatch(self.list, lambda: "No key, and nothing that a key does, is called so.")
         column = QVBoxLayout(self)
         column.setContentsMargins(16, 16, 16, 16)
         column.setSpacing(8)

@@ -35,7 +35,11 @@ class ColumnDialog(FittedDialog):
         completer = QCompleter(list(known), self.input)
         completer.setFilterMode(Qt.MatchFlag.MatchContains)
         self.input.setCompleter(completer)
-        self.answer = ToneLabel("", "text2", elide=Qt.TextElideMode.ElideRight)
+        self.answer = ToneLabel("", "text2")
+        self.answer.setWordWrap(True)
+        self.answer.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
+        # Room for a sentence that says what is wrong, so that nothing moves while somebody types.
+        self.answer.setMinimumHeight(2 * self.answer.fontMetrics().lineSpacing())
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
         self._ok = buttons.button(QDialogButtonBox.StandardButton.Ok)
         self._ok.setText("Add")

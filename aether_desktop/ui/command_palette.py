@@ -7,6 +7,7 @@ from PySide6.QtGui import QAction, QKeyEvent, QKeySequence, QStandardItem, QStan
 from PySide6.QtWidgets import QDialog, QLineEdit, QTreeView, QVBoxLayout, QWidget
 
 from aether_desktop.ui.icons import blank_icon, icon
+from aether_desktop.ui.no_match import NoMatch
 
 _ACTION = Qt.ItemDataRole.UserRole + 1
 
@@ -50,6 +51,7 @@ class CommandPalette(QDialog):
         self.list.setUniformRowHeights(True)
         self.list.setEditTriggers(QTreeView.EditTrigger.NoEditTriggers)
         self.list.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        NoMatch(self.list, lambda: "No command is called so.")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 8, 8, 8)
         layout.addWidget(self.input)

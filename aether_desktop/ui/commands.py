@@ -129,7 +129,8 @@ class Commands(QObject):
 
     def open_file(self, *, read_only: bool = False) -> None:
         """Ask for a file and open it."""
-        dialog = self._file_dialog("Open", OPENABLE_FILES, STORE_FILES, EVENT_FILES, ANY_FILES)
+        title = "Open read-only" if read_only else "Open"
+        dialog = self._file_dialog(title, OPENABLE_FILES, STORE_FILES, EVENT_FILES, ANY_FILES)
         dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
         dialog.fileSelected.connect(lambda name: self.open_path(Path(name), read_only=read_only))
         dialog.open()

@@ -28,6 +28,9 @@ from aether_desktop.workspace import Place
 from aether_engine.codec import dumps
 from aether_engine.replay import patch_of
 
+#: Least width of what is said of the differences, in pixels.
+_NARROWEST_WORDS = 96
+
 
 class CompareView(DocumentView):
     """Keeps both trees open and scrolled alike."""
@@ -66,6 +69,8 @@ class CompareView(DocumentView):
             split.addWidget(self._column(picker, tree, empty))
             self._prepare(side, picker, tree, model)
         self.words = ToneLabel(parent=self)
+        self.words.setWordWrap(True)
+        self.words.setMinimumWidth(_NARROWEST_WORDS)
         self.words.setObjectName("compareWords")
         self.previous = icon_button("chevron-up", "Previous difference", self)
         self.next = icon_button("chevron-down", "Next difference", self)
@@ -77,10 +82,9 @@ class CompareView(DocumentView):
         row = QHBoxLayout(head)
         row.setContentsMargins(12, 4, 8, 4)
         row.setSpacing(8)
-        row.addWidget(self.words)
+        row.addWidget(self.words, 1)
         row.addWidget(self.previous)
         row.addWidget(self.next)
-        row.addStretch(1)
         row.addWidget(self.only)
         row.addWidget(self.patch)
         column = QVBoxLayout(self)

@@ -47,6 +47,9 @@ class CopyDialog(FittedDialog):
         self.target.setAccessibleName("Store to copy into")
         for each in self._connections:
             self.target.addItem("A file…" if each is None else visible(each.title))
+        # Where they are under this name already, nobody wants to copy them to.
+        elsewhere = (row for row, each in enumerate(self._connections) if each is not source.connection)
+        self.target.setCurrentIndex(next(elsewhere))
         self.namespace = QLineEdit(source.namespace, self)
         self.namespace.setObjectName("copyNamespace")
         self.namespace.setAccessibleName("Namespace to copy into")

@@ -12,10 +12,18 @@ _HEIGHT = 32
 
 
 class ElidedLabel(QWidget):
-    """A line of plain text that shortens in the middle when it must and then has the whole text as its tooltip."""
+    """A line of plain text that is shortened when it must be and then has the whole text as its tooltip."""
 
-    def __init__(self, text: str = "", parent: QWidget | None = None, *, role: str = "text2") -> None:
+    def __init__(
+        self,
+        text: str = "",
+        parent: QWidget | None = None,
+        *,
+        role: str = "text2",
+        elide: Qt.TextElideMode = Qt.TextElideMode.ElideMiddle,
+    ) -> None:
         super().__init__(parent)
+        self._elide = elide
         self._text = self._shown = ""
         self._role = role
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
@@ -61,7 +69,7 @@ class ElidedLabel(QWidget):
         """Draw the text."""
         painter = QPainter(self)
         painter.setPen(current_theme().color(self._role))
-        shown = self.fontMetrics().elidedText(self._shown, Qt.TextElideMode.ElideMiddle, self.width())
+        shown = self.fontMetrics().elidedText(self._shown, self._elide, self.width())
         painter.drawText(self.rect(), int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft), shown)
         painter.end()
 

@@ -36,7 +36,11 @@ class GoToDialog(QDialog):
         self.input.setObjectName("goToInput")
         self.input.setAccessibleName("Version, sequence or time" if in_stream else "Sequence or time")
         self.input.setPlaceholderText(_IN_STREAM if in_stream else _IN_LOG)
-        self.answer = ToneLabel("", "text2", elide=Qt.TextElideMode.ElideRight)
+        self.answer = ToneLabel("", "text2")
+        self.answer.setWordWrap(True)
+        self.answer.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
+        # Room for a sentence that says what is wrong, so that nothing moves while somebody types.
+        self.answer.setMinimumHeight(2 * self.answer.fontMetrics().lineSpacing())
         self.answer.setObjectName("goToAnswer")
         help_text = plain_label(_HELP)
         help_text.setProperty("tone", "second")

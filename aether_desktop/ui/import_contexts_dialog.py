@@ -73,9 +73,12 @@ class ImportContextsDialog(QDialog):
         try:
             self._contexts = read_contexts(folder)
             why = "" if self._contexts else "There are no contexts in this folder. nats context add makes one."
+        except FileNotFoundError:
+            self._contexts = []
+            why = "There is no such folder: nats context add makes it. Other folder… finds contexts elsewhere."
         except OSError as error:
             self._contexts = []
-            why = f"This folder cannot be read ({error.strerror}). The first nats context add makes it."
+            why = f"This folder cannot be read ({error.strerror}). Other folder… finds contexts elsewhere."
         for context in self._contexts:
             self.list.addItem(_item(context))
         self.left_out.setText(visible(why))

@@ -22,6 +22,8 @@ from aether_desktop.ui.icons import icon
 from aether_desktop.ui.kept_layout import KeptSplitter
 from aether_desktop.ui.links import LinkButton
 from aether_desktop.ui.namespace_tree import NamespaceTree
+from aether_desktop.ui.no_match import NoMatch
+from aether_desktop.ui.safe_text import short
 from aether_desktop.ui.theme import ui_font
 
 #: Keys that move in the list of actors also while the search has the keyboard.
@@ -67,6 +69,7 @@ class Navigator(QWidget):
         self._awaited_search: str | None = None
 
         self.table = ActorView(actors)
+        self._nothing = NoMatch(self.table, self._empty_words)
         self.table.actor_opened.connect(self.actor_opened)
         self.table.clicked.connect(lambda: self.table.open_current())
         self.search.returnPressed.connect(self._open_found)
@@ -166,8 +169,22 @@ class Navigator(QWidget):
     def _act(self) -> None:
         if self._actors.working_text:
             self._actors.cancel()
+        elif self._found_nothing:
+            self.search.clear()
         else:
             self._actors.load_more()
+
+    @property
+    def _found_nothing(self) -> bool:
+        return bool(self._actors.shown_search) and self._actors.complete and not self._actors.rowCount()
+
+    def _empty_words(self) -> str:
+        searched = self._actors.shown_search
+        if searched is None or not self._actors.complete:
+            return ""
+        if not searched:
+            return "There are no actors here yet: the first event makes one."
+        return f"No actor matches {short(searched)}. Type how its id begins, a pattern with *, or =the whole id."
 
     def _show_counts(self) -> None:
         actors = self._actors
@@ -178,6 +195,8 @@ class Navigator(QWidget):
             text, action = working, "Cancel"
         elif actors.shown_search is None:
             text = "Reading…" if actors.busy else ""
+        elif self._found_nothing:
+            text, action = "No match", "Clear search"
         elif actors.complete:
             text = f"Loaded {rows} of {rows}"
         elif found is None:
@@ -191,3 +210,4 @@ class Navigator(QWidget):
         self._more.setVisible(bool(action))
         if action:
             self._more.set_text(action)
+        self._nothing.refresh()

@@ -11,6 +11,9 @@ from aether_desktop.ui.empty_state import EmptyState
 from aether_desktop.ui.links import LinkButton
 from aether_desktop.ui.tinted import Surface, ToneLabel
 
+#: Least width of the line that says how far it is, in pixels.
+_NARROWEST_WORDS = 120
+
 
 class SearchedView(DocumentView):
     """Above the content stand `words` and `action`; while there is none, the empty state says why."""
@@ -20,6 +23,9 @@ class SearchedView(DocumentView):
         super().__init__(parent)
         self.setObjectName(f"{name}View")
         self.words = ToneLabel(parent=self)
+        # In lines of their own where the window is narrow, which they must not keep from becoming so.
+        self.words.setWordWrap(True)
+        self.words.setMinimumWidth(_NARROWEST_WORDS)
         self.words.setObjectName(f"{name}Words")
         self.action = LinkButton("", self)
         self.action.setObjectName(f"{name}Action")
@@ -30,9 +36,8 @@ class SearchedView(DocumentView):
         row = QHBoxLayout(head)
         row.setContentsMargins(12, 4, 8, 4)
         row.setSpacing(8)
-        row.addWidget(self.words)
+        row.addWidget(self.words, 1)
         row.addWidget(self.action)
-        row.addStretch(1)
         for button in buttons:
             row.addWidget(button)
         self._empty = EmptyState(parent=self)

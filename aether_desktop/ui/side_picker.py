@@ -20,6 +20,8 @@ from aether_desktop.workspace import Place
 _OFFERED = 20
 _REST = 150
 _LAST, _CHOSEN, _SNAPSHOT = range(3)
+#: Width that the choice of a kind of state is left in a narrow window, in pixels.
+_NARROWEST_KIND = 84
 
 
 class SidePicker(QWidget):
@@ -55,7 +57,8 @@ class SidePicker(QWidget):
         self.kind = QComboBox(self)
         self.kind.setObjectName(f"compare{name}Kind")
         self.kind.setAccessibleName(f"{name}: which state")
-        self.kind.addItems(["last version", "version", "snapshot"])
+        self.kind.addItems(["last", "version", "snapshot"])
+        self.kind.setMinimumWidth(_NARROWEST_KIND)
         self.version = Int64SpinBox(0, parent=self)
         self.version.setObjectName(f"compare{name}Version")
         self.version.setAccessibleName(f"{name}: version")
@@ -63,17 +66,16 @@ class SidePicker(QWidget):
         grid = QGridLayout(self)
         grid.setContentsMargins(12, 8, 8, 8)
         grid.setSpacing(4)
+        # Below one another: two of these stand side by side, and names are long.
         grid.addWidget(self.places, 0, 0)
-        grid.addWidget(self.actor, 0, 1)
+        grid.addWidget(self.actor, 1, 0)
         row = QHBoxLayout()
         row.setSpacing(4)
         row.addWidget(self.kind)
         row.addWidget(self.version)
         row.addWidget(self.of)
         row.addStretch(1)
-        grid.addLayout(row, 1, 0, 1, 2)
-        grid.setColumnStretch(0, 1)
-        grid.setColumnStretch(1, 1)
+        grid.addLayout(row, 2, 0)
         self._rest = QTimer(self, singleShot=True, interval=_REST)
         self._rest.timeout.connect(self._look_up)
         self.places.activated.connect(self._choose_place)

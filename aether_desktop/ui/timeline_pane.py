@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from PySide6.QtCore import QSize, Signal
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QVBoxLayout, QWidget
 
@@ -31,7 +31,7 @@ class TimelinePane(QWidget):
         self.plot.setAccessibleName(f"Timeline of {visible(short(name))}")
         self._line = Surface("window", top="line", bottom="line")
         title = ToneLabel("Timeline", "text", semibold=True)
-        self.detail = ElidedLabel()
+        self.detail = ElidedLabel(elide=Qt.TextElideMode.ElideRight)
         self._title = ""
         self._choices: QButtonGroup | None = None
         row = QHBoxLayout(self._line)

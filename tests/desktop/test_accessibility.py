@@ -29,6 +29,9 @@ WALKED = {"welcome", "log-filtered", "stream", "tail", "trace", "compare", "snap
 #: Scenes that are the whole window; the others are parts of it and dialogs.
 OF_THE_WINDOW = WALKED | {"log", "log-filter-error", "log-nothing-found", "banner", "production"}
 
+#: Size that every scene fits into, in pixels.
+NARROW, LOW = 1024, 700
+
 
 def interfaces(widget: QWidget) -> Iterator[tuple[QWidget, QAccessibleInterface]]:
     """The widgets that can be seen, each as a screen reader finds it."""
@@ -146,6 +149,8 @@ async def test_everything_has_a_name_and_is_come_to(tmp_path: Path) -> None:
         async for name, widget in scenes(seen.window, tmp_path):
             met += 1
             assert widget is not seen.window or name in OF_THE_WINDOW, f"{name} did not come up"
+            if (needed := seen.window.minimumSizeHint()).width() > NARROW or needed.height() > LOW:
+                wrong.setdefault(f"the window needs {needed.width()} by {needed.height()} pixels", name)
             for problem in nameless(widget.window()):
                 wrong.setdefault(problem, name)
             if name in WALKED or (widget.isWindow() and widget is not seen.window):

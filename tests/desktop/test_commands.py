@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QApplication, QMenu, QTreeView
+from PySide6.QtWidgets import QApplication, QLabel, QMenu, QTreeView
 
 from aether_desktop.ui.cheat_sheet import CheatSheet
 from aether_desktop.ui.command_palette import CommandPalette
@@ -65,6 +65,10 @@ async def test_commands(tmp_path: Path) -> None:
         palette = await seen.dialog(CommandPalette)
         model = palette.list.model()
         assert model.rowCount() == len(actions)
+        nothing = seen.child(QLabel, "noMatch", palette)
+        assert not nothing.isVisible()
+        palette.input.setText("zork")
+        assert (model.rowCount(), nothing.isVisible(), nothing.text()) == (0, True, "No command is called so.")
         palette.close()
 
         await seen.active()
@@ -80,6 +84,8 @@ async def test_commands(tmp_path: Path) -> None:
         narrowed = texts(sheet.list)
         assert "Next mark | Ctrl+Shift+N" in narrowed
         assert len(narrowed) < 12
+        sheet.input.setText("zork")
+        assert seen.child(QLabel, "noMatch", sheet).isVisible()
         sheet.close()
 
 

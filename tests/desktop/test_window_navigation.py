@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QDialogButtonBox, QLineEdit
+from PySide6.QtWidgets import QAbstractButton, QDialogButtonBox, QLabel, QLineEdit
 
 from aether_desktop.models.go_to import ToTime
 from aether_desktop.ui.go_to_dialog import GoToDialog
@@ -200,6 +200,13 @@ async def test_actors_are_opened_by_typing_alone(seen: DrivenWindow) -> None:
     QTest.keyClicks(search, "nobody")
     seen.key(Qt.Key.Key_Return)
     await until(lambda: seen.banner == f"No actor of {NAMESPACE} begins with nobody.", what=seen.banner)
+    nothing = seen.child(QLabel, "noMatch", seen.panels.navigator.table)
+    assert "No actor matches nobody. Type how its id begins" in nothing.text()
+    seen.child(QAbstractButton, "actorsMore").click()
+    await until(lambda: not nothing.isVisible(), what="all of them again")
+    assert seen.panels.navigator.search.text() == ""
+    seen.panels.navigator.search.setText("nobody")
+    await until(nothing.isVisible, what="none again")
     seen.key(Qt.Key.Key_Escape)
     seen.key(Qt.Key.Key_Escape)
     assert seen.table.hasFocus()
