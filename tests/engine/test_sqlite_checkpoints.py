@@ -8,6 +8,7 @@ import logging
 import sqlite3
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
@@ -149,6 +150,39 @@ async def test_a_writer_waits_where_copying_falls_behind(
         await saving
         assert _pages(path) < _LIMIT + _SAVE
     await _check(path, 200)
+
+
+async def test_a_writer_copies_itself_where_there_is_no_thread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, copies: list[tuple[int, int]]
+) -> None:
+    def refuse(*_arguments: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    path = tmp_path / "store.aether"
+    async with opened(path) as backend:
+        await _save(backend, 1, 1)
+        assert backend.writer is not None
+        monkeypatch.setattr(backend.writer.appender._checkpoints._executor, "submit", refuse)
+        await _save(backend, 2, 99)
+        assert not copies
+        assert _pages(path) < _LIMIT + _SAVE
+    await _check(path, 100)
+
+
+async def test_pages_of_a_transaction_that_was_given_up_keep_nobody_busy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, copies: list[tuple[int, int]]
+) -> None:
+    for name, pages in (("STEP", 100), ("LONG", 400), ("LIMIT", 800)):
+        monkeypatch.setattr(sqlite_checkpoints, name, pages)
+    look = LogGauge.look
+    # They look like the log, and are not.
+    monkeypatch.setattr(LogGauge, "look", lambda self, page: (look(self, page)[0], page < 800))
+    path = tmp_path / "store.aether"
+    start = time.monotonic()
+    async with opened(path) as backend:
+        await _save(backend, 1, 60)
+    assert 1 <= len(copies) <= 2 + (time.monotonic() - start) / sqlite_checkpoints._FALSE_ALARM
+    await _check(path, 60)
 
 
 async def test_a_reader_of_an_old_state_keeps_nobody_from_saving(
