@@ -25,7 +25,7 @@ from aether_engine.store.sqlite_file import BUSY_TIMEOUT, RawFile, beside, confi
 _log = logging.getLogger(__name__)
 
 #: Pages by which a log grows before they are copied.
-STEP = 500
+STEP = 1000
 #: Pages of a log that is long enough to begin it anew.
 LONG = 4000
 #: Pages of a log that the writer does not add to before they are copied: as many as `journal_size_limit` leaves.
