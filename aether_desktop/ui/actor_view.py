@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QModelIndex, Qt, Signal
+from PySide6.QtCore import QModelIndex, QPoint, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import (
+    QMenu,
     QTableView,
     QWidget,
 )
 
 from aether_desktop.models.actor_table import COLUMN_KINDS, COLUMN_ORDERS, ActorTable
 from aether_desktop.ui.cell_marks import PADDING
+from aether_desktop.ui.clipboard import put_text
+from aether_desktop.ui.icons import icon
 from aether_desktop.ui.table_setup import setup_table
 
 #: Widths of the names, in pixels: the least, and from which on the last activity has room beside them.
@@ -38,6 +41,8 @@ class ActorView(QTableView):
         metrics = self.fontMetrics()
         for column, usual in ((1, "000,000"), (2, "Version0"), (3, "2024-01-01 00:00:00.000000 +00:00")):
             self.setColumnWidth(column, metrics.horizontalAdvance(usual) + 2 * PADDING)
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.customContextMenuRequested.connect(self._show_menu)
         self.selectionModel().currentRowChanged.connect(self._remember_current)
         actors.counts_changed.connect(self._follow)
         actors.modelReset.connect(self.scrollToTop)
@@ -88,6 +93,19 @@ class ActorView(QTableView):
             event.accept()
             return
         super().keyPressEvent(event)
+
+    def _show_menu(self, point: QPoint) -> None:
+        actor = self._actors.actor_at(self.indexAt(point).row())
+        if actor is not None:
+            self.menu_of(actor.actor_id).popup(self.viewport().mapToGlobal(point))
+
+    def menu_of(self, actor_id: str) -> QMenu:
+        """What can be done with an actor."""
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.addAction(icon("stream"), "Open stream", lambda: self.actor_opened.emit(actor_id))
+        menu.addAction(icon("copy"), "Copy id", lambda: put_text(actor_id))
+        return menu
 
     def open_current(self) -> None:
         """Open the current actor, the first one if none is."""

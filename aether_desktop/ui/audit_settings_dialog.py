@@ -101,7 +101,8 @@ class AuditSettingsDialog(QDialog):
         QWidget.setTabOrder(every, none)
         QWidget.setTabOrder(none, self.list)
         self.setMinimumSize(560, 520)
-        self.resize(580, 700)
+        # No higher than the screen, with its frame.
+        self.resize(580, min(700, self.screen().availableGeometry().height() - 60))
         self._count()
         self.list.setCurrentRow(0)
         self.list.setFocus()

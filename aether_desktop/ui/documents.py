@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtWidgets import QLabel, QTabBar, QTabWidget, QWidget
+from PySide6.QtCore import QEvent, QObject, QPoint, QSize, Qt, Signal
+from PySide6.QtGui import QMouseEvent
+from PySide6.QtWidgets import QLabel, QMenu, QTabBar, QTabWidget, QWidget
 
 from aether_desktop.ui.icons import icon
 from aether_desktop.ui.links import icon_button
@@ -65,6 +66,9 @@ class Documents(QTabWidget):
         # Those of an earlier session that were not shown in this one.
         self._waiting: list[QWidget] = []
         self._titles: dict[QWidget, str] = {}
+        self.tabBar().setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.tabBar().customContextMenuRequested.connect(self._show_menu)
+        self.tabBar().installEventFilter(self)
         self._order = _OrderLabel()
         self._order.setContentsMargins(8, 0, 12, 8)
         self.setCornerWidget(self._order, Qt.Corner.TopRightCorner)
@@ -90,6 +94,40 @@ class Documents(QTabWidget):
         button.setStyleSheet("QToolButton:!hover { background: none; }")
         button.clicked.connect(lambda: self.close_asked.emit(view))
         self.tabBar().setTabButton(index, QTabBar.ButtonPosition.RightSide, button)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """The middle button of the mouse closes a tab."""
+        if (
+            watched is self.tabBar()
+            and isinstance(event, QMouseEvent)
+            and event.type() == QEvent.Type.MouseButtonRelease
+            and event.button() == Qt.MouseButton.MiddleButton
+        ):
+            view = self.widget(self.tabBar().tabAt(event.position().toPoint()))
+            if view is not None:
+                self.close_asked.emit(view)
+                return True
+        return super().eventFilter(watched, event)
+
+    def _show_menu(self, point: QPoint) -> None:
+        view = self.widget(self.tabBar().tabAt(point))
+        if view is not None:
+            self.menu_of(view).popup(self.tabBar().mapToGlobal(point))
+
+    def menu_of(self, view: QWidget) -> QMenu:
+        """What can be done with a tab."""
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        views = map(self.widget, range(self.count()))
+        others = [other for other in views if other is not None and other is not view]
+        menu.addAction(icon("close"), "Close tab", lambda: self.close_asked.emit(view))
+        close_others = menu.addAction("Close the other tabs", lambda: self._ask_to_close(others))
+        close_others.setEnabled(bool(others))
+        return menu
+
+    def _ask_to_close(self, views: list[QWidget]) -> None:
+        for view in views:
+            self.close_asked.emit(view)
 
     def move_to(self, view: QWidget, index: int) -> None:
         """Have a tab stand at `index`."""

@@ -8,6 +8,8 @@ from PySide6.QtWidgets import QDialog, QFormLayout
 from aether_desktop.ui.theme import grown
 
 _FIELD = 28
+#: What a frame and a title take of a screen's height, in pixels.
+_FRAME = 40
 
 
 class FittedDialog(QDialog):
@@ -18,7 +20,8 @@ class FittedDialog(QDialog):
         layout = self.layout()
         if layout is not None and layout.hasHeightForWidth() and not event.spontaneous():
             layout.activate()
-            self.resize(self.width(), layout.totalHeightForWidth(self.width()))
+            room = self.screen().availableGeometry().height() - _FRAME
+            self.resize(self.width(), min(layout.totalHeightForWidth(self.width()), room))
         super().showEvent(event)
 
 

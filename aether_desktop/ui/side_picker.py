@@ -21,7 +21,7 @@ _OFFERED = 20
 _REST = 150
 _LAST, _CHOSEN, _SNAPSHOT = range(3)
 #: Width that the choice of a kind of state is left in a narrow window, in pixels.
-_NARROWEST_KIND = 84
+_NARROWEST_KIND = 100
 
 
 class SidePicker(QWidget):

@@ -42,7 +42,7 @@ class Tailing(QObject):
             "follow_tail": lambda: self._with_tail(TailView.follow),
             "stop_tail": lambda: self._with_tail(TailView.start_or_stop),
             "save_tail": lambda: self._with_tail(self.save),
-            "notify_tail": lambda: self._with_tail(TailView.toggle_alerts),
+            "notify_tail": lambda: self._with_tail(self._toggle_alerts),
         }
 
     def _with_tail(self, work: Callable[[TailView], object]) -> None:
@@ -51,6 +51,12 @@ class Tailing(QObject):
             work(view)
         else:
             self._workspace.told.emit("There is no tail in front: Ctrl+T opens one.")
+
+    def _toggle_alerts(self, view: TailView) -> None:
+        if view.controller.is_filtered:
+            view.toggle_alerts()
+        else:
+            self._workspace.told.emit("What to call for is said by a filter of the tail: Ctrl+F.")
 
     # -- saving
 

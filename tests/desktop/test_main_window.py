@@ -35,6 +35,7 @@ from aether_desktop.ui.raw_view import RawView
 from aether_engine.engine import open_engine, sqlite_url
 from aether_engine.event import Event, StoredEvent
 from tests.desktop.driven_window import DrivenWindow, child_index, driven_file, import_into, save_elsewhere
+from tests.desktop.state_stories import ACTOR, story_on
 from tests.waiting import until
 
 # Qt's offscreen platform says so of every window with a least size and of every popup.
@@ -453,3 +454,29 @@ async def test_nothing_flashes_up_as_a_window_of_its_own(seen: DrivenWindow, qap
 async def test_the_keyboard_begins_in_the_table_at_an_event(seen: DrivenWindow) -> None:
     assert seen.table.hasFocus()
     assert [index.row() for index in seen.table.selectionModel().selectedRows()] == [0]
+
+
+async def test_tabs_and_actors_have_menus(tmp_path: Path) -> None:
+    async with story_on("sqlite", tmp_path) as seen:
+        documents, actors = seen.window.documents, seen.panels.navigator.table
+        before = seen.tabs
+        assert len(before) == 2
+        second = documents.widget(1)
+        assert second is not None
+        menu = documents.menu_of(second)
+        assert [each.text() for each in menu.actions()] == ["Close tab", "Close the other tabs"]
+        menu.actions()[1].trigger()
+        await until(lambda: seen.tabs == before[1:], what="only this one is left")
+        assert not documents.menu_of(second).actions()[1].isEnabled()
+
+        await until(lambda: actors.model().rowCount() > 0, what="the actors")
+        menu = actors.menu_of(ACTOR)
+        menu.actions()[1].trigger()
+        assert QApplication.clipboard().text() == ACTOR
+        menu.actions()[0].trigger()
+        await until(lambda: ACTOR in seen.tabs, what="its stream")
+        await seen.settle()
+
+        bar = documents.tabBar()
+        QTest.mouseClick(bar, Qt.MouseButton.MiddleButton, pos=bar.tabRect(seen.tabs.index(ACTOR)).center())
+        await until(lambda: ACTOR not in seen.tabs, what="the middle button closes it")
