@@ -28,7 +28,10 @@ class Transfers:
             store = await workspace.store(place)
             async with workspace.write_guard.writing(place.connection, place.namespace, f"Import {path.name}"):
                 result = await import_ndjson(store, path, progress=job.report_transfer)
-            workspace.told.emit(f"Imported {result.events:,} events of {path.name} into {place.namespace}.")
+            if result.events:
+                workspace.told.emit(f"Imported {result.events:,} events of {path.name} into {place.namespace}.")
+            else:
+                workspace.told.emit(f"Nothing was imported: there is no event in {path.name}.")
 
         return workspace.jobs.start(f"Import {path.name}", work)
 

@@ -50,7 +50,9 @@ _NEED_PLACE = (
     "toggle_timeline",
     *("audit", "new_tail", "go_to", "quick_open", "export_namespace", "copy_namespace", "next_event"),
     "previous_event",
-    *("filter", "clear_filter"),
+    *("filter", "clear_filter", "export_filtered", "add_column"),
+    *("actors_by_name", "actors_by_events", "actors_by_activity"),
+    *("clear_marks", "next_mark", "previous_mark"),
     *("pause_tail", "follow_tail", "stop_tail", "notify_tail", "save_tail"),
 )
 _NEED_WRITABLE = ("append", "append_batch", "race", "import_events")

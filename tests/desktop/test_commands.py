@@ -126,6 +126,8 @@ async def test_the_theme_in_force_is_marked(tmp_path: Path) -> None:
 async def test_a_recent_file_that_is_gone_is_said_and_can_be_taken_from_the_list(tmp_path: Path) -> None:
     path = tmp_path / "gone.aether"
     async with driven(tmp_path / "settings.json") as seen:
+        for command in ("export_filtered", "add_column", "actors_by_events", "next_mark", "append", "go_to"):
+            assert not seen.can(command), "nothing is open"
         url = f"sqlite:///{path}"
         seen.workspace.settings.add_recent(url)
         seen.window.show_recent()

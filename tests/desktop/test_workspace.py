@@ -103,6 +103,11 @@ async def test_export_gives_back_the_bytes(workspace: Workspace, tmp_path: Path,
     target = tmp_path / "out.ndjson"
     assert await workspace.jobs.wait(workspace.transfers.export_file(place, target))
     assert target.read_bytes() == permits_extract.read_bytes()
+    told: list[str] = []
+    workspace.told.connect(told.append)
+    (tmp_path / "empty.ndjson").write_bytes(b"")
+    assert await workspace.jobs.wait(workspace.transfers.import_file(place, tmp_path / "empty.ndjson"))
+    assert told == ["Nothing was imported: there is no event in empty.ndjson."]
 
 
 async def test_a_bad_line_changes_nothing(workspace: Workspace, tmp_path: Path, permits_extract: Path) -> None:
