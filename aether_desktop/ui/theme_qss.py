@@ -238,6 +238,9 @@ QSplitter::handle:hover {{ background: {c["accent"]}; }}
 QMenuBar {{ background: {c["window"]}; border: none; padding: 2px 8px; }}
 QMenuBar::item {{ padding: 4px 8px; border-radius: 4px; background: transparent; }}
 QMenuBar::item:selected {{ background: {c["sel"]}; }}
+QMenu {{ background: {c["base"]}; border: 1px solid {c["lineStrong"]}; }}
+QMenu::item:selected {{ background: {c["sel"]}; }}
+QMenu::separator {{ background: {c["line"]}; height: 1px; margin: 3px 8px; }}
 QToolTip {{ background: {c["raised"]}; color: {c["text"]}; border: 1px solid {c["lineStrong"]};
     padding: 4px 6px; }}
 QProgressBar {{ background: {c["selInactive"]}; border: none; border-radius: 2px; max-height: 4px; }}
