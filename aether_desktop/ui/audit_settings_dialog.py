@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 )
 
 from aether_desktop.models.finding_cells import LOOKS
+from aether_desktop.models.reducer_chooser import NAMES
 from aether_desktop.ui.empty_state import plain_label
 from aether_desktop.ui.fitted_dialog import level_labels
 from aether_desktop.ui.icons import icon
@@ -28,7 +29,6 @@ from aether_desktop.ui.links import LinkButton
 from aether_desktop.ui.safe_text import plain_tooltip
 from aether_desktop.ui.tinted import ToneLabel
 from aether_engine.audit import CHECKS, AuditSettings, Source
-from aether_engine.replay import REDUCERS
 
 _CHECK: Final = Qt.ItemDataRole.UserRole
 _WHERE: Final = {
@@ -80,8 +80,9 @@ class AuditSettingsDialog(QDialog):
         self.reducer = QComboBox(self)
         self.reducer.setObjectName("auditReducer")
         self.reducer.setAccessibleName("Reducer")
-        self.reducer.addItems(list(REDUCERS))
-        self.reducer.setCurrentText(settings.reducer)
+        for key, name in NAMES.items():
+            self.reducer.addItem(name, key)
+        self.reducer.setCurrentIndex(self.reducer.findData(settings.reducer))
         self.ahead = _seconds(settings.ahead_seconds, "auditAhead", self)
         self.behind = _seconds(settings.behind_seconds, "auditBehind", self)
         self.limit = QSpinBox(self)
@@ -159,7 +160,7 @@ class AuditSettingsDialog(QDialog):
             behind_seconds=self.behind.value(),
             limit=self.limit.value(),
             snapshots=self.snapshots.isChecked(),
-            reducer=self.reducer.currentText(),
+            reducer=str(self.reducer.currentData()),
         )
         self.chosen.emit(settings)
         self.accept()

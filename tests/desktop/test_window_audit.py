@@ -112,6 +112,8 @@ async def test_from_a_finding_to_its_event_on_every_kind_of_store(kind: str, tmp
         seen.run("audit_settings")
         dialog = await seen.dialog(AuditSettingsDialog)
         dialog.snapshots.setChecked(True)
+        assert dialog.reducer.currentText() == "JSON merge", "called as everywhere"
+        assert dialog.reducer.currentData() == view.run.settings.reducer == "json-merge"
         QTest.keyClick(dialog, Qt.Key.Key_Return)
         seen.key(Qt.Key.Key_F5)
         await over(view.run)
