@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QObject, QPoint, QSize, Qt, Signal
-from PySide6.QtGui import QMouseEvent
+from PySide6.QtGui import QMouseEvent, QResizeEvent
 from PySide6.QtWidgets import QLabel, QMenu, QTabBar, QTabWidget, QWidget
 
 from aether_desktop.ui.icons import icon
@@ -42,6 +42,10 @@ class Document:
         return self.origin.connection if self.origin is not None else None
 
 
+#: Width from which on the order of the rows is said beside the tabs, in pixels.
+_ROOM_FOR_ORDER = 440
+
+
 class _OrderLabel(QLabel):
     def minimumSizeHint(self) -> QSize:
         """Need no width: the words must not keep the window from becoming narrow."""
@@ -69,6 +73,7 @@ class Documents(QTabWidget):
         self.tabBar().setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.tabBar().customContextMenuRequested.connect(self._show_menu)
         self.tabBar().installEventFilter(self)
+        self._order_text = ""
         self._order = _OrderLabel()
         self._order.setContentsMargins(8, 0, 12, 8)
         self.setCornerWidget(self._order, Qt.Corner.TopRightCorner)
@@ -189,4 +194,14 @@ class Documents(QTabWidget):
         self._show_titles()
 
     def show_order(self, text: str) -> None:
-        self._order.setText(text)
+        """Say in which order the rows of the tab in front stand, where the tabs leave room for it."""
+        self._order_text = text
+        self._fit_order()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """In a narrow window the room is for the tabs."""
+        super().resizeEvent(event)
+        self._fit_order()
+
+    def _fit_order(self) -> None:
+        self._order.setText(self._order_text if self.width() >= _ROOM_FOR_ORDER else "")

@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
     QAbstractSpinBox,
     QApplication,
     QDockWidget,
+    QLabel,
     QLineEdit,
     QPushButton,
     QSlider,
@@ -468,6 +469,12 @@ async def test_tabs_and_actors_have_menus(tmp_path: Path) -> None:
         menu.actions()[1].trigger()
         await until(lambda: seen.tabs == before[1:], what="only this one is left")
         assert not documents.menu_of(second).actions()[1].isEnabled()
+        order = documents.cornerWidget(Qt.Corner.TopRightCorner)
+        assert isinstance(order, QLabel)
+        assert order.text() == "Order: version, oldest first"
+        seen.window.resize(1000, 700)
+        await until(lambda: documents.width() < 440, what="a narrow window")
+        assert order.text() == "", "the room is for the tabs"
 
         await until(lambda: actors.model().rowCount() > 0, what="the actors")
         menu = actors.menu_of(ACTOR)
