@@ -24,8 +24,8 @@ from aether_engine.store.sqlite_file import BUSY_TIMEOUT, RawFile, beside, confi
 
 _log = logging.getLogger(__name__)
 
-#: Pages by which a log grows before they are copied.
-STEP = 1000
+#: Pages by which a log grows before they are copied: as many bytes as SQLite usually waits for.
+STEP = 500
 #: Pages of a log that is long enough to begin it anew.
 LONG = 4000
 #: Pages of a log that the writer does not add to before they are copied: as many as `journal_size_limit` leaves.
