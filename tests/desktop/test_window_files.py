@@ -89,6 +89,9 @@ async def test_an_actor_is_copied_into_a_new_file(file: Path) -> None:
         dialog = await seen.dialog(CopyDialog, "copyDialog")
         namespace = seen.child(QLineEdit, "copyNamespace", dialog)
         submit = seen.child(QPushButton, "copySubmit", dialog)
+        assert dialog.target.currentText() == "A file…", "not where they are"
+        assert submit.isEnabled()
+        dialog.target.setCurrentIndex(0)
         assert dialog.problem.text() == "That is where they are."
         assert not submit.isEnabled()
         namespace.setText("not a name")
