@@ -13,7 +13,8 @@ from contextlib import suppress
 from itertools import repeat
 from operator import xor
 from typing import Any
-from zlib import crc32
+
+from zlib_ng.zlib_ng import crc32
 
 from aether_engine import codec
 from aether_engine.errors import (

@@ -19,9 +19,9 @@ T = TypeVar("T")
 POLL_INTERVAL: Final = 0.02
 IDLE_INTERVAL: Final = 0.06
 _SLOWER: Final = 1.05
-#: How long batches are read in one go: what it costs to change threads counts for little, and what is read is
-#: still in the processor's cache when it is looked at.
-SECONDS_AHEAD: Final = 0.002
+#: How long batches are read in one go: much longer than it takes to change threads, and a loop that is kept
+#: waiting meanwhile is not felt.
+SECONDS_AHEAD: Final = 0.008
 
 
 class Cursor(Protocol, Generic[T]):
@@ -43,6 +43,9 @@ class Batches(AsyncIterator[list[T]]):
         self._run = run
         self._pending: asyncio.Future[list[list[T]]] | None = None
         self._ready: deque[list[T]] = deque()
+        # Batches that were handed out: where they were made they are also let go of, as their memory is in the
+        # cache of the processor there.
+        self._spent: list[list[T]] = []
         self._done = False
         self._seconds = 0.0
 
@@ -59,13 +62,19 @@ class Batches(AsyncIterator[list[T]]):
                 raise
             self._pending = None
             self._done = self._cursor.done
-            if not self._done and self._seconds:
+            if self._done:
+                self._spent = []
+            elif self._seconds:
                 self._pending = self._run(self._step)
             # The first batch comes at once. A caller who goes on gets several for each way between the threads.
             self._seconds = SECONDS_AHEAD
-        return self._ready.popleft()
+        batch = self._ready.popleft()
+        if not self._done:
+            self._spent.append(batch)
+        return batch
 
     def _step(self) -> list[list[T]]:
+        self._spent = []
         batches: list[list[T]] = []
         deadline = time.monotonic() + self._seconds
         while True:

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from itertools import repeat
 from operator import attrgetter
 from typing import Any, Final
-from zlib import crc32
+
+from zlib_ng.zlib_ng import crc32
 
 from aether_engine import codec
 from aether_engine.errors import (

@@ -11,7 +11,8 @@ from hashlib import blake2b
 from itertools import repeat
 from operator import xor
 from typing import Final
-from zlib import crc32
+
+from zlib_ng.zlib_ng import crc32
 
 from aether_engine.errors import CorruptStoreError, UnsupportedFormatError
 from aether_engine.event import Event
