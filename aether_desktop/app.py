@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from aether_desktop.connection import Connection
     from aether_desktop.start_marker import LastRun, StartMarker
-    from aether_desktop.ui.main_window import MainWindow
+    from aether_desktop.ui.window.main_window import MainWindow
 
 log = logging.getLogger("aether_desktop")
 
@@ -161,7 +161,7 @@ def _import_unread() -> None:
 def _make_application() -> QApplication:
     from PySide6.QtCore import qInstallMessageHandler
 
-    from aether_desktop.ui.theme import make_application
+    from aether_desktop.ui.widgets.theme import make_application
 
     qInstallMessageHandler(_log_qt_message)
     app = make_application(sys.argv[0])
@@ -208,8 +208,8 @@ def favour_the_loop() -> None:
 def _make_window(app: QApplication, arguments: argparse.Namespace, last_run: LastRun) -> MainWindow:
     from aether_desktop.settings import LEFT_OUT_WHEN_SAFE, Settings
     from aether_desktop.start_marker import LastRun
-    from aether_desktop.ui.main_window import MainWindow
-    from aether_desktop.ui.theme import Scheme, begin_theme, finish_theme
+    from aether_desktop.ui.widgets.theme import Scheme, begin_theme, finish_theme
+    from aether_desktop.ui.window.main_window import MainWindow
     from aether_desktop.workspace import Workspace
 
     is_safe = arguments.safe or last_run is LastRun.DIED_STARTING
@@ -228,7 +228,7 @@ async def _run(window: MainWindow, arguments: argparse.Namespace, marker: StartM
     import asyncio
     import signal
 
-    from aether_desktop.ui.window_run import Run
+    from aether_desktop.ui.window.window_run import Run
 
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(_report_loop_exception)
@@ -334,7 +334,7 @@ async def open_asked(window: MainWindow, arguments: argparse.Namespace) -> None:
 
 
 async def _take_screenshots(window: MainWindow, folder: Path) -> int:
-    from aether_desktop.ui.pictures import take_pictures
+    from aether_desktop.ui.window.pictures import take_pictures
 
     try:
         count = await take_pictures(window, folder)

@@ -12,7 +12,7 @@ from aether_engine.errors import TransferError
 from aether_engine.sources import TextSource, is_source, open_source
 from aether_engine.sources.jetstream_backup import is_backup
 from aether_engine.sources.text_source import COMPRESSIONS, csv_columns, first_sign, form_of
-from aether_engine.store.sqlite_file import beside
+from aether_engine.store.sqlite.file import beside
 from aether_engine.urls import sqlite_url
 
 _SQLITE: Final = b"SQLite format 3\x00"

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from aether_engine.codec import microseconds_from_utc
 from aether_engine.event import Event
-from aether_engine.store.sqlite_schema import SEQUENCE_BITS, checksum_seed
+from aether_engine.store.sqlite.schema import SEQUENCE_BITS, checksum_seed
 
 #: How long after its own time an event is recorded, in microseconds.
 _DELAY: Final = 1700

@@ -16,7 +16,7 @@ from aether_desktop.urls import file_of
 
 if TYPE_CHECKING:
     from aether_desktop.connection import Connection
-    from aether_desktop.models.connection_profiles import ConnectionProfiles
+    from aether_desktop.models.connection.connection_profiles import ConnectionProfiles
     from aether_desktop.workspace import Workspace
 
 

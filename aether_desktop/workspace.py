@@ -62,7 +62,7 @@ class Selection(NamedTuple):
     @property
     def event(self) -> Event | None:
         """The event, of a damaged one what its bytes still claim."""
-        from aether_desktop.models.claims import claimed_event
+        from aether_desktop.models.events.claims import claimed_event
 
         return self.stored.event or claimed_event(self.stored.raw)
 

@@ -64,9 +64,9 @@ if TYPE_CHECKING:
         match_namespace_pattern,
         sanitize_namespace,
     )
-    from aether_engine.store.jetstream import JetStreamEventStore
-    from aether_engine.store.jetstream_layout import JetStreamLayout
-    from aether_engine.store.memory import InMemoryEventStore
+    from aether_engine.store.jetstream.layout import JetStreamLayout
+    from aether_engine.store.jetstream.store import JetStreamEventStore
+    from aether_engine.store.memory.store import InMemoryEventStore
     from aether_engine.store.protocols import (
         ActorDirectory,
         BulkWriter,
@@ -79,7 +79,7 @@ if TYPE_CHECKING:
         Store,
         StoredSnapshot,
     )
-    from aether_engine.store.sqlite import SQLiteEventStore
+    from aether_engine.store.sqlite.store import SQLiteEventStore
 
 __all__ = [
     "ActorDirectory",
@@ -171,10 +171,10 @@ _MODULES = {
     "ExpressionError": "aether_engine.errors",
     "Gap": "aether_engine.event",
     "ImportLineError": "aether_engine.errors",
-    "InMemoryEventStore": "aether_engine.store.memory",
+    "InMemoryEventStore": "aether_engine.store.memory.store",
     "InvalidEventError": "aether_engine.errors",
-    "JetStreamEventStore": "aether_engine.store.jetstream",
-    "JetStreamLayout": "aether_engine.store.jetstream_layout",
+    "JetStreamEventStore": "aether_engine.store.jetstream.store",
+    "JetStreamLayout": "aether_engine.store.jetstream.layout",
     "MisplacedEventError": "aether_engine.errors",
     "NATSEventBus": "aether_engine.nats_bus",
     "NamespaceCollisionError": "aether_engine.errors",
@@ -194,7 +194,7 @@ _MODULES = {
     "ReducerTrustError": "aether_engine.errors",
     "ReplayError": "aether_engine.event",
     "ReplayResult": "aether_engine.event",
-    "SQLiteEventStore": "aether_engine.store.sqlite",
+    "SQLiteEventStore": "aether_engine.store.sqlite.store",
     "SnapshotLog": "aether_engine.store.protocols",
     "SnapshotStore": "aether_engine.store.protocols",
     "Store": "aether_engine.store.protocols",

@@ -22,9 +22,9 @@ from aether_engine.event import StoredEvent
 from aether_engine.lossless import ScanError
 from aether_engine.redaction import RedactionRule, Redactor
 from aether_engine.store.protocols import FindsIds, SequenceReader
-from aether_engine.store.sqlite_file import translate
-from aether_engine.store.sqlite_rebuild import RowWriter, new_file, publish
-from aether_engine.store.sqlite_schema import EventIdHash, checksum_seed, first_position
+from aether_engine.store.sqlite.file import translate
+from aether_engine.store.sqlite.rebuild import RowWriter, new_file, publish
+from aether_engine.store.sqlite.schema import EventIdHash, checksum_seed, first_position
 from aether_engine.transfer import FileOutput
 
 #: Causes of causes are followed so far.

@@ -19,10 +19,10 @@ from aether_engine.patterns import (
     match_namespace_pattern,
 )
 from aether_engine.store.log_feed import LogFeeds
-from aether_engine.store.memory import MEMORY_URL
-from aether_engine.store.memory_backend import MemoryBackend
+from aether_engine.store.memory.backend import MemoryBackend
+from aether_engine.store.memory.store import MEMORY_URL
 from aether_engine.store.protocols import Backend, Linked, LinkStatus, Store
-from aether_engine.store.sqlite import SQLiteBackend
+from aether_engine.store.sqlite.store import SQLiteBackend
 from aether_engine.store.write_gate import AskBeforeWriting
 from aether_engine.urls import sqlite_path as sqlite_path
 from aether_engine.urls import sqlite_url as sqlite_url
@@ -287,8 +287,8 @@ async def _open_sqlite(url: str, read_only: bool, options: Mapping[str, object])
 
 async def _open_nats(url: str, read_only: bool, options: Mapping[str, object]) -> tuple[Backend, EventBus]:
     from aether_engine.nats_bus import NATSEventBus
-    from aether_engine.store.jetstream_backend import JetStreamBackend
-    from aether_engine.store.jetstream_options import LinkOptions
+    from aether_engine.store.jetstream.backend import JetStreamBackend
+    from aether_engine.store.jetstream.options import LinkOptions
 
     backend = await JetStreamBackend.open(LinkOptions.from_url(url, options), read_only=read_only)
     bus = NATSEventBus(backend.link, read_only=read_only)

@@ -18,8 +18,8 @@ from aether_engine.codec import decode_event, encode_event
 from aether_engine.errors import InvalidEventError, NamespaceNameError, ReadOnlyError, StoreUnavailableError
 from aether_engine.event import Event, Gap, SubscriptionFilter
 from aether_engine.patterns import check_namespace, is_wildcard_pattern
-from aether_engine.store.jetstream_frames import Frame, frame, framed, header
-from aether_engine.store.jetstream_link import Link, LinkState, SharedSubscription, bounded, heard
+from aether_engine.store.jetstream.frames import Frame, frame, framed, header
+from aether_engine.store.jetstream.link import Link, LinkState, SharedSubscription, bounded, heard
 
 SUBJECT_PREFIX: Final = "aether.events."
 #: Header with the event's sequence in its namespace's log, where the publisher knows it.

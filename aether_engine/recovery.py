@@ -24,12 +24,12 @@ from aether_engine import codec
 from aether_engine.errors import InvalidEventError, NamespaceNameError, TransferError, UnsupportedFormatError
 from aether_engine.event import Event
 from aether_engine.patterns import check_namespace
-from aether_engine.store.sqlite_cells import Value, is_event
-from aether_engine.store.sqlite_file import RawFile, translate
-from aether_engine.store.sqlite_pages import bad_pages
-from aether_engine.store.sqlite_rebuild import RowWriter, new_file, publish
-from aether_engine.store.sqlite_records import Cell, PageScanner
-from aether_engine.store.sqlite_schema import (
+from aether_engine.store.sqlite.cells import Value, is_event
+from aether_engine.store.sqlite.file import RawFile, translate
+from aether_engine.store.sqlite.pages import bad_pages
+from aether_engine.store.sqlite.rebuild import RowWriter, new_file, publish
+from aether_engine.store.sqlite.records import Cell, PageScanner
+from aether_engine.store.sqlite.schema import (
     SEQUENCE_BITS,
     SEQUENCE_MASK,
     WITHOUT_ROWID,

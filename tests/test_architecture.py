@@ -82,7 +82,11 @@ LATE: dict[str, tuple[str, ...]] = {
     "aether_engine.event": ("aether_engine.codec",),  # closes the cycle event ← codec on purpose
     "aether_engine.large_events": ("aether_engine.codec",),  # for the one case that only the other decoder can do
     # nats, and what filters need, only where they are used
-    "aether_engine.engine": ("aether_engine.store.jetstream", "aether_engine.nats_bus", "aether_engine.query"),
+    "aether_engine.engine": (
+        "aether_engine.store.jetstream.store",
+        "aether_engine.nats_bus",
+        "aether_engine.query",
+    ),
     "aether_engine.engine_tail": ("aether_engine.query",),
 }
 
@@ -256,8 +260,13 @@ def test_imports_follow_the_rules(check: str) -> None:
         ("aether_engine/query.py", "def f():\n    import nats", 2, "not inside functions"),
         ("aether_engine/engine.py", "def f():\n    from aether_engine.store import memory", 2, "not inside"),
         ("aether_engine/surprise.py", "", 1, "has no layer"),
-        ("aether_engine/store/sqlite.py", "from aether_engine.store.memory import M", 1, "never each other"),
-        ("aether_engine/store/sqlite.py", "from . import memory", 1, "never each other"),
+        (
+            "aether_engine/store/sqlite/store.py",
+            "from aether_engine.store.memory.store import M",
+            1,
+            "never each other",
+        ),
+        ("aether_engine/store/sqlite/store.py", "from . import memory", 1, "never each other"),
         ("aether_engine/store/__init__.py", "from .memory import M", 1, "never each other"),
         ("aether_engine/event.py", "import PySide6.QtCore", 1, "knows nothing of Qt"),
         ("aether_engine/event.py", "from aether_desktop import jobs", 1, "knows nothing of Qt"),
@@ -285,8 +294,8 @@ def test_what_the_rules_allow(tmp_path: Path) -> None:
         {
             "aether_engine/event.py": "import json\ndef f():\n    from aether_engine import codec",
             "aether_engine/codec.py": "import orjson\nfrom aether_engine.event import Event",
-            "aether_engine/store/sqlite.py": "import sqlite3\nfrom . import protocols, sqlite_schema",
-            "aether_engine/store/sqlite_schema.py": "from aether_engine.errors import AetherError",
+            "aether_engine/store/sqlite/store.py": "import sqlite3\nfrom . import protocols, sqlite_schema",
+            "aether_engine/store/sqlite/schema.py": "from aether_engine.errors import AetherError",
             "aether_engine/engine.py": "def f():\n    from aether_engine.store.jetstream_names import N",
             "aether_engine/testing/__init__.py": "from aether_engine.engine import Engine",
             "aether_desktop/app.py": "from PySide6.QtWidgets import QApplication\nimport aether_desktop.ui.window",
@@ -307,9 +316,9 @@ def _write_tree(root: Path, sources: dict[str, str]) -> None:
         "aether_engine/event.py": "",
         "aether_engine/store/__init__.py": "",
         "aether_engine/store/jetstream_names.py": "",
-        "aether_engine/store/memory.py": "",
+        "aether_engine/store/memory/store.py": "",
         "aether_engine/store/protocols.py": "",
-        "aether_engine/store/sqlite_schema.py": "",
+        "aether_engine/store/sqlite/schema.py": "",
         "aether_engine/testing/__init__.py": "",
         "aether_desktop/__init__.py": "",
         "aether_desktop/jobs.py": "",

@@ -130,7 +130,7 @@ def test_whom_packages_name_is_whom_the_licence_names() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     assert project["authors"] == [{"name": product.VENDOR}]
     assert product.MAINTAINER.startswith(f"{product.VENDOR} <")
-    assert f"{product.VENDOR}, MIT licence" in (ROOT / "aether_desktop/ui/about.py").read_text("utf-8")
+    assert f"{product.VENDOR}, MIT licence" in (ROOT / "aether_desktop/ui/window/about.py").read_text("utf-8")
     # No page and no address that would be somebody else's.
     assert "urls" not in project
     assert product.MAINTAINER.endswith(".invalid>")

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from aether_engine.errors import StoreUnavailableError
-from aether_engine.store.sqlite_file import RawFile, beside
+from aether_engine.store.sqlite.file import RawFile, beside
 
 _CHUNK: Final = 1 << 20
 # Where SQLite's unix VFS keeps its locks (os_unix.c, "Constants used for file locking").

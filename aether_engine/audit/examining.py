@@ -33,7 +33,7 @@ from aether_engine.batch_decoding import (
 )
 from aether_engine.event import CAUSATION_ID
 from aether_engine.patterns import match_actor_pattern
-from aether_engine.store.sqlite_schema import ID_HASH_LENGTH, EventIdHash, checksums_of
+from aether_engine.store.sqlite.schema import ID_HASH_LENGTH, EventIdHash, checksums_of
 
 _MICROSECOND: Final = 1e6
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from aether_engine.audit.text_hashes import TextHashes, own_hashes
-from aether_engine.store.sqlite_reader import Reader, is_damage
+from aether_engine.store.sqlite.reader import Reader, is_damage
 
 _AT_ONCE: Final = 4096
 #: An actor's number is below this in any file this library wrote.

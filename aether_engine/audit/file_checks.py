@@ -13,9 +13,9 @@ from aether_engine.audit.settings import AuditScope, AuditSettings
 from aether_engine.audit.target import LogFacts
 from aether_engine.errors import CorruptStoreError
 from aether_engine.patterns import is_wildcard_pattern, match_namespace_pattern
-from aether_engine.store.sqlite_pages import FilePages, bad_pages
-from aether_engine.store.sqlite_reader import Reader, is_damage
-from aether_engine.store.sqlite_schema import SEQUENCE_BITS, SEQUENCE_MASK, WITHOUT_ROWID, first_position
+from aether_engine.store.sqlite.pages import FilePages, bad_pages
+from aether_engine.store.sqlite.reader import Reader, is_damage
+from aether_engine.store.sqlite.schema import SEQUENCE_BITS, SEQUENCE_MASK, WITHOUT_ROWID, first_position
 
 #: Entries of an index that are named; where more differ, the index as a whole is worthless.
 _NAMED: Final = 1000

@@ -18,8 +18,8 @@ from aether_engine.audit.settings import AuditScope, AuditSettings
 from aether_engine.audit.target import AuditLog, LogFacts
 from aether_engine.errors import excerpt
 from aether_engine.patterns import match_actor_pattern
-from aether_engine.store.sqlite_reader import Reader, is_damage
-from aether_engine.store.sqlite_schema import first_position
+from aether_engine.store.sqlite.reader import Reader, is_damage
+from aether_engine.store.sqlite.schema import first_position
 
 _NAMESPACES: Final = (
     "SELECT name, last_sequence, size_bytes, first_recorded_at, last_recorded_at FROM namespaces NOT INDEXED"

@@ -14,9 +14,9 @@ from typing import Final
 from aether_engine.audit.finding import Finding
 from aether_engine.audit.target import AuditLog
 from aether_engine.errors import CorruptStoreError
-from aether_engine.store.sqlite_links import has_links, links_of
-from aether_engine.store.sqlite_reader import Reader, is_damage
-from aether_engine.store.sqlite_schema import SEQUENCE_MASK, first_position
+from aether_engine.store.sqlite.links import has_links, links_of
+from aether_engine.store.sqlite.reader import Reader, is_damage
+from aether_engine.store.sqlite.schema import SEQUENCE_MASK, first_position
 
 #: Sequences whose links are compared at a time.
 RANGE: Final = 4096

@@ -8,8 +8,8 @@ from time import perf_counter
 from typing import Any, Final
 
 from aether_engine.audit.examining import Examined, Examiner, LogPart, RowColumns
-from aether_engine.store.sqlite_reader import Reader, is_damage
-from aether_engine.store.sqlite_schema import first_position
+from aether_engine.store.sqlite.reader import Reader, is_damage
+from aether_engine.store.sqlite.schema import first_position
 
 #: Rows that are fetched and examined in one go.
 ROWS: Final = 1024

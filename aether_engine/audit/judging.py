@@ -14,7 +14,7 @@ from aether_engine.audit.finding import Finding
 from aether_engine.batch_decoding import duplicate_key
 from aether_engine.errors import EventLostError, InvalidEventError, MisplacedEventError, excerpt
 from aether_engine.event import MAX_VERSION, Event
-from aether_engine.store.sqlite_schema import ID_HASH_LENGTH
+from aether_engine.store.sqlite.schema import ID_HASH_LENGTH
 
 _MICROSECOND: Final = 1_000_000
 #: From this size on, what damaged bytes still claim is not asked.

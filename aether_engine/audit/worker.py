@@ -14,9 +14,9 @@ from aether_engine.audit.file_links import sums_in_log
 from aether_engine.audit.file_log import FileLog
 from aether_engine.audit.settings import AuditScope, AuditSettings
 from aether_engine.audit.text_hashes import HashKey
-from aether_engine.store.sqlite_connections import ReadConnections
-from aether_engine.store.sqlite_file import RawFile
-from aether_engine.store.sqlite_reader import Reader
+from aether_engine.store.sqlite.connections import ReadConnections
+from aether_engine.store.sqlite.file import RawFile
+from aether_engine.store.sqlite.reader import Reader
 from aether_engine.worker_process import WorkerProcess, serve
 
 #: Findings of one check that one range may come back with; the rest of them is counted.

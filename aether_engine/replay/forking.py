@@ -10,7 +10,7 @@ from typing import Final
 from aether_engine.event import Event
 from aether_engine.replay.replaying import ReplayableStore
 from aether_engine.replay.stream import ActorStream, Trouble
-from aether_engine.store.memory import InMemoryEventStore
+from aether_engine.store.memory.store import InMemoryEventStore
 from aether_engine.store.protocols import MAX_BATCH, BulkWriter, Store
 
 #: The namespace of a fork that is made without a place to put it.

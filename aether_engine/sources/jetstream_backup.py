@@ -19,9 +19,9 @@ from aether_engine.event import StoreWarning
 from aether_engine.sources.entries import Entry
 from aether_engine.sources.s2 import ChunkedStream, S2Error, decompress_stream
 from aether_engine.sources.stream_files import messages_of_files
-from aether_engine.store.jetstream_api import StreamInfo
-from aether_engine.store.jetstream_layout import JetStreamLayout
-from aether_engine.store.jetstream_stream import drift
+from aether_engine.store.jetstream.api import StreamInfo
+from aether_engine.store.jetstream.layout import JetStreamLayout
+from aether_engine.store.jetstream.stream import drift
 
 DESCRIPTION: Final = "backup.json"
 ARCHIVES: Final = ("stream.arc.s2", "stream.tar.s2")

@@ -12,7 +12,7 @@ from aether_desktop import app as aether_desktop_app
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication
 
-    from aether_desktop.ui.main_window import MainWindow
+    from aether_desktop.ui.window.main_window import MainWindow
 
 paint_first = aether_desktop_app._paint_first
 

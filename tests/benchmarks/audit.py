@@ -27,7 +27,7 @@ from aether_engine.audit import Audit, FileTarget, Finding
 from tests.benchmarks.driven import measured_by
 from tests.benchmarks.generate import generate
 from tests.benchmarks.table import Row, print_table
-from tests.engine.audit_corpus import KINDS, Place, build
+from tests.engine.audit.corpus import KINDS, Place, build
 
 _TICK = 0.001
 _MEGABYTE = 1 << 20

@@ -8,8 +8,8 @@ from pathlib import Path
 from statistics import quantiles
 from time import perf_counter, thread_time
 
-from aether_desktop.models.audit_run import AuditState
-from aether_desktop.models.finding_groups import GroupBy
+from aether_desktop.models.audit.audit_run import AuditState
+from aether_desktop.models.audit.finding_groups import GroupBy
 from aether_engine.audit import AuditScope, AuditSettings
 from tests.benchmarks.browse_driver import Driver
 from tests.benchmarks.driven import drive

@@ -16,10 +16,10 @@ from PySide6.QtGui import QPaintEvent
 from PySide6.QtWidgets import QLineEdit
 
 from aether_desktop.connection import Connection
-from aether_desktop.models.actor_pages import PAGE_ACTORS
+from aether_desktop.models.events.actor_pages import PAGE_ACTORS
 from aether_desktop.settings import Settings
-from aether_desktop.ui.event_view import EventTableView, EventView
-from aether_desktop.ui.main_window import MainWindow
+from aether_desktop.ui.events.event_view import EventTableView, EventView
+from aether_desktop.ui.window.main_window import MainWindow
 from aether_desktop.workspace import Workspace
 from tests.benchmarks.driven import drive
 from tests.benchmarks.events import SEED

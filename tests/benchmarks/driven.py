@@ -17,7 +17,7 @@ from typing import Any
 from PySide6.QtWidgets import QApplication
 
 from aether_desktop.app import favour_the_loop
-from aether_desktop.ui.theme import apply_theme
+from aether_desktop.ui.widgets.theme import apply_theme
 
 
 def measured_by(driver: str, *arguments: object, seconds: float = 900) -> Any:

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 from zlib import crc32
 
-from aether_engine.store import sqlite_schema
-from aether_engine.store.sqlite_schema import (
+from aether_engine.store.sqlite import schema as sqlite_schema
+from aether_engine.store.sqlite.schema import (
     INDEXES,
     PAGE_SIZE,
     SEQUENCE_BITS,

@@ -15,8 +15,8 @@ from PySide6.QtWidgets import QScrollBar
 
 from aether_desktop.app import favour_the_loop
 from aether_desktop.settings import Settings
-from aether_desktop.ui.event_view import EventView
-from aether_desktop.ui.main_window import MainWindow
+from aether_desktop.ui.events.event_view import EventView
+from aether_desktop.ui.window.main_window import MainWindow
 from aether_desktop.workspace import Workspace
 from aether_engine.engine import open_engine, sqlite_url
 from aether_engine.event import Event

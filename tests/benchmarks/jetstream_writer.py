@@ -11,8 +11,8 @@ import sys
 from time import perf_counter
 from urllib.parse import urlsplit
 
-from aether_engine.store.jetstream_frames import frame
-from aether_engine.store.jetstream_layout import JetStreamLayout
+from aether_engine.store.jetstream.frames import frame
+from aether_engine.store.jetstream.layout import JetStreamLayout
 from tests.benchmarks.events import make_events
 
 _AT_ONCE = 1000

@@ -27,7 +27,7 @@ from aether_engine.replay import (
     replay,
 )
 from aether_engine.replay.snapshot_check import check_snapshots
-from aether_engine.store.memory import InMemoryEventStore
+from aether_engine.store.memory.store import InMemoryEventStore
 from aether_engine.store.protocols import Store
 from tests.benchmarks.events import SEED
 from tests.benchmarks.table import Row, interleaved, seconds

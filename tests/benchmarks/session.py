@@ -35,12 +35,12 @@ def painted(application, window):
     assert window.painted
     now = time.time()
     if "empty" in sys.argv:
-        from aether_desktop.ui.preparation import _steps
+        from aether_desktop.ui.window.preparation import _steps
         window._prepare.stop()
         for step in _steps(window):
             step()
         end(now)
-    from aether_desktop.ui.event_view import EventTableView
+    from aether_desktop.ui.events.event_view import EventTableView
     paint = EventTableView.paintEvent
 
     def watched(table, event):

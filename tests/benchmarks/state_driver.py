@@ -11,7 +11,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from aether_desktop.settings import Settings
-from aether_desktop.ui.main_window import MainWindow
+from aether_desktop.ui.window.main_window import MainWindow
 from aether_desktop.workspace import Place, Workspace
 from aether_engine.engine import open_engine
 from aether_engine.event import Event

@@ -16,12 +16,12 @@ from typing import Any
 from PySide6.QtGui import QPaintEvent
 
 from aether_desktop.connection import Connection
-from aether_desktop.models.tail_feed import TailSource
-from aether_desktop.models.tail_table import TailTableModel
+from aether_desktop.models.tail.tail_feed import TailSource
+from aether_desktop.models.tail.tail_table import TailTableModel
 from aether_desktop.settings import Settings
-from aether_desktop.ui.main_window import MainWindow
-from aether_desktop.ui.tail_table_view import TailTableView
-from aether_desktop.ui.tail_view import TailView
+from aether_desktop.ui.tail.tail_table_view import TailTableView
+from aether_desktop.ui.tail.tail_view import TailView
+from aether_desktop.ui.window.main_window import MainWindow
 from aether_desktop.workspace import Place, Workspace
 from aether_engine.event import Event
 from tests.benchmarks.driven import drive

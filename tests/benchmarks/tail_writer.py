@@ -7,8 +7,8 @@ import sys
 from time import perf_counter, sleep, time_ns
 from urllib.parse import urlsplit
 
-from aether_engine.store.jetstream_frames import frame
-from aether_engine.store.jetstream_layout import JetStreamLayout
+from aether_engine.store.jetstream.frames import frame
+from aether_engine.store.jetstream.layout import JetStreamLayout
 
 _TICK = 0.004
 ACTORS = 500

@@ -10,7 +10,7 @@ from time import perf_counter
 
 from PySide6.QtGui import QPaintEvent
 
-from aether_desktop.ui.timeline import Timeline
+from aether_desktop.ui.timeline.timeline import Timeline
 from tests.benchmarks.browse_driver import Driver, resident
 from tests.benchmarks.driven import drive
 

@@ -20,7 +20,7 @@ import pytest
 from aether_desktop.cli import main
 from aether_engine.engine import open_engine
 from aether_engine.event import Event
-from aether_engine.store.sqlite_schema import checksum_seed
+from aether_engine.store.sqlite.schema import checksum_seed
 
 ROOT = Path(__file__).resolve().parents[2]
 #: Numbers and keys that a decoder would change.

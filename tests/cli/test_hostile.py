@@ -6,7 +6,7 @@ import asyncio
 import json
 from pathlib import Path
 
-from aether_desktop.ui.safe_text import visible
+from aether_desktop.ui.widgets.safe_text import visible
 from aether_engine.engine import open_engine, sqlite_url
 from tests.cli.conftest import Aether
 from tests.hostile import hostile_events

@@ -46,7 +46,7 @@ def test_actors_with_their_counts_alone(aether: Aether, tmp_path: Path, monkeypa
     ids = [f"order-{number}" for number in range(9)]
     write(path, {"shop": [event(each, version, b"{}") for each in (*ids, "cart-1") for version in (1, 2)]})
     # Several steps through the file, as a million actors take.
-    monkeypatch.setattr("aether_engine.store.sqlite_directory._COUNTS_AT_ONCE", 4)
+    monkeypatch.setattr("aether_engine.store.sqlite.directory._COUNTS_AT_ONCE", 4)
     expected = [{"actorId": each, "events": 2} for each in ("cart-1", *ids)]
     assert aether("actors", path, "--counts").objects == expected
     page = aether("actors", path, "--counts", "--prefix", "order-", "--after", ids[1], "--limit", 6)

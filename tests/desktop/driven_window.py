@@ -12,11 +12,11 @@ from PySide6.QtCore import QModelIndex, QObject, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractItemView, QApplication, QFileDialog, QPlainTextEdit, QTableView, QWidget
 
-from aether_desktop.models.event_table import Column, EventTable
+from aether_desktop.models.events.event_table import Column, EventTable
 from aether_desktop.settings import Settings
-from aether_desktop.ui.event_view import EventView
-from aether_desktop.ui.main_window import MainWindow
-from aether_desktop.ui.panels import Panels
+from aether_desktop.ui.events.event_view import EventView
+from aether_desktop.ui.window.main_window import MainWindow
+from aether_desktop.ui.window.panels import Panels
 from aether_desktop.workspace import Place, Workspace
 from aether_engine.engine import open_engine, sqlite_url
 from aether_engine.event import Event

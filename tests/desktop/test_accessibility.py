@@ -12,8 +12,8 @@ from PySide6.QtGui import QAccessible, QAccessibleInterface
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QApplication, QToolButton, QWidget
 
-from aether_desktop.ui.scenes import scenes
-from aether_desktop.ui.theme import apply_theme
+from aether_desktop.ui.widgets.theme import apply_theme
+from aether_desktop.ui.window.scenes import scenes
 from tests.desktop.driven_window import DrivenWindow, driven
 from tests.waiting import until
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from PySide6.QtTest import QAbstractItemModelTester
 from pytestqt.qtbot import QtBot
 
-from aether_desktop.models.actor_pages import KEPT_PAGES, PAGE_ACTORS
-from aether_desktop.models.actor_table import ActorTable
-from aether_desktop.models.roles import Role, RowKind
+from aether_desktop.models.events.actor_pages import KEPT_PAGES, PAGE_ACTORS
+from aether_desktop.models.events.actor_table import ActorTable
+from aether_desktop.models.events.roles import Role, RowKind
 from aether_engine import ActorInfo, InMemoryEventStore
 from aether_engine.engine import open_engine
 from aether_engine.event import ActorOrder

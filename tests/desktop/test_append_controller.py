@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from aether_desktop.models.append_controller import AppendController
-from aether_desktop.models.append_draft import AppendDraft
-from aether_desktop.models.append_flow import AppendState
-from aether_desktop.models.append_outcome import Look
-from aether_desktop.models.conflict_report import SHOWN_LIMIT, ConflictReport
-from aether_desktop.models.event_fields import FieldKind
-from aether_desktop.models.type_names import SEARCHED_WITHIN, TypeNames
-from aether_desktop.models.typed_json import one_line
+from aether_desktop.models.append.append_controller import AppendController
+from aether_desktop.models.append.append_draft import AppendDraft
+from aether_desktop.models.append.append_flow import AppendState
+from aether_desktop.models.append.append_outcome import Look
+from aether_desktop.models.append.conflict_report import SHOWN_LIMIT, ConflictReport
+from aether_desktop.models.filter.type_names import SEARCHED_WITHIN, TypeNames
+from aether_desktop.models.inspector.event_fields import FieldKind
+from aether_desktop.models.inspector.typed_json import one_line
 from aether_engine.errors import (
     DuplicateEventError,
     OutcomeUnknownError,
@@ -24,7 +24,7 @@ from aether_engine.errors import (
     StoreUnavailableError,
 )
 from aether_engine.event import MAX_VERSION, Event, StoredEvent
-from aether_engine.store.memory import InMemoryEventStore
+from aether_engine.store.memory.store import InMemoryEventStore
 from tests.waiting import until
 
 ACTOR = "permit-891"

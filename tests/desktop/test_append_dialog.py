@@ -22,17 +22,17 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from aether_desktop.models.append_controller import AppendController
-from aether_desktop.models.append_flow import AppendState
-from aether_desktop.models.conflict_table import ConflictTableModel
-from aether_desktop.ui.append_dialog import AppendDialog
-from aether_desktop.ui.banner import Banner
-from aether_desktop.ui.conflict_panel import ConflictPanel
-from aether_desktop.ui.int64_spin import Int64SpinBox
-from aether_desktop.ui.theme import DARK, apply_theme
+from aether_desktop.models.append.append_controller import AppendController
+from aether_desktop.models.append.append_flow import AppendState
+from aether_desktop.models.append.conflict_table import ConflictTableModel
+from aether_desktop.ui.append.append_dialog import AppendDialog
+from aether_desktop.ui.append.conflict_panel import ConflictPanel
+from aether_desktop.ui.widgets.banner import Banner
+from aether_desktop.ui.widgets.int64_spin import Int64SpinBox
+from aether_desktop.ui.widgets.theme import DARK, apply_theme
 from aether_engine.errors import OutcomeUnknownError, StoreUnavailableError
 from aether_engine.event import MAX_VERSION, Event
-from aether_engine.store.memory import InMemoryEventStore
+from aether_engine.store.memory.store import InMemoryEventStore
 from tests.waiting import until
 
 # Qt's offscreen platform says so of every window that has a least size.

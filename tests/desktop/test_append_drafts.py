@@ -17,13 +17,13 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QAbstractSpinBox, QComboBox, QPlainTextEdit
 
 from aether_desktop.draft_files import DraftFiles, DraftKey, KeptDraft
-from aether_desktop.models.append_draft import AppendDraft, draft_from_json
-from aether_desktop.models.append_drafts import DraftSlot
-from aether_desktop.models.append_flow import AppendState
-from aether_desktop.models.batch_draft import BatchDraft, batch_from_json
-from aether_desktop.ui.append_dialog import AppendDialog
-from aether_desktop.ui.appending_dialog import AppendingDialog
-from aether_desktop.ui.batch_dialog import BatchDialog
+from aether_desktop.models.append.append_draft import AppendDraft, draft_from_json
+from aether_desktop.models.append.append_drafts import DraftSlot
+from aether_desktop.models.append.append_flow import AppendState
+from aether_desktop.models.append.batch_draft import BatchDraft, batch_from_json
+from aether_desktop.ui.append.append_dialog import AppendDialog
+from aether_desktop.ui.append.appending_dialog import AppendingDialog
+from aether_desktop.ui.append.batch_dialog import BatchDialog
 from aether_engine.engine import open_engine, sqlite_url
 from aether_engine.event import Event
 from tests.desktop.driven_window import DrivenWindow, driven_file, replace_text, save_elsewhere

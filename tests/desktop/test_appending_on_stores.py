@@ -12,14 +12,14 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QTableView
 
 from aether_desktop.connection import Connection
-from aether_desktop.models.append_flow import AppendState
-from aether_desktop.models.race_table import RaceTable
+from aether_desktop.models.append.append_flow import AppendState
+from aether_desktop.models.append.race_table import RaceTable
 from aether_desktop.profiles import Profile
-from aether_desktop.ui.append_dialog import AppendDialog
-from aether_desktop.ui.appending_dialog import AppendingDialog
-from aether_desktop.ui.batch_dialog import BatchDialog
-from aether_desktop.ui.confirm_write_dialog import ConfirmWriteDialog
-from aether_desktop.ui.race_dialog import RaceDialog
+from aether_desktop.ui.append.append_dialog import AppendDialog
+from aether_desktop.ui.append.appending_dialog import AppendingDialog
+from aether_desktop.ui.append.batch_dialog import BatchDialog
+from aether_desktop.ui.append.race_dialog import RaceDialog
+from aether_desktop.ui.connection.confirm_write_dialog import ConfirmWriteDialog
 from aether_desktop.workspace import Place
 from aether_engine.event import Event
 from aether_engine.store.protocols import Store

@@ -12,15 +12,15 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QAbstractItemModelTester, QTest
 from PySide6.QtWidgets import QAbstractButton
 
-from aether_desktop.models.append_draft import AppendDraft
-from aether_desktop.models.append_flow import AppendState
-from aether_desktop.models.batch_controller import BatchController
-from aether_desktop.models.batch_draft import batch_of
-from aether_desktop.models.batch_text import read_batch
-from aether_desktop.ui.batch_dialog import BatchDialog
+from aether_desktop.models.append.append_draft import AppendDraft
+from aether_desktop.models.append.append_flow import AppendState
+from aether_desktop.models.append.batch_controller import BatchController
+from aether_desktop.models.append.batch_draft import batch_of
+from aether_desktop.models.append.batch_text import read_batch
+from aether_desktop.ui.append.batch_dialog import BatchDialog
 from aether_engine.errors import OutcomeUnknownError
 from aether_engine.event import MAX_VERSION, Event
-from aether_engine.store.memory import InMemoryEventStore
+from aether_engine.store.memory.store import InMemoryEventStore
 from tests.desktop.driven_window import replace_text
 from tests.waiting import until
 

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QObject
 
-from aether_desktop.models.document_filter import FilterState
-from aether_desktop.models.log_timeline import LogTimelineController
-from aether_desktop.models.stream_timeline import StreamTimelineController
-from aether_desktop.models.table_filter import TableFilter
-from aether_desktop.ui.event_view import EventView
+from aether_desktop.models.filter.document_filter import FilterState
+from aether_desktop.models.filter.table_filter import TableFilter
+from aether_desktop.models.timeline.log_timeline import LogTimelineController
+from aether_desktop.models.timeline.stream_timeline import StreamTimelineController
+from aether_desktop.ui.events.event_view import EventView
 from aether_desktop.workspace import Place
 from aether_engine.event import Event
 from tests.desktop.driven_window import NAMESPACE, DrivenWindow, driven_file, save_elsewhere

@@ -9,9 +9,9 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QApplication, QLabel, QMenu, QTreeView
 
-from aether_desktop.ui.cheat_sheet import CheatSheet
-from aether_desktop.ui.command_palette import CommandPalette
-from aether_desktop.ui.theme import apply_theme, theme_notifier
+from aether_desktop.ui.widgets.theme import apply_theme, theme_notifier
+from aether_desktop.ui.window.cheat_sheet import CheatSheet
+from aether_desktop.ui.window.command_palette import CommandPalette
 from tests.desktop.driven_window import DrivenWindow, driven
 from tests.desktop.state_stories import story_on
 from tests.waiting import until

@@ -11,9 +11,9 @@ from PySide6.QtCore import QModelIndex
 from PySide6.QtTest import QAbstractItemModelTester
 from pytestqt.qtbot import QtBot
 
-from aether_desktop.models.compare_tree import CompareTree
-from aether_desktop.models.comparison import Comparison
-from aether_desktop.models.tree_roles import Mark, Note, TreeRole
+from aether_desktop.models.inspector.tree_roles import Mark, Note, TreeRole
+from aether_desktop.models.state.compare_tree import CompareTree
+from aether_desktop.models.state.comparison import Comparison
 
 LEFT = {"same": 1, "gone": {"a": 1, "b": [1, 2]}, "deep": {"x": {"y": 1, "z": 2}}, "list": [1, 2, 3], "kind": 1}
 RIGHT = {"same": 1, "deep": {"x": {"y": 1, "z": 3}}, "list": [1, 9], "kind": {"now": "object"}, "new": [0]}

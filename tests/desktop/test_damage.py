@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from aether_desktop.models.claims import claimed_event, claims_of
-from aether_desktop.models.damage import Damage, damage_of, not_utf8_at
-from aether_desktop.models.event_cells import cells_of
+from aether_desktop.models.events.claims import claimed_event, claims_of
+from aether_desktop.models.events.event_cells import cells_of
+from aether_desktop.models.inspector.damage import Damage, damage_of, not_utf8_at
 from aether_engine.errors import ChecksumMismatchError, EventLostError, InvalidEventError, MisplacedEventError
 from aether_engine.event import Event, ReplayError, StoredEvent
 from aether_engine.json_pieces import syntax_error

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aether_desktop.models.event_cells import PREVIEW_LENGTH, data_preview, duration_text
+from aether_desktop.models.events.event_cells import PREVIEW_LENGTH, data_preview, duration_text
 from aether_engine.codec import parse_timestamp
 
 

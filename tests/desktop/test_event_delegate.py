@@ -19,12 +19,12 @@ from PySide6.QtGui import QColor, QImage, QMouseEvent
 from PySide6.QtWidgets import QApplication, QStyleOptionViewItem, QTableView
 from pytestqt.qtbot import QtBot
 
-from aether_desktop.models.roles import CellIcon, ColumnKind, Role, RowBanner, RowKind
-from aether_desktop.ui.cell_marks import GUTTER_WIDTH
-from aether_desktop.ui.cell_text import CellFont, TimeParts, split_timestamp
-from aether_desktop.ui.event_delegate import EventDelegate
-from aether_desktop.ui.table_setup import set_density, setup_table
-from aether_desktop.ui.theme import DARK, LIGHT, Theme, apply_theme, row_height, ui_font
+from aether_desktop.models.events.roles import CellIcon, ColumnKind, Role, RowBanner, RowKind
+from aether_desktop.ui.widgets.cell_marks import GUTTER_WIDTH
+from aether_desktop.ui.widgets.cell_text import CellFont, TimeParts, split_timestamp
+from aether_desktop.ui.widgets.event_delegate import EventDelegate
+from aether_desktop.ui.widgets.table_setup import set_density, setup_table
+from aether_desktop.ui.widgets.theme import DARK, LIGHT, Theme, apply_theme, row_height, ui_font
 
 KINDS = ["gutter", "number", "number", "chip", "id", "time", "mono"]
 WIDTHS = [24, 90, 70, 180, 110, 260, 160]

@@ -12,15 +12,15 @@ from PySide6.QtGui import QAction, QTextCharFormat
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QLabel, QListView, QToolButton
 
-from aether_desktop.models.document_filter import FilterState
-from aether_desktop.models.event_table import Column
-from aether_desktop.models.filterable_table import FilterableTable
-from aether_desktop.models.go_to import ToSequence
-from aether_desktop.models.table_filter import TableFilter
-from aether_desktop.ui.filter_bar import FilterBar, status_words, time_left
-from aether_desktop.ui.filter_edit import FilterEdit
-from aether_desktop.ui.tail_view import TailView
-from aether_engine.store.sqlite import SQLiteEventStore
+from aether_desktop.models.events.event_table import Column
+from aether_desktop.models.events.filterable_table import FilterableTable
+from aether_desktop.models.events.go_to import ToSequence
+from aether_desktop.models.filter.document_filter import FilterState
+from aether_desktop.models.filter.table_filter import TableFilter
+from aether_desktop.ui.events.filter_bar import FilterBar, status_words, time_left
+from aether_desktop.ui.events.filter_edit import FilterEdit
+from aether_desktop.ui.tail.tail_view import TailView
+from aether_engine.store.sqlite.store import SQLiteEventStore
 from tests.desktop.driven_window import NAMESPACE, DrivenWindow, driven_file, import_into, save_elsewhere
 from tests.desktop.stores import order_event
 from tests.waiting import until
@@ -316,7 +316,7 @@ async def test_a_sequence_that_is_left_out_is_said_to_be_and_the_nearest_shown(s
 
 
 def test_words_on_how_far_a_filter_is() -> None:
-    from aether_desktop.models.document_filter import FilterStatus
+    from aether_desktop.models.filter.document_filter import FilterStatus
 
     status = FilterStatus(FilterState.SEARCHING, 12, 3_120_000, 9_104_377, 41.2)
     assert status_words(status) == "12 found, 3,120,000 of 9,104,377 searched, 41 s left"

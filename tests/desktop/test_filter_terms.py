@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aether_desktop.models.filter_terms import value_term
-from aether_desktop.models.json_tree import JsonTreeModel
-from aether_desktop.models.tree_roles import TreeRole
+from aether_desktop.models.filter.filter_terms import value_term
+from aether_desktop.models.inspector.json_tree import JsonTreeModel
+from aether_desktop.models.inspector.tree_roles import TreeRole
 from aether_engine.event import Event, StoredEvent
 from aether_engine.query import parse_filter
 

@@ -21,17 +21,17 @@ from typing import Final
 import pytest
 from PySide6.QtCore import Qt
 
-from aether_desktop.models.roles import Role, RowKind
-from aether_desktop.models.tail_controller import TailController
+from aether_desktop.models.events.roles import Role, RowKind
+from aether_desktop.models.tail.tail_controller import TailController
 from aether_engine.audit import Audit, FileTarget
 from aether_engine.codec import decode_event
 from aether_engine.engine import open_engine, sqlite_url
 from aether_engine.errors import InvalidEventError
 from aether_engine.event import Event, StoredEvent, Tailed
-from aether_engine.store.sqlite_schema import checksum_seed
+from aether_engine.store.sqlite.schema import checksum_seed
 from aether_engine.transfer import export_ndjson
 from tests.desktop.driven_window import DrivenWindow, driven_file
-from tests.engine.test_audit_corpus import run
+from tests.engine.audit.test_corpus import run
 from tests.hostile import hostile_events
 from tests.waiting import until
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aether_desktop.models.go_to import (
+from aether_desktop.models.events.go_to import (
     Target,
     ToEnd,
     ToRecorded,

@@ -15,8 +15,8 @@ from PySide6.QtWidgets import QPlainTextEdit, QPushButton
 from aether_desktop.app import open_asked, parse_arguments
 from aether_desktop.folders import state_folder
 from aether_desktop.log_file import keep_log
-from aether_desktop.ui.append_dialog import AppendDialog
-from aether_desktop.ui.bundle_dialog import BundleDialog
+from aether_desktop.ui.append.append_dialog import AppendDialog
+from aether_desktop.ui.audit.bundle_dialog import BundleDialog
 from aether_desktop.workspace import Place
 from aether_engine.engine import open_engine
 from aether_engine.event import Event

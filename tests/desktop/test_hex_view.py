@@ -8,8 +8,8 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
-from aether_desktop.ui.hex_view import HexView
-from aether_desktop.ui.raw_view import SHOWN_AT_ONCE, RawView, block_ends
+from aether_desktop.ui.inspector.hex_view import HexView
+from aether_desktop.ui.inspector.raw_view import SHOWN_AT_ONCE, RawView, block_ends
 
 
 def hex_view(qtbot: QtBot, raw: bytes, width: int = 760) -> HexView:

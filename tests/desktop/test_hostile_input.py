@@ -22,9 +22,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from aether_desktop.ui.main_window import MainWindow
-from aether_desktop.ui.safe_text import visible
-from aether_desktop.ui.tail_view import TailView
+from aether_desktop.ui.tail.tail_view import TailView
+from aether_desktop.ui.widgets.safe_text import visible
+from aether_desktop.ui.window.main_window import MainWindow
 from aether_desktop.workspace import Place
 from aether_engine.engine import open_engine, sqlite_url
 from aether_engine.event import Event

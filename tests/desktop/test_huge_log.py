@@ -11,9 +11,9 @@ from PySide6.QtTest import QAbstractItemModelTester, QTest
 from PySide6.QtWidgets import QScrollBar
 from pytestqt.qtbot import QtBot
 
-from aether_desktop.models.log_table import LogTable
-from aether_desktop.models.paged_table import MAX_ROWS
-from aether_desktop.ui.event_view import EventView
+from aether_desktop.models.events.log_table import LogTable
+from aether_desktop.models.events.paged_table import MAX_ROWS
+from aether_desktop.ui.events.event_view import EventView
 from aether_engine.testing import collect
 from tests.desktop.repeating_log import RepeatingLog
 from tests.desktop.stores import fill, memory_store

@@ -10,10 +10,10 @@ from PySide6.QtGui import QColor, QIcon, QImage
 from PySide6.QtWidgets import QApplication, QPushButton
 from pytestqt.qtbot import QtBot
 
-import aether_desktop.ui.theme as theme_module
+import aether_desktop.ui.widgets.theme as theme_module
 from aether_desktop.assets import AssetMissingError, asset
-from aether_desktop.ui.icons import app_icon, icon, pixmap
-from aether_desktop.ui.theme import DARK, LIGHT, apply_theme
+from aether_desktop.ui.widgets.icons import app_icon, icon, pixmap
+from aether_desktop.ui.widgets.theme import DARK, LIGHT, apply_theme
 
 FOLDER = asset("icons/app.svg").parent
 NAMES = sorted(

@@ -13,13 +13,13 @@ from PySide6.QtWidgets import QAbstractButton, QLabel, QMenu, QTreeView, QWidget
 from pytestqt.qtbot import QtBot
 
 from aether_desktop.connection import Connection
-from aether_desktop.models.event_facts import EventFacts
-from aether_desktop.models.json_tree import JsonTreeModel
-from aether_desktop.models.related_events import Relatives
-from aether_desktop.models.tree_roles import TreeRole
-from aether_desktop.ui.hex_view import HexView
-from aether_desktop.ui.inspector import Inspector
-from aether_desktop.ui.raw_view import RawView
+from aether_desktop.models.inspector.event_facts import EventFacts
+from aether_desktop.models.inspector.json_tree import JsonTreeModel
+from aether_desktop.models.inspector.tree_roles import TreeRole
+from aether_desktop.models.trace.related_events import Relatives
+from aether_desktop.ui.inspector.hex_view import HexView
+from aether_desktop.ui.inspector.inspector import Inspector
+from aether_desktop.ui.inspector.raw_view import RawView
 from aether_desktop.workspace import Place, Selection
 from aether_engine.errors import ChecksumMismatchError, EventLostError, InvalidEventError
 from aether_engine.event import Event, ReplayError, StoredEvent

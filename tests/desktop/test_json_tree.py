@@ -10,13 +10,13 @@ from PySide6.QtCore import QModelIndex, Qt
 from PySide6.QtTest import QAbstractItemModelTester, QTest
 from pytestqt.qtbot import QtBot
 
-from aether_desktop.models import json_container, json_tree
-from aether_desktop.models.json_scan import Members, scan_document
-from aether_desktop.models.json_tree import JsonTreeModel
-from aether_desktop.models.state_diff import StateDiffModel
-from aether_desktop.models.state_tree import StateTreeModel
-from aether_desktop.models.tree_roles import Mark, Note, TreeRole, ValueKind, child_path
-from aether_desktop.ui.json_view import JsonView
+from aether_desktop.models.inspector import json_container, json_tree
+from aether_desktop.models.inspector.json_scan import Members, scan_document
+from aether_desktop.models.inspector.json_tree import JsonTreeModel
+from aether_desktop.models.inspector.tree_roles import Mark, Note, TreeRole, ValueKind, child_path
+from aether_desktop.models.state.state_diff import StateDiffModel
+from aether_desktop.models.state.state_tree import StateTreeModel
+from aether_desktop.ui.inspector.json_view import JsonView
 from aether_engine import lossless
 from aether_engine.codec import loads_exactly
 from aether_engine.replay import diff

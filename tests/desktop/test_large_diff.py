@@ -10,12 +10,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pytestqt.qtbot import QtBot
 
-from aether_desktop.models import large_diff
-from aether_desktop.models.event_diff import EventDiff
-from aether_desktop.models.large_diff import CancelledError, diff_large
-from aether_desktop.models.state_diff import diff_documents
-from aether_desktop.models.state_values import WrittenValue, kind_of, preview_value, value_bytes
-from aether_desktop.models.tree_roles import Mark, TreeRole, ValueKind
+from aether_desktop.models.inspector import large_diff
+from aether_desktop.models.inspector.event_diff import EventDiff
+from aether_desktop.models.inspector.large_diff import CancelledError, diff_large
+from aether_desktop.models.inspector.tree_roles import Mark, TreeRole, ValueKind
+from aether_desktop.models.state.state_diff import diff_documents
+from aether_desktop.models.state.state_values import WrittenValue, kind_of, preview_value, value_bytes
 from aether_engine import codec, json_pieces
 
 scalars = st.none() | st.booleans() | st.integers(-9, 9) | st.sampled_from(["a", "b", "x" * 60, 1.5])

@@ -27,12 +27,12 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from aether_desktop.models.event_table import Column
-from aether_desktop.models.stream_table import StreamTable
-from aether_desktop.ui.command_palette import CommandPalette
-from aether_desktop.ui.go_to_dialog import GoToDialog
-from aether_desktop.ui.hex_view import HexView
-from aether_desktop.ui.raw_view import RawView
+from aether_desktop.models.events.event_table import Column
+from aether_desktop.models.events.stream_table import StreamTable
+from aether_desktop.ui.events.go_to_dialog import GoToDialog
+from aether_desktop.ui.inspector.hex_view import HexView
+from aether_desktop.ui.inspector.raw_view import RawView
+from aether_desktop.ui.window.command_palette import CommandPalette
 from aether_engine.engine import open_engine, sqlite_url
 from aether_engine.event import Event, StoredEvent
 from tests.desktop.driven_window import DrivenWindow, child_index, driven_file, import_into, save_elsewhere

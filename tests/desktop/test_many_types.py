@@ -9,10 +9,10 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractItemView
 
-from aether_desktop.models.log_timeline import LogTimelineController
-from aether_desktop.models.timeline_words import other_types_text
-from aether_desktop.ui.append_dialog import AppendDialog
-from aether_desktop.ui.filter_edit import FilterEdit
+from aether_desktop.models.timeline.log_timeline import LogTimelineController
+from aether_desktop.models.timeline.timeline_words import other_types_text
+from aether_desktop.ui.append.append_dialog import AppendDialog
+from aether_desktop.ui.events.filter_edit import FilterEdit
 from tests.desktop.driven_window import driven, driven_file
 from tests.soak.test_types_soak import fill
 from tests.soak.types_driver import Steps, name_of
@@ -40,7 +40,7 @@ async def test_what_is_typed_narrows_types_that_nobody_keeps(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first by name and the newest are known; those between them are asked of the store."""
-    monkeypatch.setattr("aether_desktop.models.append_suggestions.KEPT", 1000)
+    monkeypatch.setattr("aether_desktop.models.append.append_suggestions.KEPT", 1000)
     path = tmp_path / "types.aether"
     await fill(path, TYPES)
 

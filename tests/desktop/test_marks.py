@@ -11,10 +11,10 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QPushButton
 
 from aether_desktop.connection import Connection
-from aether_desktop.models.marks import MARKS_LIMIT, Marks, TooManyMarksError
-from aether_desktop.models.roles import Role
+from aether_desktop.models.events.marks import MARKS_LIMIT, Marks, TooManyMarksError
+from aether_desktop.models.events.roles import Role
 from aether_desktop.settings import Settings
-from aether_desktop.ui.tail_view import TailView
+from aether_desktop.ui.tail.tail_view import TailView
 from aether_desktop.workspace import Place
 from aether_engine.engine import open_engine, sqlite_url
 from tests.desktop.driven_window import DrivenWindow, driven, driven_file, import_into
@@ -166,7 +166,7 @@ async def test_marks_are_there_at_the_next_start_and_in_tails(tmp_path: Path, pe
 
 
 async def test_too_many_rows_are_not_marked(seen: DrivenWindow, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("aether_desktop.ui.marking.MARKS_LIMIT", 10)
+    monkeypatch.setattr("aether_desktop.ui.events.marking.MARKS_LIMIT", 10)
     seen.table.setFocus()
     seen.control(Qt.Key.Key_A)
     seen.control(Qt.Key.Key_M)

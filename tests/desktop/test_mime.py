@@ -8,12 +8,12 @@ from pathlib import Path
 
 from PySide6.QtWidgets import QApplication
 
-from aether_desktop.ui.mime import mime_data
+from aether_desktop.ui.widgets.mime import mime_data
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = """
 from PySide6.QtWidgets import QApplication
-from aether_desktop.ui.mime import mime_data
+from aether_desktop.ui.widgets.mime import mime_data
 app = QApplication([])
 data = mime_data()
 data.setText("text")

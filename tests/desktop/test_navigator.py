@@ -10,8 +10,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel, QLineEdit, QPushButton
 
-from aether_desktop.models.actor_pages import PAGE_ACTORS
-from aether_desktop.ui.actor_view import ActorView
+from aether_desktop.models.events.actor_pages import PAGE_ACTORS
+from aether_desktop.ui.events.actor_view import ActorView
 from aether_engine.engine import open_engine, sqlite_url
 from tests.desktop.driven_window import DrivenWindow, driven_file
 from tests.desktop.stores import fill, order_event

@@ -12,13 +12,13 @@ from PySide6.QtTest import QAbstractItemModelTester, QTest
 from PySide6.QtWidgets import QLineEdit, QMenu
 from pytestqt.qtbot import QtBot
 
-from aether_desktop.models.event_table import Column
-from aether_desktop.models.log_table import LogTable
-from aether_desktop.models.path_column import LARGEST, path_column
-from aether_desktop.models.roles import ColumnKind, Role
-from aether_desktop.ui.column_dialog import ColumnDialog
-from aether_desktop.ui.event_delegate import EventDelegate
-from aether_desktop.ui.event_view import EventView
+from aether_desktop.models.events.event_table import Column
+from aether_desktop.models.events.log_table import LogTable
+from aether_desktop.models.events.path_column import LARGEST, path_column
+from aether_desktop.models.events.roles import ColumnKind, Role
+from aether_desktop.ui.events.column_dialog import ColumnDialog
+from aether_desktop.ui.events.event_view import EventView
+from aether_desktop.ui.widgets.event_delegate import EventDelegate
 from aether_engine import Event
 from tests.desktop.driven_window import DrivenWindow, driven_file, import_into
 from tests.desktop.stores import memory_store

@@ -8,9 +8,9 @@ import pytest
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QApplication
 
-from aether_desktop.ui import scenes
-from aether_desktop.ui.pictures import take_pictures
-from aether_desktop.ui.theme import DARK, LIGHT, apply_theme, current_theme
+from aether_desktop.ui.widgets.theme import DARK, LIGHT, apply_theme, current_theme
+from aether_desktop.ui.window import scenes
+from aether_desktop.ui.window.pictures import take_pictures
 from tests.desktop.driven_window import driven
 
 

@@ -156,7 +156,7 @@ async def test_a_secret_need_not_go_into_the_keyring() -> None:
 
 
 def test_the_keyring_is_not_loaded_before_it_is_asked() -> None:
-    loads = "import aether_desktop.models.connection_profiles, sys; print('keyring' in sys.modules)"
+    loads = "import aether_desktop.models.connection.connection_profiles, sys; print('keyring' in sys.modules)"
     ran = subprocess.run([sys.executable, "-c", loads], capture_output=True, text=True, check=True, timeout=60)
     assert ran.stdout.strip() == "False"
 

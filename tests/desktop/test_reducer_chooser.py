@@ -10,9 +10,9 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from aether_desktop.connection import Connection
-from aether_desktop.models.reducer_chooser import ReducerChooser
-from aether_desktop.models.replay_options import FILE, ReplayMemory, ReplayOptions
-from aether_desktop.models.snapshot_states import FROM_BEST, FROM_FIRST
+from aether_desktop.models.state.reducer_chooser import ReducerChooser
+from aether_desktop.models.state.replay_options import FILE, ReplayMemory, ReplayOptions
+from aether_desktop.models.state.snapshot_states import FROM_BEST, FROM_FIRST
 from aether_desktop.settings import Settings
 from aether_desktop.workspace import Place
 from aether_engine.engine import open_engine, sqlite_url

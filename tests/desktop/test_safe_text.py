@@ -6,7 +6,7 @@ import unicodedata
 import pytest
 from PySide6.QtGui import QTextDocumentFragment
 
-from aether_desktop.ui.safe_text import TOOLTIP_LIMIT, plain_tooltip, visible
+from aether_desktop.ui.widgets.safe_text import TOOLTIP_LIMIT, plain_tooltip, visible
 
 # Signs before Arabic and Syriac numbers are format characters, but visible ones.
 VISIBLE_FORMATS = "\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd"

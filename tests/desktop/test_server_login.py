@@ -9,11 +9,11 @@ import pytest
 from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
-from aether_desktop.models.connection_check import ConnectionCheck
-from aether_desktop.models.connection_profiles import ConnectionProfiles
+from aether_desktop.models.connection.connection_check import ConnectionCheck
+from aether_desktop.models.connection.connection_profiles import ConnectionProfiles
 from aether_desktop.server_login import ServerLogin, is_local
 from aether_desktop.settings import Settings
-from aether_desktop.ui.connect_dialog import ConnectDialog
+from aether_desktop.ui.connection.connect_dialog import ConnectDialog
 from aether_desktop.workspace import Workspace
 
 

@@ -10,19 +10,19 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QTreeView, QWidget
 
-from aether_desktop.models.compared_state import SideChoice
-from aether_desktop.models.event_table import Column
-from aether_desktop.models.finding_groups import GroupBy
-from aether_desktop.models.kept_audit import kept_settings
+from aether_desktop.models.audit.finding_groups import GroupBy
+from aether_desktop.models.audit.kept_audit import kept_settings
+from aether_desktop.models.events.event_table import Column
+from aether_desktop.models.state.compared_state import SideChoice
 from aether_desktop.session import FILE_NAME, Session, SessionFile
-from aether_desktop.ui.audit_view import AuditView
-from aether_desktop.ui.bars_drawing import BarsDrawing
-from aether_desktop.ui.compare_view import CompareView
-from aether_desktop.ui.event_view import EventView
-from aether_desktop.ui.kept_layout import KeptSplitter
-from aether_desktop.ui.tail_view import TailView
-from aether_desktop.ui.trace_view import TraceView
-from aether_desktop.ui.waiting_view import WaitingView
+from aether_desktop.ui.audit.audit_view import AuditView
+from aether_desktop.ui.events.event_view import EventView
+from aether_desktop.ui.state.compare_view import CompareView
+from aether_desktop.ui.tail.tail_view import TailView
+from aether_desktop.ui.timeline.bars_drawing import BarsDrawing
+from aether_desktop.ui.trace.trace_view import TraceView
+from aether_desktop.ui.widgets.kept_layout import KeptSplitter
+from aether_desktop.ui.window.waiting_view import WaitingView
 from aether_desktop.workspace import Place
 from aether_engine.audit import AuditScope, AuditSettings
 from aether_engine.engine import open_engine, sqlite_url

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from aether_desktop.models.snapshot_states import (
+from aether_desktop.models.state.snapshot_states import (
     FROM_BEST,
     SnapshotBlame,
     SnapshotEntry,

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from pytestqt.qtbot import QtBot
 
-from aether_desktop.models import folded_stream
-from aether_desktop.models.actor_states import Loader
-from aether_desktop.models.snapshot_states import FROM_BEST
-from aether_desktop.models.state_controller import StateController
-from aether_desktop.models.state_view import HeldState, StateView
+from aether_desktop.models.state import folded_stream
+from aether_desktop.models.state.actor_states import Loader
+from aether_desktop.models.state.snapshot_states import FROM_BEST
+from aether_desktop.models.state.state_controller import StateController
+from aether_desktop.models.state.state_view import HeldState, StateView
 from aether_engine.errors import StoreUnavailableError
 from aether_engine.event import ActorSnapshot, Event, ReplayError, StoredEvent
 from aether_engine.replay import VersionGap, merge_patch

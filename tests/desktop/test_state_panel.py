@@ -11,12 +11,12 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QAbstractSpinBox, QComboBox, QSlider, QTreeView, QWidget
 from pytestqt.qtbot import QtBot
 
-from aether_desktop.models import folded_stream
-from aether_desktop.models.state_controller import StateController
-from aether_desktop.models.tree_roles import Mark, TreeRole
-from aether_desktop.ui.state_panel import StatePanel
-from aether_desktop.ui.version_marks import MarkKind, SliderMark
-from aether_desktop.ui.version_slider import VersionSlider
+from aether_desktop.models.inspector.tree_roles import Mark, TreeRole
+from aether_desktop.models.state import folded_stream
+from aether_desktop.models.state.state_controller import StateController
+from aether_desktop.ui.state.state_panel import StatePanel
+from aether_desktop.ui.state.version_marks import MarkKind, SliderMark
+from aether_desktop.ui.state.version_slider import VersionSlider
 from aether_engine.event import StoredEvent
 from tests.desktop.test_state_controller import damaged, loader, stored
 from tests.waiting import until

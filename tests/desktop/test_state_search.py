@@ -9,8 +9,8 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from aether_desktop.jobs import Jobs
-from aether_desktop.models.state_controller import StateController
-from aether_desktop.models.state_search import SearchResult, StateSearch
+from aether_desktop.models.state.state_controller import StateController
+from aether_desktop.models.state.state_search import SearchResult, StateSearch
 from aether_engine.event import Event
 from tests.desktop.test_state_controller import loader, stored
 from tests.waiting import until

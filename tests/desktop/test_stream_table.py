@@ -5,9 +5,9 @@ from __future__ import annotations
 from PySide6.QtTest import QAbstractItemModelTester
 from pytestqt.qtbot import QtBot
 
-from aether_desktop.models.paged_table import KEPT_PAGES, PAGE_ROWS
-from aether_desktop.models.roles import Role, RowBanner, RowKind
-from aether_desktop.models.stream_table import StreamTable
+from aether_desktop.models.events.paged_table import KEPT_PAGES, PAGE_ROWS
+from aether_desktop.models.events.roles import Role, RowBanner, RowKind
+from aether_desktop.models.events.stream_table import StreamTable
 from aether_engine import ActorSnapshot
 from tests.desktop.stores import memory_store, order_event
 from tests.waiting import until

@@ -14,12 +14,12 @@ from PySide6.QtTest import QAbstractItemModelTester
 from pytestqt.qtbot import QtBot
 
 from aether_desktop.jobs import Jobs
-from aether_desktop.models.document_filter import FilterState
-from aether_desktop.models.filterable_table import FilterableTable
-from aether_desktop.models.log_table import LogTable
-from aether_desktop.models.stream_table import StreamTable
-from aether_desktop.models.table_filter import TableFilter
-from aether_desktop.ui.event_view import EventView
+from aether_desktop.models.events.filterable_table import FilterableTable
+from aether_desktop.models.events.log_table import LogTable
+from aether_desktop.models.events.stream_table import StreamTable
+from aether_desktop.models.filter.document_filter import FilterState
+from aether_desktop.models.filter.table_filter import TableFilter
+from aether_desktop.ui.events.event_view import EventView
 from aether_engine.engine import open_engine, sqlite_url
 from aether_engine.errors import StoreUnavailableError
 from aether_engine.query import EventFilter, Hits

@@ -6,13 +6,13 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from aether_desktop.jobs import Jobs
-from aether_desktop.models.actor_table import ActorTable
-from aether_desktop.models.document_filter import FilterState
-from aether_desktop.models.event_table import EventTable
-from aether_desktop.models.log_table import LogTable
-from aether_desktop.models.roles import Role, RowKind
-from aether_desktop.models.stream_table import StreamTable
-from aether_desktop.models.table_filter import TableFilter
+from aether_desktop.models.events.actor_table import ActorTable
+from aether_desktop.models.events.event_table import EventTable
+from aether_desktop.models.events.log_table import LogTable
+from aether_desktop.models.events.roles import Role, RowKind
+from aether_desktop.models.events.stream_table import StreamTable
+from aether_desktop.models.filter.document_filter import FilterState
+from aether_desktop.models.filter.table_filter import TableFilter
 from aether_engine import ActorSnapshot
 from aether_engine.engine import Engine
 from aether_engine.event import ActorOrder

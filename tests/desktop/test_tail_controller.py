@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from aether_desktop.models.roles import RowBanner, RowKind
-from aether_desktop.models.tail_controller import LONGEST_FRAME, TailController
-from aether_desktop.models.tail_counters import TailState
-from aether_desktop.models.tail_feed import TailSource, TailStart
-from aether_desktop.models.tail_rate import SPAN, RateRecorder, RateState
-from aether_desktop.models.tail_rows import UnseenEvent, stored_of
-from aether_desktop.models.tail_table import TailColumn
+from aether_desktop.models.events.roles import RowBanner, RowKind
+from aether_desktop.models.tail.tail_controller import LONGEST_FRAME, TailController
+from aether_desktop.models.tail.tail_counters import TailState
+from aether_desktop.models.tail.tail_feed import TailSource, TailStart
+from aether_desktop.models.tail.tail_rate import SPAN, RateRecorder, RateState
+from aether_desktop.models.tail.tail_rows import UnseenEvent, stored_of
+from aether_desktop.models.tail.tail_table import TailColumn
 from aether_engine import Event
 from aether_engine.engine import Engine, open_engine
 from aether_engine.errors import NamespaceNameError, StoreUnavailableError

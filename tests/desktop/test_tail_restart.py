@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from aether_desktop.models.roles import RowKind
-from aether_desktop.models.tail_feed import TailSource
-from aether_desktop.ui.badge import BadgeKind
-from aether_desktop.ui.tail_view import TailView
+from aether_desktop.models.events.roles import RowKind
+from aether_desktop.models.tail.tail_feed import TailSource
+from aether_desktop.ui.tail.tail_view import TailView
+from aether_desktop.ui.widgets.badge import BadgeKind
 from aether_desktop.workspace import Place
 from aether_engine.engine import Engine, open_engine
 from aether_engine.event import Event

@@ -8,9 +8,9 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QAbstractItemModelTester
 from pytestqt.qtbot import QtBot
 
-from aether_desktop.models.roles import ColumnKind, Role, RowKind
-from aether_desktop.models.tail_rows import LOAD_GAP, TailRow, note, reconnect_note, row_of
-from aether_desktop.models.tail_table import TailColumn, TailTableModel
+from aether_desktop.models.events.roles import ColumnKind, Role, RowKind
+from aether_desktop.models.tail.tail_rows import LOAD_GAP, TailRow, note, reconnect_note, row_of
+from aether_desktop.models.tail.tail_table import TailColumn, TailTableModel
 from aether_engine import Event
 from aether_engine.errors import ChecksumMismatchError
 from aether_engine.event import Gap, Published, ReplayError, StoredEvent, Tailed

@@ -23,15 +23,15 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 
-from aether_desktop.models.tail_controller import LONGEST_FRAME, TailController
-from aether_desktop.models.tail_counters import TailState
-from aether_desktop.models.tail_feed import TailSource, TailStart
-from aether_desktop.models.tail_rate import RateSample, RateState
+from aether_desktop.models.tail.tail_controller import LONGEST_FRAME, TailController
+from aether_desktop.models.tail.tail_counters import TailState
+from aether_desktop.models.tail.tail_feed import TailSource, TailStart
+from aether_desktop.models.tail.tail_rate import RateSample, RateState
 from aether_desktop.numbers import number_text
-from aether_desktop.ui.badge import BadgeKind
-from aether_desktop.ui.rate_plot import RatePlot
-from aether_desktop.ui.tail_view import TailView
-from aether_desktop.ui.theme import Scheme, apply_theme
+from aether_desktop.ui.tail.rate_plot import RatePlot
+from aether_desktop.ui.tail.tail_view import TailView
+from aether_desktop.ui.widgets.badge import BadgeKind
+from aether_desktop.ui.widgets.theme import Scheme, apply_theme
 from aether_engine import Event
 from aether_engine.engine import Engine, open_engine
 from aether_engine.event import Gap, Published, StoredEvent

@@ -7,10 +7,10 @@ from PySide6.QtGui import QColor, QFontMetrics, QImage, QPainter, QPalette
 from PySide6.QtWidgets import QApplication, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
-from aether_desktop.ui.badge import Badge, BadgeKind, HazardStripe
-from aether_desktop.ui.banner import Banner, BannerKind
-from aether_desktop.ui.chips import ChipShape, chip_for, chip_index
-from aether_desktop.ui.theme import (
+from aether_desktop.ui.widgets.badge import Badge, BadgeKind, HazardStripe
+from aether_desktop.ui.widgets.banner import Banner, BannerKind
+from aether_desktop.ui.widgets.chips import ChipShape, chip_for, chip_index
+from aether_desktop.ui.widgets.theme import (
     DARK,
     LIGHT,
     Meaning,

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aether_desktop.models.time_axis import filter_time, range_text, ticks, time_text, width_text
-from aether_desktop.models.time_terms import time_range_of, with_time_range, with_version_range
+from aether_desktop.models.filter.time_terms import time_range_of, with_time_range, with_version_range
+from aether_desktop.models.timeline.time_axis import filter_time, range_text, ticks, time_text, width_text
 from aether_engine.moments import milliseconds
 from aether_engine.query import parse_filter
 

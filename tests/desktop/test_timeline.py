@@ -10,12 +10,12 @@ from PySide6.QtGui import QColor, QImage
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
-from aether_desktop.models.stream_timeline import Step, Steps
-from aether_desktop.models.timeline_words import bars_title, summary
-from aether_desktop.ui.bars_drawing import BarsDrawing
-from aether_desktop.ui.steps_drawing import StepsDrawing, steps_title
-from aether_desktop.ui.theme import current_theme
-from aether_desktop.ui.timeline import Timeline
+from aether_desktop.models.timeline.stream_timeline import Step, Steps
+from aether_desktop.models.timeline.timeline_words import bars_title, summary
+from aether_desktop.ui.timeline.bars_drawing import BarsDrawing
+from aether_desktop.ui.timeline.steps_drawing import StepsDrawing, steps_title
+from aether_desktop.ui.timeline.timeline import Timeline
+from aether_desktop.ui.widgets.theme import current_theme
 from aether_engine.moments import TimeCount, milliseconds
 from aether_engine.time_bars import Bars, Layer, TimeHistogram, make_bars
 

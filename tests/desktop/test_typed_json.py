@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aether_desktop.models.typed_json import check_data, check_metadata, escape_hidden, one_line, pretty
+from aether_desktop.models.inspector.typed_json import check_data, check_metadata, escape_hidden, one_line, pretty
 
 
 @pytest.mark.parametrize(

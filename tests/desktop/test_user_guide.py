@@ -10,7 +10,7 @@ import pytest
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMenu
 
-from aether_desktop.ui.cheat_sheet import shortcuts_of
+from aether_desktop.ui.window.cheat_sheet import shortcuts_of
 from tests.desktop.driven_window import driven_file
 
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support")

@@ -15,10 +15,10 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QCheckBox, QComboBox, QLabel, QPlainTextEdit, QPushButton
 
-from aether_desktop.ui.banner import Banner
-from aether_desktop.ui.text_dialog import TextDialog
-from aether_desktop.ui.trust_dialog import TrustDialog
-from aether_desktop.ui.version_marks import MarkKind
+from aether_desktop.ui.state.trust_dialog import TrustDialog
+from aether_desktop.ui.state.version_marks import MarkKind
+from aether_desktop.ui.widgets.banner import Banner
+from aether_desktop.ui.widgets.text_dialog import TextDialog
 from aether_engine.replay import ReducerLimits, UserReducer, user_reducer
 from tests.desktop.driven_window import DrivenWindow
 from tests.desktop.state_stories import LAST, at_version, story_on

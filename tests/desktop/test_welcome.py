@@ -10,8 +10,8 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QListWidget
 from pytestqt.qtbot import QtBot
 
-from aether_desktop.ui.theme import apply_theme
-from aether_desktop.ui.welcome import StartButton, WelcomePage
+from aether_desktop.ui.widgets.theme import apply_theme
+from aether_desktop.ui.window.welcome import StartButton, WelcomePage
 from aether_engine.urls import sqlite_url
 
 

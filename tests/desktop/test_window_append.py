@@ -19,11 +19,11 @@ from PySide6.QtWidgets import (
     QPlainTextEdit,
 )
 
-from aether_desktop.models.append_flow import AppendState
-from aether_desktop.ui.append_dialog import AppendDialog
-from aether_desktop.ui.conflict_panel import ConflictPanel
-from aether_desktop.ui.tail_view import TailView
-from aether_desktop.ui.trace_view import TraceView
+from aether_desktop.models.append.append_flow import AppendState
+from aether_desktop.ui.append.append_dialog import AppendDialog
+from aether_desktop.ui.append.conflict_panel import ConflictPanel
+from aether_desktop.ui.tail.tail_view import TailView
+from aether_desktop.ui.trace.trace_view import TraceView
 from aether_engine.engine import open_engine, sqlite_url
 from aether_engine.event import Event
 from tests.desktop.driven_window import (

@@ -12,22 +12,22 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QAbstractItemModelTester, QTest
 from PySide6.QtWidgets import QApplication, QComboBox, QLabel, QLineEdit, QPushButton
 
-from aether_desktop.models.audit_run import AuditRun, AuditState, AuditSubject
-from aether_desktop.models.finding_filter import FindingFilter, parse_finding_filter, passing
-from aether_desktop.models.finding_groups import GroupBy
-from aether_desktop.models.finding_table import FindingTable
-from aether_desktop.ui.audit_settings_dialog import AuditSettingsDialog
-from aether_desktop.ui.audit_view import AuditView
-from aether_desktop.ui.documents import Document
-from aether_desktop.ui.event_view import EventView
-from aether_desktop.ui.filter_edit import FilterEdit
-from aether_desktop.ui.findings_view import FindingsView
+from aether_desktop.models.audit.audit_run import AuditRun, AuditState, AuditSubject
+from aether_desktop.models.audit.finding_filter import FindingFilter, parse_finding_filter, passing
+from aether_desktop.models.audit.finding_groups import GroupBy
+from aether_desktop.models.audit.finding_table import FindingTable
+from aether_desktop.ui.audit.audit_settings_dialog import AuditSettingsDialog
+from aether_desktop.ui.audit.audit_view import AuditView
+from aether_desktop.ui.audit.findings_view import FindingsView
+from aether_desktop.ui.events.event_view import EventView
+from aether_desktop.ui.events.filter_edit import FilterEdit
+from aether_desktop.ui.window.documents import Document
 from aether_engine.audit import CHECKS, AuditScope, Finding, LogTarget, Target
 from aether_engine.audit.examining import Examined
 from aether_engine.audit.target import AuditLog
 from tests.desktop.driven_window import DrivenWindow, driven_file
 from tests.desktop.state_stories import ORDERS, story_on
-from tests.engine.audit_corpus import build
+from tests.engine.audit.corpus import build
 from tests.waiting import until
 
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support")

@@ -10,8 +10,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel, QPushButton
 
-from aether_desktop.ui.audit_handover import places_of
-from aether_desktop.ui.bundle_dialog import BundleDialog
+from aether_desktop.ui.audit.audit_handover import places_of
+from aether_desktop.ui.audit.bundle_dialog import BundleDialog
 from aether_engine.audit import Finding
 from aether_engine.engine import open_engine, sqlite_url
 from aether_engine.redaction import Method

@@ -12,10 +12,10 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QCheckBox, QComboBox, QLabel, QLineEdit, QPlainTextEdit, QPushButton, QRadioButton
 
-from aether_desktop.ui.append_dialog import AppendDialog
-from aether_desktop.ui.compare_view import CompareView
-from aether_desktop.ui.fork_dialog import ForkDialog
-from aether_desktop.ui.int64_spin import Int64SpinBox
+from aether_desktop.ui.append.append_dialog import AppendDialog
+from aether_desktop.ui.state.compare_view import CompareView
+from aether_desktop.ui.state.fork_dialog import ForkDialog
+from aether_desktop.ui.widgets.int64_spin import Int64SpinBox
 from aether_desktop.workspace import Place
 from aether_engine.event import Event
 from tests.desktop.driven_window import DrivenWindow, replace_text

@@ -11,8 +11,8 @@ from PySide6.QtWidgets import QApplication, QMenu
 
 from aether_desktop.app import open_asked, parse_arguments
 from aether_desktop.links import Link, parse_link
-from aether_desktop.models.paged_table import PAGE_ROWS
-from aether_desktop.ui.link_dialog import LinkDialog
+from aether_desktop.models.events.paged_table import PAGE_ROWS
+from aether_desktop.ui.events.link_dialog import LinkDialog
 from aether_engine.engine import open_engine, sqlite_url
 from aether_engine.event import Event
 from tests.desktop.driven_window import DrivenWindow, driven, driven_file, import_into
@@ -123,10 +123,10 @@ async def test_too_much_is_not_copied_in_part(
     before = clipboard()
     assert before.encode() == lines[1]
     seen.control(Qt.Key.Key_A)
-    monkeypatch.setattr("aether_desktop.ui.copying.BYTES_LIMIT", 1000)
+    monkeypatch.setattr("aether_desktop.ui.events.copying.BYTES_LIMIT", 1000)
     seen.control(Qt.Key.Key_C)
     await until(lambda: "more than 1,000 bytes" in seen.banner, what="it is refused")
-    monkeypatch.setattr("aether_desktop.ui.copying.ROWS_LIMIT", 20)
+    monkeypatch.setattr("aether_desktop.ui.events.copying.ROWS_LIMIT", 20)
     seen.control(Qt.Key.Key_C)
     assert "and 20 are the most" in seen.banner
     assert clipboard() == before

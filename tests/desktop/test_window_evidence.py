@@ -17,20 +17,20 @@ from PySide6.QtWidgets import QLabel, QPushButton
 
 from aether_desktop.app import open_asked, parse_arguments
 from aether_desktop.audit_subjects import kind_of, proposed_columns, target_of
-from aether_desktop.models.audit_run import AuditState
-from aether_desktop.models.finding_groups import GroupBy
+from aether_desktop.models.audit.audit_run import AuditState
+from aether_desktop.models.audit.finding_groups import GroupBy
 from aether_desktop.report_files import load_report
-from aether_desktop.ui.audit_view import AuditView
-from aether_desktop.ui.banner import Banner
-from aether_desktop.ui.csv_columns_dialog import CsvColumnsDialog
-from aether_desktop.ui.recover_dialog import RecoverDialog
+from aether_desktop.ui.audit.audit_view import AuditView
+from aether_desktop.ui.audit.csv_columns_dialog import CsvColumnsDialog
+from aether_desktop.ui.audit.recover_dialog import RecoverDialog
+from aether_desktop.ui.widgets.banner import Banner
 from aether_engine.audit import AuditScope, AuditSettings, SourceTarget
 from aether_engine.engine import open_engine, sqlite_url
 from aether_engine.errors import TransferError
 from tests.desktop.driven_window import DrivenWindow, driven
 from tests.desktop.stores import order_event
 from tests.desktop.test_window_audit import over, row_of
-from tests.engine.audit_corpus import build
+from tests.engine.audit.corpus import build
 from tests.waiting import until
 
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support")

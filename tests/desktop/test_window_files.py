@@ -18,8 +18,8 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLineEdit, QPushButton
 
 from aether_desktop.app import CLOSE_TIMEOUT
-from aether_desktop.ui.append_dialog import AppendDialog
-from aether_desktop.ui.copy_dialog import CopyDialog
+from aether_desktop.ui.append.append_dialog import AppendDialog
+from aether_desktop.ui.events.copy_dialog import CopyDialog
 from aether_engine.event import Event
 from tests.desktop.driven_window import NAMESPACE, DrivenWindow, driven, driven_file, import_into, save_elsewhere
 from tests.waiting import until

@@ -11,8 +11,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QDialogButtonBox, QLabel, QLineEdit
 
-from aether_desktop.models.go_to import ToTime
-from aether_desktop.ui.go_to_dialog import GoToDialog
+from aether_desktop.models.events.go_to import ToTime
+from aether_desktop.ui.events.go_to_dialog import GoToDialog
 from aether_engine.engine import open_engine
 from aether_engine.event import Event
 from aether_engine.urls import sqlite_url

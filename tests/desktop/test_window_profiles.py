@@ -11,19 +11,19 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QComboBox, QMessageBox, QPlainTextEdit, QPushButton
 
 from aether_desktop.app import open_asked, parse_arguments
-from aether_desktop.models.append_flow import AppendState
+from aether_desktop.models.append.append_flow import AppendState
 from aether_desktop.profiles import LoginKind, Profile, Profiles
-from aether_desktop.ui.append_dialog import AppendDialog
-from aether_desktop.ui.badge import BadgeKind, HazardStripe
-from aether_desktop.ui.confirm_write_dialog import ConfirmWriteDialog
-from aether_desktop.ui.connect_dialog import ConnectDialog
-from aether_desktop.ui.connection_rows import BADGE, COLOR
-from aether_desktop.ui.import_contexts_dialog import ImportContextsDialog
-from aether_desktop.ui.profile_colors import profile_color
-from aether_desktop.ui.secret_dialog import SecretDialog
+from aether_desktop.ui.append.append_dialog import AppendDialog
+from aether_desktop.ui.connection.confirm_write_dialog import ConfirmWriteDialog
+from aether_desktop.ui.connection.connect_dialog import ConnectDialog
+from aether_desktop.ui.connection.connection_rows import BADGE, COLOR
+from aether_desktop.ui.connection.import_contexts_dialog import ImportContextsDialog
+from aether_desktop.ui.connection.profile_colors import profile_color
+from aether_desktop.ui.connection.secret_dialog import SecretDialog
+from aether_desktop.ui.widgets.badge import BadgeKind, HazardStripe
 from aether_engine.engine import open_engine
 from aether_engine.event import Event
-from aether_engine.store.jetstream_check import Outcome
+from aether_engine.store.jetstream.check import Outcome
 from tests.desktop.driven_window import DrivenWindow, driven, replace_text
 from tests.desktop.keyrings import MemoryKeyring, usable_keyring
 from tests.nats_servers import NatsServer, nats_server

@@ -10,8 +10,8 @@ from PySide6.QtCore import QModelIndex, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QMenu
 
-from aether_desktop.models import related_events
-from aether_desktop.models.related_events import Relatives
+from aether_desktop.models.trace import related_events
+from aether_desktop.models.trace.related_events import Relatives
 from aether_desktop.workspace import Place
 from aether_engine.engine import open_engine, sqlite_url
 from aether_engine.event import Event

@@ -11,8 +11,8 @@ from PySide6.QtWidgets import QPushButton
 
 from aether_desktop.app import NOTHING_ASKED, open_asked
 from aether_desktop.start_marker import StartMarker
-from aether_desktop.ui.event_view import EventView
-from aether_desktop.ui.window_run import Run
+from aether_desktop.ui.events.event_view import EventView
+from aether_desktop.ui.window.window_run import Run
 from tests.desktop.driven_window import DrivenWindow, driven
 from tests.desktop.state_stories import ACTOR, story_on
 from tests.waiting import until

@@ -44,7 +44,7 @@ from aether_desktop.app import (
     open_asked,
     parse_arguments,
 )
-from aether_desktop.ui.connect_dialog import ConnectDialog
+from aether_desktop.ui.connection.connect_dialog import ConnectDialog
 from aether_desktop.workspace import Failure
 from aether_engine.engine import open_engine
 from aether_engine.event import Event

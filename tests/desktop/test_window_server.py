@@ -14,12 +14,12 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QComboBox, QLineEdit, QPlainTextEdit, QTableView
 
 from aether_desktop.links import parse_link
-from aether_desktop.models.append_flow import AppendState
-from aether_desktop.ui.append_dialog import AppendDialog
-from aether_desktop.ui.badge import BadgeKind
-from aether_desktop.ui.conflict_panel import ConflictPanel
-from aether_desktop.ui.connect_dialog import ConnectDialog
-from aether_desktop.ui.tail_view import TailView
+from aether_desktop.models.append.append_flow import AppendState
+from aether_desktop.ui.append.append_dialog import AppendDialog
+from aether_desktop.ui.append.conflict_panel import ConflictPanel
+from aether_desktop.ui.connection.connect_dialog import ConnectDialog
+from aether_desktop.ui.tail.tail_view import TailView
+from aether_desktop.ui.widgets.badge import BadgeKind
 from aether_desktop.workspace import Place
 from aether_engine.engine import open_engine
 from aether_engine.event import ActorSnapshot, Event

@@ -12,7 +12,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QLabel, QTableView
 
-from aether_desktop.models import snapshot_findings
+from aether_desktop.models.state import snapshot_findings
 from aether_engine.event import ActorSnapshot
 from aether_engine.replay.snapshot_check import CheckStep, check_snapshots
 from tests.desktop.driven_window import DrivenWindow

@@ -22,10 +22,10 @@ from PySide6.QtWidgets import (
     QTreeView,
 )
 
-from aether_desktop.models.snapshot_states import Standing
-from aether_desktop.models.snapshot_table import SnapshotTable
-from aether_desktop.models.state_export import DIFF_FORMATS
-from aether_desktop.ui.version_marks import MarkKind
+from aether_desktop.models.state.snapshot_states import Standing
+from aether_desktop.models.state.snapshot_table import SnapshotTable
+from aether_desktop.models.state.state_export import DIFF_FORMATS
+from aether_desktop.ui.state.version_marks import MarkKind
 from aether_desktop.workspace import Place
 from aether_engine.replay import apply_patch
 from tests.desktop.driven_window import DrivenWindow
@@ -410,7 +410,7 @@ def choose(combo: QComboBox, text: str) -> None:
 
 
 async def test_every_command_has_a_row_in_menu_and_palette(seen: DrivenWindow) -> None:
-    from aether_desktop.ui.state_actions import STATE_COMMANDS, STATE_MENU
+    from aether_desktop.ui.state.state_actions import STATE_COMMANDS, STATE_MENU
 
     names = {command.name for command in STATE_COMMANDS}
     in_menu: set[str] = set()

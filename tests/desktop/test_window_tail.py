@@ -13,9 +13,9 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QPlainTextEdit, QPushButton, QTableView, QTreeView
 
-from aether_desktop.models.tail_counters import TailState
-from aether_desktop.ui.notifications import Notifications
-from aether_desktop.ui.tail_view import TailView
+from aether_desktop.models.tail.tail_counters import TailState
+from aether_desktop.ui.tail.tail_view import TailView
+from aether_desktop.ui.window.notifications import Notifications
 from aether_engine.event import Event, StoredEvent
 from tests.desktop.driven_window import DrivenWindow, driven_file, save_elsewhere
 from tests.waiting import until

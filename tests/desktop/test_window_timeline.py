@@ -12,12 +12,12 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QPushButton, QToolButton
 
-from aether_desktop.models import log_timeline
-from aether_desktop.models.event_table import Column
-from aether_desktop.ui.bars_drawing import BarsDrawing
-from aether_desktop.ui.steps_drawing import StepsDrawing
-from aether_desktop.ui.timeline import Timeline
-from aether_desktop.ui.timeline_pane import TimelinePane
+from aether_desktop.models.events.event_table import Column
+from aether_desktop.models.timeline import log_timeline
+from aether_desktop.ui.timeline.bars_drawing import BarsDrawing
+from aether_desktop.ui.timeline.steps_drawing import StepsDrawing
+from aether_desktop.ui.timeline.timeline import Timeline
+from aether_desktop.ui.timeline.timeline_pane import TimelinePane
 from aether_engine import timeline as timeline_module
 from aether_engine.engine import open_engine, sqlite_url
 from aether_engine.event import ActorSnapshot, Event

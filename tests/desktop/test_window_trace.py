@@ -12,15 +12,15 @@ from PySide6.QtCore import QModelIndex, Qt
 from PySide6.QtTest import QAbstractItemModelTester, QTest
 from PySide6.QtWidgets import QLabel, QPushButton, QTreeView
 
-from aether_desktop.models import trace_events
-from aether_desktop.models.trace_tree import TraceRole, TraceTree
-from aether_desktop.ui.event_view import EventView
-from aether_desktop.ui.theme import current_theme
-from aether_desktop.ui.trace_view import TraceView
+from aether_desktop.models.trace import trace_events
+from aether_desktop.models.trace.trace_tree import TraceRole, TraceTree
+from aether_desktop.ui.events.event_view import EventView
+from aether_desktop.ui.trace.trace_view import TraceView
+from aether_desktop.ui.widgets.theme import current_theme
 from aether_desktop.workspace import Place
 from aether_engine.errors import StoreUnavailableError
 from aether_engine.event import Event, StoredEvent
-from aether_engine.store.sqlite import SQLiteEventStore
+from aether_engine.store.sqlite.store import SQLiteEventStore
 from aether_engine.trace import Related, find_related
 from tests.desktop.driven_window import DrivenWindow
 from tests.desktop.state_stories import ORDERS, PAYMENTS, START, checkout, story_on

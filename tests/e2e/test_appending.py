@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from aether_desktop.draft_files import DraftFiles, DraftKey, KeptDraft
-from aether_desktop.models.append_draft import AppendDraft
+from aether_desktop.models.append.append_draft import AppendDraft
 from aether_desktop.profiles import Profile, Profiles
 from aether_desktop.settings import Settings
 from aether_engine.engine import sqlite_url

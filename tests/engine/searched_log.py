@@ -10,7 +10,7 @@ from aether_engine.codec import decode_event
 from aether_engine.event import Event, StoredEvent
 from aether_engine.query import FoundSequences, Hits, parse_filter, search
 from aether_engine.store.protocols import Store
-from tests.engine.sqlite_support import NAMESPACE, opened
+from tests.engine.sqlite.support import NAMESPACE, opened
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 COUNT = 3_000

@@ -16,8 +16,8 @@ from aether_engine.engine import open_engine
 from aether_engine.errors import TransferError
 from aether_engine.event import Event
 from aether_engine.redaction import RedactionRule, RedactionRuleError, Redactor
-from tests.engine.audit_corpus import build
-from tests.engine.test_audit_corpus import run
+from tests.engine.audit.corpus import build
+from tests.engine.audit.test_corpus import run
 
 
 def _rules(*texts: str) -> list[RedactionRule]:

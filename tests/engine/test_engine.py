@@ -22,8 +22,8 @@ from aether_engine import (
     open_engine,
 )
 from aether_engine.engine import sqlite_path, sqlite_url
-from aether_engine.store.memory import InMemoryEventStore
-from aether_engine.store.memory_backend import MemoryBackend
+from aether_engine.store.memory.backend import MemoryBackend
+from aether_engine.store.memory.store import InMemoryEventStore
 from aether_engine.store.protocols import LogEnd
 from aether_engine.testing import make_event, soon, take
 

@@ -19,13 +19,13 @@ from aether_engine.audit import Audit, FileTarget
 from aether_engine.errors import AetherError, TransferError, UnsupportedFormatError
 from aether_engine.event import ActorSnapshot
 from aether_engine.recovery import Item, RecoveryProgress, RecoveryResult, recover_file
-from aether_engine.store.sqlite_cells import cells_of, is_event, local_length
-from aether_engine.store.sqlite_file import RawFile
-from aether_engine.store.sqlite_records import PageScanner
-from aether_engine.store.sqlite_schema import PAGE_SIZE, first_position
-from tests.engine.audit_corpus import build
-from tests.engine.sqlite_support import NAMESPACE, make_event, opened
-from tests.engine.test_audit_corpus import run
+from aether_engine.store.sqlite.cells import cells_of, is_event, local_length
+from aether_engine.store.sqlite.file import RawFile
+from aether_engine.store.sqlite.records import PageScanner
+from aether_engine.store.sqlite.schema import PAGE_SIZE, first_position
+from tests.engine.audit.corpus import build
+from tests.engine.audit.test_corpus import run
+from tests.engine.sqlite.support import NAMESPACE, make_event, opened
 
 _SECOND = "tenant-b"
 _MUTATIONS = 2000 if os.environ.get("AETHER_SOAK") else 150

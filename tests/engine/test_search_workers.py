@@ -19,11 +19,11 @@ from aether_engine.event import Event, StoredEvent
 from aether_engine.query import parse_filter, prepare_search, search
 from aether_engine.query.sieve import FilterSieve
 from aether_engine.store.protocols import SieveDepth
-from aether_engine.store.sqlite_scan_ranges import ScanRanges
-from aether_engine.store.sqlite_sifting import SiftedRange
+from aether_engine.store.sqlite.scan_ranges import ScanRanges
+from aether_engine.store.sqlite.sifting import SiftedRange
 from aether_engine.worker_process import processors
 from tests.engine.searched_log import COUNT, expected, find, make_file
-from tests.engine.sqlite_support import NAMESPACE, opened
+from tests.engine.sqlite.support import NAMESPACE, opened
 from tests.waiting import until, until_sync
 
 
@@ -119,7 +119,7 @@ _PROGRAM = """
 import asyncio, sys, time
 from aether_engine.query import parse_filter, search
 from pathlib import Path
-from tests.engine.sqlite_support import NAMESPACE, opened
+from tests.engine.sqlite.support import NAMESPACE, opened
 
 async def main():
     async with opened(Path(sys.argv[1]), read_only=True) as backend:

@@ -33,7 +33,7 @@ from aether_engine.replay.snapshot_check import (
     check_snapshots,
     first_difference,
 )
-from aether_engine.store.memory import InMemoryEventStore
+from aether_engine.store.memory.store import InMemoryEventStore
 from aether_engine.store.protocols import Store
 from aether_engine.testing import make_event
 from tests.cli.conftest import damage

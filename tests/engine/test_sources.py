@@ -23,7 +23,7 @@ from aether_engine.errors import MisplacedEventError, TransferError
 from aether_engine.event import ActorSnapshot, Event
 from aether_engine.sources import JetStreamBackup, TextSource, is_source, open_source
 from aether_engine.sources.s2 import S2Error, decompress_block, decompress_stream
-from tests.engine.test_audit_corpus import run
+from tests.engine.audit.test_corpus import run
 from tests.nats_servers import NatsServer, nats_server
 
 if sys.version_info >= (3, 14):

@@ -27,7 +27,7 @@ from aether_engine.replay import (
     start_fold,
 )
 from aether_engine.replay.exact import exact_data, exact_state, with_exact_data
-from aether_engine.store.memory import InMemoryEventStore
+from aether_engine.store.memory.store import InMemoryEventStore
 from aether_engine.testing import make_event
 from tests.engine.streams import damaged, events_of, number_texts, object_texts, stored, stream, streams
 

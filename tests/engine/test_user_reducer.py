@@ -22,7 +22,7 @@ from aether_engine.errors import (
 from aether_engine.replay import StateHistory, replay
 from aether_engine.replay.reducer_process import ReducerLimits
 from aether_engine.replay.user_reducer import ReducerFile, UserReducer
-from aether_engine.store.memory import InMemoryEventStore
+from aether_engine.store.memory.store import InMemoryEventStore
 from aether_engine.testing import make_event
 from tests.engine.streams import events_of, stored, stream
 from tests.engine.user_reducers import AT_3, MERGE, Make, failure_at_3, five, makers

@@ -11,7 +11,7 @@ import pytest
 from aether_engine import engine_tail
 from aether_engine.engine import Engine, open_engine
 from aether_engine.event import Gap, Tailed
-from aether_engine.store.jetstream_backend import JetStreamBackend
+from aether_engine.store.jetstream.backend import JetStreamBackend
 from aether_engine.store.protocols import LogEnd
 from aether_engine.testing import make_event
 from tests.nats_servers import NatsServer, nats_server, wipe

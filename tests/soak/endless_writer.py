@@ -11,8 +11,8 @@ from contextlib import suppress
 from time import perf_counter, sleep
 from urllib.parse import urlsplit
 
-from aether_engine.store.jetstream_frames import frame
-from aether_engine.store.jetstream_layout import JetStreamLayout
+from aether_engine.store.jetstream.frames import frame
+from aether_engine.store.jetstream.layout import JetStreamLayout
 from tests.benchmarks.tail_writer import ACTORS, written_at
 
 _TICK = 0.005

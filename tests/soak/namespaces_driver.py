@@ -14,9 +14,9 @@ from PySide6.QtWidgets import QApplication
 
 from aether_desktop.app import favour_the_loop
 from aether_desktop.connection import Connection
-from aether_desktop.ui.main_window import MainWindow
-from aether_desktop.ui.tail_view import TailView
-from aether_desktop.ui.theme import apply_theme
+from aether_desktop.ui.tail.tail_view import TailView
+from aether_desktop.ui.widgets.theme import apply_theme
+from aether_desktop.ui.window.main_window import MainWindow
 from aether_desktop.workspace import Place
 from tests.benchmarks.tail_driver import Latency, until, window_at
 from tests.soak.window_driver import resident_megabytes

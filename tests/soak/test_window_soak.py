@@ -24,7 +24,7 @@ import nats
 import pytest
 
 from aether_engine.engine import open_engine
-from aether_engine.store.jetstream_layout import JetStreamLayout
+from aether_engine.store.jetstream.layout import JetStreamLayout
 from tests.benchmarks.events import make_events
 from tests.nats_servers import NatsServer, nats_server
 from tests.soak.memory_curve import GROWTH, WARM, around_minute_two, at_the_end, curve, growth, middle

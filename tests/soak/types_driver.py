@@ -16,13 +16,13 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QPlainTextEdit
 
 from aether_desktop.app import favour_the_loop
-from aether_desktop.models.append_suggestions import KEPT, AppendSuggestions
-from aether_desktop.models.document_filter import FilterState
-from aether_desktop.models.log_timeline import LogTimelineController
-from aether_desktop.ui.append_dialog import AppendDialog
-from aether_desktop.ui.event_view import EventView
-from aether_desktop.ui.main_window import MainWindow
-from aether_desktop.ui.theme import apply_theme
+from aether_desktop.models.append.append_suggestions import KEPT, AppendSuggestions
+from aether_desktop.models.filter.document_filter import FilterState
+from aether_desktop.models.timeline.log_timeline import LogTimelineController
+from aether_desktop.ui.append.append_dialog import AppendDialog
+from aether_desktop.ui.events.event_view import EventView
+from aether_desktop.ui.widgets.theme import apply_theme
+from aether_desktop.ui.window.main_window import MainWindow
 from tests.benchmarks.tail_driver import Latency, until, window_at
 from tests.soak.window_driver import resident_megabytes
 

@@ -15,10 +15,10 @@ from PySide6.QtWidgets import QApplication
 
 from aether_desktop.app import favour_the_loop
 from aether_desktop.connection import Connection
-from aether_desktop.ui.event_view import EventView
-from aether_desktop.ui.main_window import MainWindow
-from aether_desktop.ui.tail_view import TailView
-from aether_desktop.ui.theme import apply_theme
+from aether_desktop.ui.events.event_view import EventView
+from aether_desktop.ui.tail.tail_view import TailView
+from aether_desktop.ui.widgets.theme import apply_theme
+from aether_desktop.ui.window.main_window import MainWindow
 from aether_desktop.workspace import Place
 from aether_engine.errors import AetherError
 from tests.benchmarks.tail_driver import Latency, window_at

@@ -12,11 +12,11 @@ import pytest
 
 from aether_engine.engine import Engine
 from aether_engine.event import ActorInfo, ActorOrder, ActorSnapshot, Event
-from aether_engine.store import jetstream_last
-from aether_engine.store.jetstream_api import Api
-from aether_engine.store.jetstream_link import Link
-from aether_engine.store.jetstream_options import LinkOptions
-from aether_engine.store.jetstream_pull import open_pull
+from aether_engine.store.jetstream import last as jetstream_last
+from aether_engine.store.jetstream.api import Api
+from aether_engine.store.jetstream.link import Link
+from aether_engine.store.jetstream.options import LinkOptions
+from aether_engine.store.jetstream.pull import open_pull
 from aether_engine.store.protocols import ActorDirectory, CountsActors, Store
 from aether_engine.testing import make_event
 from tests.nats_servers import NatsServer
@@ -76,7 +76,7 @@ class Traffic:
 @pytest.fixture
 def traffic(monkeypatch: pytest.MonkeyPatch) -> Traffic:
     # Loaded machines are slow: who asks at once is in a hurry however long that takes.
-    monkeypatch.setattr("aether_engine.store.jetstream_actors._HURRY_SECONDS", 60.0)
+    monkeypatch.setattr("aether_engine.store.jetstream.actors._HURRY_SECONDS", 60.0)
     monkeypatch.setattr(jetstream_last, "_PATIENCE_SECONDS", 30.0)
     return Traffic(monkeypatch)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from aether_engine import Event, open_engine
-from aether_engine.store.jetstream_check import CheckStep, Outcome, check_connection
+from aether_engine.store.jetstream.check import CheckStep, Outcome, check_connection
 from tests.certificates import certificates
 from tests.nats_accounts import Accounts, make_key
 from tests.nats_servers import NatsServer, nats_server

@@ -14,7 +14,7 @@ import pytest
 import pytest_asyncio
 
 from aether_engine.engine import Engine
-from aether_engine.store.jetstream_last import LastEvents
+from aether_engine.store.jetstream.last import LastEvents
 from aether_engine.store.protocols import Store
 from aether_engine.testing import BusContract, EngineContract, EngineFactory, StoreContract, engines, make_event
 from tests.nats_servers import NatsCluster, nats_cluster, wipe
@@ -61,7 +61,7 @@ class _OnCluster:
         self, open_engine_for_test: EngineFactory, store: Store, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """The server that runs it may be behind; then what it had not is asked for."""
-        monkeypatch.setattr("aether_engine.store.jetstream_actors._MANY", 10)
+        monkeypatch.setattr("aether_engine.store.jetstream.actors._MANY", 10)
         runs: list[LastEvents] = []
         begin = LastEvents.begin_run
 

@@ -11,7 +11,7 @@ import pytest
 
 from aether_engine.engine import open_engine
 from aether_engine.errors import ReadOnlyError, StoreUnavailableError
-from aether_engine.store.jetstream_options import LinkOptions
+from aether_engine.store.jetstream.options import LinkOptions
 from aether_engine.testing import collect, make_event
 from tests.certificates import certificates
 from tests.nats_accounts import Accounts, make_key

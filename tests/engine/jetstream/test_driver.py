@@ -11,8 +11,8 @@ from nats.aio.client import Client
 from nats.errors import ProtocolError
 from nats.protocol.parser import Parser
 
-from aether_engine.store.jetstream_client import QuickClient
-from aether_engine.store.jetstream_frames import Frame, FrameParser, frame, header, status
+from aether_engine.store.jetstream.client import QuickClient
+from aether_engine.store.jetstream.frames import Frame, FrameParser, frame, header, status
 from aether_engine.testing import soon
 from tests.nats_servers import NatsServer, nats_server
 from tests.waiting import until

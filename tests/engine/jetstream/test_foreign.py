@@ -23,9 +23,9 @@ from aether_engine.errors import (
     VersionConflictError,
 )
 from aether_engine.event import ActorSnapshot
-from aether_engine.store.jetstream_backend import JetStreamBackend
-from aether_engine.store.jetstream_layout import JetStreamLayout
-from aether_engine.store.jetstream_publish import message_id
+from aether_engine.store.jetstream.backend import JetStreamBackend
+from aether_engine.store.jetstream.layout import JetStreamLayout
+from aether_engine.store.jetstream.publish import message_id
 from aether_engine.testing import collect, make_event, soon
 from tests.nats_servers import NatsServer, create_stream
 

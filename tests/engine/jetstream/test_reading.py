@@ -13,12 +13,12 @@ from nats.aio.client import Client
 from aether_engine.closing import closing
 from aether_engine.engine import Engine, open_engine
 from aether_engine.event import ActorSnapshot, StoredEvent
-from aether_engine.store import jetstream_reader
-from aether_engine.store.jetstream_api import Api
-from aether_engine.store.jetstream_layout import JetStreamLayout
-from aether_engine.store.jetstream_link import Link
-from aether_engine.store.jetstream_options import LinkOptions
-from aether_engine.store.jetstream_reader import StreamReader
+from aether_engine.store.jetstream import reader as jetstream_reader
+from aether_engine.store.jetstream.api import Api
+from aether_engine.store.jetstream.layout import JetStreamLayout
+from aether_engine.store.jetstream.link import Link
+from aether_engine.store.jetstream.options import LinkOptions
+from aether_engine.store.jetstream.reader import StreamReader
 from aether_engine.store.protocols import Store
 from aether_engine.testing import collect, make_event, soon
 from tests.nats_servers import NatsServer, nats_server

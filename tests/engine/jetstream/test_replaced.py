@@ -9,9 +9,9 @@ import pytest
 
 from aether_engine.engine import open_engine
 from aether_engine.errors import StoreUnavailableError, VersionConflictError
-from aether_engine.store import jetstream_stream
-from aether_engine.store.jetstream_api import Api, ApiError
-from aether_engine.store.jetstream_backend import JetStreamBackend
+from aether_engine.store.jetstream import stream as jetstream_stream
+from aether_engine.store.jetstream.api import Api, ApiError
+from aether_engine.store.jetstream.backend import JetStreamBackend
 from aether_engine.testing import collect, make_event
 from tests.nats_servers import nats_server, wipe
 from tests.waiting import until

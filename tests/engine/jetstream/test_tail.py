@@ -13,7 +13,7 @@ from aether_engine.engine import Engine, EngineTail, open_engine
 from aether_engine.errors import LogGapError, StoreUnavailableError
 from aether_engine.event import ActorSnapshot, Gap, StoredEvent, Tailed
 from aether_engine.nats_bus import NATSEventBus
-from aether_engine.store.jetstream_layout import JetStreamLayout
+from aether_engine.store.jetstream.layout import JetStreamLayout
 from aether_engine.testing import make_event, soon, take, take_published
 from tests.nats_servers import NatsServer, nats_server, wipe
 from tests.waiting import until

@@ -1,0 +1,1 @@
+"""Appending by hand: drafts, what saves of them come to, conflicts, races."""

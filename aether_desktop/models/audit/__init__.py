@@ -1,0 +1,1 @@
+"""Audits and what is made of them: findings, reports, bundles, recovered files."""

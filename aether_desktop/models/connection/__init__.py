@@ -1,0 +1,1 @@
+"""Connections that are kept, and trying them out."""

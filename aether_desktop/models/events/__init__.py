@@ -1,0 +1,1 @@
+"""Tables of events and actors, of which only what is looked at is in memory."""

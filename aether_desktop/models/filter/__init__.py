@@ -1,0 +1,1 @@
+"""The filter of a document, and how its table fills."""

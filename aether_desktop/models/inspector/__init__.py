@@ -1,0 +1,1 @@
+"""One event in all its views, what it differs in, and where it is damaged."""

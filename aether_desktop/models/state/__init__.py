@@ -1,0 +1,1 @@
+"""Actors' states at any version, their differences, snapshots and reducers."""

@@ -1,0 +1,1 @@
+"""Live tails: what is read, counted, kept and missed."""

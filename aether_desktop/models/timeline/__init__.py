@@ -1,0 +1,1 @@
+"""Events over time, counted for drawing."""

@@ -1,0 +1,1 @@
+"""Dialogs that append, and the conflict panel."""

@@ -1,0 +1,1 @@
+"""Documents of audits, reports, bundles and recovery."""

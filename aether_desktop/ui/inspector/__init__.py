@@ -1,0 +1,1 @@
+"""The inspector: one event as a tree, as text and in hexadecimal."""

@@ -1,0 +1,1 @@
+"""The state panel, comparisons, forks, and checks of snapshots."""

@@ -1,0 +1,1 @@
+"""Live tails as documents."""

@@ -1,0 +1,1 @@
+"""Timelines under the tables."""

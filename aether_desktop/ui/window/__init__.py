@@ -1,0 +1,1 @@
+"""The window itself: bars, commands, docks, tabs, start and session."""

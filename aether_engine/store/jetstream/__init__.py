@@ -1,0 +1,1 @@
+"""The store in NATS JetStream, shared with programs in any language."""
