@@ -22,7 +22,7 @@ from aether_engine.store.log_feed import LogFeeds
 from aether_engine.store.memory.backend import MemoryBackend
 from aether_engine.store.memory.store import MEMORY_URL
 from aether_engine.store.protocols import Backend, Linked, LinkStatus, Store
-from aether_engine.store.sqlite.store import SQLiteBackend
+from aether_engine.store.sqlite.backend import SQLiteBackend
 from aether_engine.store.write_gate import AskBeforeWriting
 from aether_engine.urls import sqlite_path as sqlite_path
 from aether_engine.urls import sqlite_url as sqlite_url

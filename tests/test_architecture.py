@@ -72,6 +72,18 @@ BANS: tuple[tuple[str, str, tuple[str, ...], tuple[str, ...]], ...] = (
         (),
         ("aether_engine.store", "aether_engine.engine", "sqlite3", "nats"),
     ),
+    (
+        "ui/widgets/ is what the other folders of ui/ are made of, and knows none of them",
+        "aether_desktop.ui.widgets",
+        (),
+        tuple(
+            f"aether_desktop.ui.{folder}"
+            for folder in (
+                *("append", "audit", "connection", "events", "inspector"),
+                *("state", "tail", "timeline", "trace", "window"),
+            )
+        ),
+    ),
     ("the command line works without Qt", "aether_desktop.cli", (), QT),
     ("the command line works without Qt", "aether_desktop.commands", (), QT),
     ("the command line works without Qt", "aether_desktop.demo", (), QT),
@@ -83,7 +95,7 @@ LATE: dict[str, tuple[str, ...]] = {
     "aether_engine.large_events": ("aether_engine.codec",),  # for the one case that only the other decoder can do
     # nats, and what filters need, only where they are used
     "aether_engine.engine": (
-        "aether_engine.store.jetstream.store",
+        "aether_engine.store.jetstream",
         "aether_engine.nats_bus",
         "aether_engine.query",
     ),
@@ -107,11 +119,6 @@ class Import:
 
 def _within(module: str, prefix: str) -> bool:
     return module == prefix or module.startswith(prefix + ".")
-
-
-def _backend_within(module: str, prefix: str) -> bool:
-    """`store.jetstream_names` belongs to `store.jetstream`."""
-    return _within(module, prefix) or module.startswith(prefix + "_")
 
 
 class Tree:
@@ -201,7 +208,7 @@ def _layer_violations(tree: Tree) -> Iterator[str]:
         if not _within(each.importer, "aether_engine"):
             continue
         allowed_late = LATE.get(each.importer, ())
-        meant = each.late and any(_backend_within(each.target, one) for one in allowed_late)
+        meant = each.late and any(_within(each.target, one) for one in allowed_late)
         # Modules of the standard library that not every system has may be asked for late.
         optional = each.target.partition(".")[0] in sys.stdlib_module_names
         if each.late and not meant and not optional:
@@ -221,9 +228,9 @@ def _store_violations(tree: Tree) -> Iterator[str]:
     for each in tree.imports():
         if not _within(each.importer, store) or not _within(each.target, store):
             continue
-        own = each.importer.removeprefix(store).lstrip(".").split(".")[0].split("_")[0]
+        own = each.importer.removeprefix(store).lstrip(".").split(".")[0]
         other = each.target.removeprefix(store).lstrip(".").split(".")[0]
-        if other in ("", *SHARED_IN_STORE) or (own and other.split("_")[0] == own):
+        if other in ("", own, *SHARED_IN_STORE):
             continue
         yield each.breaks("backends in store/ import protocols.py and their own files, never each other")
 
@@ -266,7 +273,7 @@ def test_imports_follow_the_rules(check: str) -> None:
             1,
             "never each other",
         ),
-        ("aether_engine/store/sqlite/store.py", "from . import memory", 1, "never each other"),
+        ("aether_engine/store/sqlite/store.py", "from .. import memory", 1, "never each other"),
         ("aether_engine/store/__init__.py", "from .memory import M", 1, "never each other"),
         ("aether_engine/event.py", "import PySide6.QtCore", 1, "knows nothing of Qt"),
         ("aether_engine/event.py", "from aether_desktop import jobs", 1, "knows nothing of Qt"),
@@ -277,6 +284,7 @@ def test_imports_follow_the_rules(check: str) -> None:
         ("aether_desktop/ui/window.py", "from aether_engine.store import protocols", 1, "never touches a store"),
         ("aether_desktop/ui/window.py", "from aether_engine import Engine", 1, "never touches a store"),
         ("aether_desktop/ui/window.py", "def f():\n    import sqlite3", 2, "never touches a store"),
+        ("aether_desktop/ui/widgets/banner.py", "from aether_desktop.ui.window import desk", 1, "knows none"),
         ("aether_desktop/cli.py", "from PySide6.QtCore import QObject", 1, "works without Qt"),
     ],
 )
@@ -294,9 +302,9 @@ def test_what_the_rules_allow(tmp_path: Path) -> None:
         {
             "aether_engine/event.py": "import json\ndef f():\n    from aether_engine import codec",
             "aether_engine/codec.py": "import orjson\nfrom aether_engine.event import Event",
-            "aether_engine/store/sqlite/store.py": "import sqlite3\nfrom . import protocols, sqlite_schema",
-            "aether_engine/store/sqlite/schema.py": "from aether_engine.errors import AetherError",
-            "aether_engine/engine.py": "def f():\n    from aether_engine.store.jetstream_names import N",
+            "aether_engine/store/sqlite/store.py": "import sqlite3\nfrom .. import protocols\nfrom . import ids",
+            "aether_engine/store/sqlite/ids.py": "from aether_engine.errors import AetherError",
+            "aether_engine/engine.py": "def f():\n    from aether_engine.store.jetstream.names import N",
             "aether_engine/testing/__init__.py": "from aether_engine.engine import Engine",
             "aether_desktop/app.py": "from PySide6.QtWidgets import QApplication\nimport aether_desktop.ui.window",
             "aether_desktop/ui/window.py": "from PySide6 import QtWidgets\nfrom aether_engine import Event",
@@ -315,10 +323,13 @@ def _write_tree(root: Path, sources: dict[str, str]) -> None:
         "aether_engine/errors.py": "",
         "aether_engine/event.py": "",
         "aether_engine/store/__init__.py": "",
-        "aether_engine/store/jetstream_names.py": "",
+        "aether_engine/store/jetstream/__init__.py": "",
+        "aether_engine/store/jetstream/names.py": "",
+        "aether_engine/store/memory/__init__.py": "",
         "aether_engine/store/memory/store.py": "",
         "aether_engine/store/protocols.py": "",
-        "aether_engine/store/sqlite/schema.py": "",
+        "aether_engine/store/sqlite/__init__.py": "",
+        "aether_engine/store/sqlite/ids.py": "",
         "aether_engine/testing/__init__.py": "",
         "aether_desktop/__init__.py": "",
         "aether_desktop/jobs.py": "",

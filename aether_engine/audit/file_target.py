@@ -36,11 +36,11 @@ from aether_engine.audit.worker_pool import WorkerPool
 from aether_engine.errors import CorruptStoreError, StoreUnavailableError
 from aether_engine.patterns import is_wildcard_pattern, match_namespace_pattern
 from aether_engine.replay.replaying import ReplayableStore
+from aether_engine.store.sqlite.backend import SQLiteBackend
 from aether_engine.store.sqlite.connections import ReadConnections
 from aether_engine.store.sqlite.file import FileState, RawFile, translate
 from aether_engine.store.sqlite.reader import DamagedError, Reader, is_damage
 from aether_engine.store.sqlite.schema import SEQUENCE_MASK, first_position
-from aether_engine.store.sqlite.store import SQLiteBackend
 from aether_engine.worker_process import processors
 
 #: Files of fewer events are done before a worker would have started.

@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from time import perf_counter
 
-from aether_engine.store.sqlite.store import SQLiteBackend
+from aether_engine.store.sqlite.backend import SQLiteBackend
 from tests.benchmarks.events import SEED
 from tests.benchmarks.generate import actor_name, generate
 from tests.benchmarks.table import Row, interleaved

@@ -11,7 +11,7 @@ from time import perf_counter
 
 import orjson
 
-from aether_engine.store.sqlite.store import SQLiteBackend
+from aether_engine.store.sqlite.backend import SQLiteBackend
 from tests.benchmarks.generate import generate
 from tests.benchmarks.table import Row, interleaved
 

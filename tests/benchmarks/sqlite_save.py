@@ -12,8 +12,8 @@ from time import perf_counter
 from typing import Any
 
 from aether_engine.event import Event
+from aether_engine.store.sqlite.backend import SQLiteBackend
 from aether_engine.store.sqlite.schema import create_schema
-from aether_engine.store.sqlite.store import SQLiteBackend
 from tests.benchmarks.events import make_events
 from tests.benchmarks.recorder import open_recorder, recorded
 from tests.benchmarks.table import Row, interleaved, seconds

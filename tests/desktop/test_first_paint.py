@@ -40,15 +40,17 @@ OWN = {
     "aether_desktop.start_marker",
     "aether_desktop.tasks",
     "aether_desktop.ui",
-    "aether_desktop.ui.window.actions",
+    "aether_desktop.ui.widgets",
     "aether_desktop.ui.widgets.by_name",
     "aether_desktop.ui.widgets.icons",
-    "aether_desktop.ui.window.main_window",
-    "aether_desktop.ui.window.recent_list",
     "aether_desktop.ui.widgets.safe_text",
-    "aether_desktop.ui.window.status_bar",
     "aether_desktop.ui.widgets.theme",
     "aether_desktop.ui.widgets.theme_qss",
+    "aether_desktop.ui.window",
+    "aether_desktop.ui.window.actions",
+    "aether_desktop.ui.window.main_window",
+    "aether_desktop.ui.window.recent_list",
+    "aether_desktop.ui.window.status_bar",
     "aether_desktop.ui.window.tool_bar",
     "aether_desktop.ui.window.welcome",
     "aether_desktop.urls",
@@ -146,7 +148,8 @@ def test_the_first_paint_waits_for_little(started: dict[str, Any]) -> None:
 
 
 def test_the_first_paint_needs_no_enumerations_of_qt(started: dict[str, Any]) -> None:
-    # Python makes them all when `Qt` is first used, also by a painter that is given a colour (see ui/widgets/by_name.py).
+    # Python makes them all when `Qt` is first used, also by a painter that is given a colour: see
+    # ui/widgets/by_name.py.
     assert "Qt" not in started["core"]
     # They come with `QApplication.style` and `setStyle`.
     assert "QStyle" not in started["widgets"]

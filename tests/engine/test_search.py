@@ -18,7 +18,7 @@ from aether_engine.event import Event, Tailed
 from aether_engine.query import FoundSequences, Hits, parse_filter, search, select_events
 from aether_engine.query.damage import DamageMap
 from aether_engine.store.protocols import Store
-from aether_engine.store.sqlite.store import SQLiteBackend
+from aether_engine.store.sqlite.backend import SQLiteBackend
 from aether_engine.transfer import export_ndjson
 from tests.engine.searched_log import COUNT, EVENTS, NOW, event_at, expected, filled, find, make_file
 from tests.engine.sqlite.support import NAMESPACE, opened

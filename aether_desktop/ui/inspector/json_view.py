@@ -1,7 +1,7 @@
 """The tree of every JSON document: an event's fields, a folded state, a difference.
 
-What rows mean comes from the roles in `aether_desktop.models.inspector.tree_roles`. Tints and signs are drawn behind the
-cells and chevrons in the indentation, which a delegate does not reach.
+What rows mean comes from the roles in `models/inspector/tree_roles`. Tints and signs are drawn behind the cells
+and chevrons in the indentation, which a delegate does not reach.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The one delegate of every table: events, streams, actors, tails, findings.
 
-It draws cells from the roles in `aether_desktop.models.events.roles` and the kind of their column. Every repaint asks it
-some two hundred times, so fonts, colours and shortened texts are cached and Qt's own option is not filled again.
+It draws cells from the roles in `models/events/roles` and the kind of their column. Every repaint asks it some two
+hundred times, so fonts, colours and shortened texts are cached and Qt's own option is not filled again.
 """
 
 from collections.abc import Callable, Sequence

@@ -8,7 +8,7 @@ from pathlib import Path
 from aether_engine.audit import CHECKS
 from tests.engine.audit.corpus import KINDS
 
-_DOCS = Path(__file__).resolve().parents[2] / "docs" / "audit.md"
+_DOCS = Path(__file__).resolve().parents[3] / "docs" / "audit.md"
 
 
 def test_every_check_is_documented_with_severity_meaning_and_remedy() -> None:

@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 from aether_engine.event import Event, StoredEvent
-from aether_engine.store.sqlite.store import SQLiteBackend, SQLiteEventStore
+from aether_engine.store.sqlite.backend import SQLiteBackend
+from aether_engine.store.sqlite.store import SQLiteEventStore
 
 NAMESPACE = "tenant-a"
 

@@ -19,10 +19,10 @@ import pytest
 from aether_engine.errors import StoreUnavailableError
 from aether_engine.event import Event
 from aether_engine.store.sqlite import checkpoints as sqlite_checkpoints
+from aether_engine.store.sqlite.backend import SQLiteBackend
 from aether_engine.store.sqlite.checkpoints import Checkpoints, LogGauge
 from aether_engine.store.sqlite.create import open_for_writing
 from aether_engine.store.sqlite.file import RawFile, beside
-from aether_engine.store.sqlite.store import SQLiteBackend
 from tests.engine.sqlite.support import NAMESPACE, make_event, opened, read_all
 from tests.engine.sqlite.test_processes import read_line, run_process
 

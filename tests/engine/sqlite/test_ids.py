@@ -14,7 +14,8 @@ from aether_engine.errors import DuplicateEventError
 from aether_engine.event import Event
 from aether_engine.store.sqlite import ids as sqlite_ids
 from aether_engine.store.sqlite import writer as sqlite_writer
-from aether_engine.store.sqlite.store import SQLiteBackend, SQLiteEventStore
+from aether_engine.store.sqlite.backend import SQLiteBackend
+from aether_engine.store.sqlite.store import SQLiteEventStore
 from tests.engine.sqlite.support import NAMESPACE, make_event, opened, read_all
 from tests.engine.sqlite.test_processes import read_line, run_process
 

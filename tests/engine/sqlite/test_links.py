@@ -16,8 +16,9 @@ from aether_engine.store.protocols import TraceKey
 from aether_engine.store.sqlite import link_search as sqlite_link_search
 from aether_engine.store.sqlite import links as sqlite_links
 from aether_engine.store.sqlite import writer as sqlite_writer
+from aether_engine.store.sqlite.backend import SQLiteBackend
 from aether_engine.store.sqlite.schema import first_position
-from aether_engine.store.sqlite.store import SQLiteBackend, SQLiteEventStore
+from aether_engine.store.sqlite.store import SQLiteEventStore
 from aether_engine.trace import Related, find_related
 from aether_engine.trace_memory import TraceMemory
 from tests.engine.audit.test_corpus import run

@@ -281,7 +281,7 @@ def test_an_engine_that_is_never_closed_does_not_hold_up_the_interpreter(tmp_pat
         capture_output=True,
         text=True,
         timeout=30,
-        cwd=Path(__file__).parents[2],
+        cwd=Path(__file__).parents[3],
     )
     assert (run.returncode, run.stdout) == (0, "1\n"), run.stderr
 

@@ -14,7 +14,7 @@ import pytest
 
 from tests.engine.sqlite.support import NAMESPACE, make_event, opened, read_all
 
-_ROOT = Path(__file__).parents[2]
+_ROOT = Path(__file__).parents[3]
 
 
 @contextlib.asynccontextmanager
