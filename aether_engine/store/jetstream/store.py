@@ -1,8 +1,8 @@
 """The store in NATS JetStream: a stream for each namespace, shared with whoever else reads and writes it.
 
 What each part does: `link` connects, `api` asks, `layout` names, `stream` judges settings, `namespace` finds and
-creates the stream, `reader` and `pull` read, `heads` remembers versions, `publish` and `writer` save, `tail` follows,
-`actors` lists.
+creates the stream, `reader` and `pull` read, `heads` remembers versions, `publish` and `writer` save, `tail`
+follows, `actors` lists.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """One process of a race: tries to append the next version of one actor, again and again.
 
-Arguments: URL, name of the racer, how many versions there are to be won in all. Says "ready", starts when it is
-given a line, and prints the versions it won.
+Arguments: URL, name of the racer, how many versions there are to be won in all. Says "ready", is given the moment
+to start at in seconds since 1970, and prints the versions it won.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+import time
 from random import random
 
 from aether_engine.engine import open_engine
@@ -22,7 +23,8 @@ async def race(url: str, name: str, goal: int) -> None:
     async with open_engine(url, connect_timeout=20.0) as engine:
         store = await engine.store("race")
         print("ready", flush=True)
-        await asyncio.to_thread(sys.stdin.readline)
+        start = float(await asyncio.to_thread(sys.stdin.readline))
+        await asyncio.sleep(start - time.time())
         version = await store.get_latest_version("prize-1") + 1
         while version <= goal:
             event = Event(f"{name}-{version}", "Won", "prize-1", version, {"by": name})

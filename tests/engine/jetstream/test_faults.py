@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import sys
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Iterator
 from pathlib import Path
@@ -29,6 +30,8 @@ from tests.waiting import until
 SOAK = bool(os.environ.get("AETHER_SOAK"))
 CYCLES = 20 if SOAK else 3
 RACERS = 8
+#: Until a race starts: every process has heard of it by then, also on a busy machine.
+START_SECONDS = 0.5
 VERSIONS = 400 if SOAK else 40
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -170,13 +173,14 @@ async def run_race(url: str, what: str) -> None:
         )
         for number in range(RACERS)
     ]
-    # Together: a process that starts late would find everything won.
+    # Together, at a moment that all have heard of by then: who starts late would find everything won.
     for process in processes:
         assert process.stdout is not None
         assert await asyncio.wait_for(process.stdout.readline(), 60) == b"ready\n"
+    start = time.time() + START_SECONDS
     for process in processes:
         assert process.stdin is not None
-        process.stdin.write(b"go\n")
+        process.stdin.write(f"{start}\n".encode())
     results = []
     for process in processes:
         output, errors = await asyncio.wait_for(process.communicate(), 120)
