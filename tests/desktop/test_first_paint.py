@@ -5,6 +5,7 @@ A process is started as `aether-desktop` starts, and says after its first paint 
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import subprocess
@@ -15,7 +16,7 @@ from typing import Any
 import pytest
 from pytestqt.qtbot import QtBot
 
-from aether_desktop.app import NOTHING_ASKED, parse_arguments
+from aether_desktop.app import NOTHING_ASKED, parse_arguments, spare_what_stays
 from aether_desktop.settings import Settings
 from aether_desktop.ui.window.main_window import MainWindow
 from aether_desktop.ui.window.preparation import _FOR_A_CONNECTION, _FOR_COMMANDS
@@ -178,17 +179,22 @@ def test_shortcuts_and_tips_come_after_the_first_paint(qtbot: QtBot, tmp_path: P
     window._prepare.stop()
 
 
-def test_what_comes_after_the_first_paint_changes_nothing_in_sight(qtbot: QtBot, tmp_path: Path) -> None:
+def test_what_comes_after_the_first_paint_changes_nothing_in_sight(
+    qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     window = MainWindow(Workspace(Settings(tmp_path / "settings.json")))
     qtbot.addWidget(window)
     window.show()
     qtbot.waitUntil(lambda: window.painted)
     before = window.grab().toImage()
 
+    spared: list[bool] = []
+    monkeypatch.setattr(gc, "freeze", lambda: spared.append(True))
+    spare_what_stays(window)
     window._prepare_rest()
-    assert window._preparation is not None
-    with qtbot.waitSignal(window._preparation.done, timeout=20_000):
-        pass
+    with qtbot.waitSignal(window.prepared, timeout=20_000):
+        assert not spared
+    assert spared == [True]
     qtbot.waitUntil(lambda: window.status.facts.isVisible())
     assert set(_FOR_A_CONNECTION + _FOR_COMMANDS) <= set(sys.modules)
 

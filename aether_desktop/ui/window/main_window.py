@@ -76,6 +76,8 @@ class MainWindow(QMainWindow):
     """Shows a workspace. Closing it asks the application to end; the application closes the workspace."""
 
     close_asked = Signal()
+    prepared = Signal()
+    """All that a window needs from its start to its end was loaded and made."""
 
     def __init__(self, workspace: Workspace, *, hold_welcome: bool = False) -> None:
         """`hold_welcome`: nothing in the middle until `show_start`, for what was open before is about to come."""
@@ -145,6 +147,7 @@ class MainWindow(QMainWindow):
         from aether_desktop.ui.window.preparation import Preparation
 
         self._preparation = Preparation(self)
+        self._preparation.done.connect(self.prepared)
 
     async def settle(self) -> None:
         """Wait until everything asked for is loaded and painted; for screenshots and tests."""
