@@ -126,7 +126,7 @@ async def watch(window: MainWindow, tail: TailView, user: User, seconds: float) 
     """Print a line every few seconds.
 
     Nothing here may ask for all children of the window: that makes a Python object for each part of each widget,
-    which PySide keeps after the widget is gone, half a megabyte a minute.
+    and PySide keeps it after the widget is gone.
     """
     begun = monotonic()
     while monotonic() < begun + seconds:
