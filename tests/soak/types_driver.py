@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 
@@ -56,7 +57,7 @@ class Steps:
             for number in range(20):
                 row = self._count * number // 20
                 self._view.select_row(row)
-                await until(lambda row=row: self._view.model.stored_at(row) is not None, _PATIENCE, "a page")  # type: ignore[misc]
+                await until(partial(self._is_there, row), _PATIENCE, "a page")
         await self._type()
         for text, hits in (
             (f"type:{self._last}", 1),
@@ -81,6 +82,9 @@ class Steps:
         await until(lambda: suggestions.matching(self._last, 5) == [self._last], _PATIENCE, "the type is found")
         dialog.close()
         return suggestions
+
+    def _is_there(self, row: int) -> bool:
+        return self._view.model.stored_at(row) is not None
 
     async def _type(self) -> None:
         editor = self._window.findChild(QPlainTextEdit, "filterBar")

@@ -10,7 +10,7 @@ from aether_engine.event import Event
 
 
 class AppendSubject(QObject):
-    """What those say who hold what is typed."""
+    """What those say who hold what is typed: abstract, though a QObject cannot be an ABC."""
 
     draft_changed = Signal(object)
     """The draft to keep for the next start; None once there is nothing left to keep."""

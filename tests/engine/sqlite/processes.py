@@ -108,7 +108,7 @@ async def save_beyond_limit_with_a_short_log(path: Path, _name: str) -> None:
         failures += 1
         put_off(self, error)
 
-    sqlite_checkpoints.Checkpoints._put_off = counted  # type: ignore[method-assign]
+    sqlite_checkpoints.Checkpoints._put_off = counted  # type: ignore[method-assign]  # to count
     # More than the log holds while it can be copied.
     resource.setrlimit(resource.RLIMIT_FSIZE, (1_500_000, 1_500_000))
     async with opened(path) as backend:
