@@ -5,8 +5,8 @@ from __future__ import annotations
 from PySide6.QtTest import QAbstractItemModelTester
 from pytestqt.qtbot import QtBot
 
+from aether_desktop.models.events.event_pages import KEPT_PAGES, PAGE_ROWS
 from aether_desktop.models.events.log_table import LogTable
-from aether_desktop.models.events.paged_table import KEPT_PAGES, PAGE_ROWS
 from aether_desktop.models.events.roles import Role, RowKind
 from tests.desktop.stores import fill, memory_store, order_event
 from tests.waiting import until

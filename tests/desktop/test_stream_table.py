@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtTest import QAbstractItemModelTester
 from pytestqt.qtbot import QtBot
 
-from aether_desktop.models.events.paged_table import KEPT_PAGES, PAGE_ROWS
+from aether_desktop.models.events.event_pages import KEPT_PAGES, PAGE_ROWS
 from aether_desktop.models.events.roles import Role, RowBanner, RowKind
 from aether_desktop.models.events.stream_table import StreamTable
 from aether_engine import ActorSnapshot
@@ -95,7 +95,7 @@ async def test_a_long_stream_keeps_only_what_is_looked_at(qtbot: QtBot) -> None:
         model.entry(snapshot)
         await until(lambda: model.entry(snapshot) is not None, what="the snapshot's row")
         assert model.data(model.index(snapshot, 0), Role.KIND) is RowKind.SNAPSHOT
-        assert sum(len(page.rows) for page in model._pages.values()) <= KEPT_PAGES * PAGE_ROWS
+        assert model._pages.row_count <= KEPT_PAGES * PAGE_ROWS
         await store.save_event(order_event(1, 2 * count + 1))
         await model.refresh()
         assert model.row_of_version(2 * count + 1) == model.rowCount() - 1

@@ -16,7 +16,7 @@ from aether_desktop.models.tail.tail_controller import LONGEST_FRAME, TailContro
 from aether_desktop.models.tail.tail_counters import TailState
 from aether_desktop.models.tail.tail_feed import TailSource, TailStart
 from aether_desktop.models.tail.tail_rate import SPAN, RateRecorder, RateState
-from aether_desktop.models.tail.tail_rows import UnseenEvent, stored_of
+from aether_desktop.models.tail.tail_rows import UnseenTailEvent, stored_of
 from aether_desktop.models.tail.tail_table import TailColumn
 from aether_engine import Event
 from aether_engine.engine import Engine, open_engine
@@ -246,11 +246,11 @@ async def test_of_what_nobody_looks_at_only_the_bytes_are_kept(engine: Engine, t
     tail.start("prod.a")
     await store.save_events([event(number) for number in range(1, 4)])
     await shown(tail, 3)
-    assert all(isinstance(entry, UnseenEvent) for entry in tail.table.entries())
+    assert all(isinstance(entry, UnseenTailEvent) for entry in tail.table.entries())
     stored = [each async for batch in store.read() for each in batch]
     looked_at = tail.table.stored_at(1)
     assert looked_at == ("prod.a", stored[1])
-    assert [isinstance(entry, UnseenEvent) for entry in tail.table.entries()] == [True, False, True]
+    assert [isinstance(entry, UnseenTailEvent) for entry in tail.table.entries()] == [True, False, True]
     assert tail.table.find("prod.a", 3) == 2
     # Saved as they are, seen or not.
     assert stored_of(tail.table.entries()) == stored

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QApplication, QMenu
 
 from aether_desktop.app import open_asked, parse_arguments
 from aether_desktop.links import Link, parse_link
-from aether_desktop.models.events.paged_table import PAGE_ROWS
+from aether_desktop.models.events.event_pages import PAGE_ROWS
 from aether_desktop.ui.events.link_dialog import LinkDialog
 from aether_engine.engine import open_engine, sqlite_url
 from aether_engine.event import Event

@@ -9,15 +9,10 @@ from contextlib import aclosing
 
 from PySide6.QtCore import QModelIndex, QObject, QTimer, Signal
 
+from aether_desktop.models.events.event_pages import PAGE_ROWS, EventPages
 from aether_desktop.models.events.event_table import EventTable, Index, Row
 from aether_desktop.tasks import TaskOwner
-from aether_engine.event import StoredEvent
 
-PAGE_ROWS = 256
-#: Pages kept; an event of 300 bytes takes 1.6 kB decoded, so these are 7 MB, and a hundred screens of a table.
-KEPT_PAGES = 16
-#: Bytes of events kept beyond the pages used last, so that large events do not fill the memory.
-KEPT_BYTES = 64 << 20
 #: Pages waited for at once; while somebody drags the scroll bar only the last ones matter.
 WANTED_PAGES = 4
 #: From so many bytes on a page is loaded only as far as it is looked at.
@@ -33,14 +28,6 @@ async def closed(reading: AsyncIterator[object]) -> None:
     """End reading early; of the stores' iterators only some are generators that have to be told."""
     if isinstance(reading, AsyncGenerator):
         await reading.aclose()
-
-
-class _Page:
-    __slots__ = ("rows", "size")
-
-    def __init__(self, length: int) -> None:
-        self.rows: list[Row] = [None] * length
-        self.size = 0
 
 
 class PagedTable(EventTable):
@@ -62,10 +49,7 @@ class PagedTable(EventTable):
         self._max_rows = max_rows
         self._first = 0
         self._total = 0
-        self._pages: OrderedDict[int, _Page] = OrderedDict()
-        self._size = 0
-        # The page that was asked for last: painting asks for the same one hundreds of times.
-        self._latest: tuple[int, _Page | None] = (-1, None)
+        self._pages = EventPages()
         # By page: the positions in it that were asked for, from the first to the last.
         self._wanted: OrderedDict[int, tuple[int, int]] = OrderedDict()
         self._heavy = False
@@ -113,19 +97,10 @@ class PagedTable(EventTable):
         position = self._first + row
         if row < 0 or position >= self._total:
             return None
-        number, offset = divmod(position, PAGE_ROWS)
-        latest, page = self._latest
-        if latest != number:
-            page = self._pages.get(number)
-            if page is not None:
-                self._pages.move_to_end(number)
-            self._latest = (number, page)
-        if page is not None and offset < len(page.rows):
-            found = page.rows[offset]
-            if found is not None:
-                return found
-        self._want(number, position)
-        return None
+        found = self._pages.row(position)
+        if found is None:
+            self._want(position // PAGE_ROWS, position)
+        return found
 
     def row_at(self, position: int) -> int:
         """The row that shows `position`, -1 if none does at the moment."""
@@ -172,9 +147,7 @@ class PagedTable(EventTable):
     def _rearrange(self, first: int, total: int) -> None:
         """There are more positions, and from `first` on each stands for something else."""
         self._generation += 1
-        for number in [number for number in self._pages if (number + 1) * PAGE_ROWS > first]:
-            self._size -= self._pages.pop(number).size
-        self._latest = (-1, None)
+        self._pages.drop_from(first)
         self._wanted.clear()
         self._forget_cells()
         self._grow(total)
@@ -194,38 +167,12 @@ class PagedTable(EventTable):
 
     def _forget_pages(self) -> None:
         self._pages.clear()
-        self._size = 0
-        self._latest = (-1, None)
         self._wanted.clear()
         self._forget_cells()
 
     def _keep(self, first: int, rows: Sequence[Row]) -> int:
         """Take up rows that were read, in one page; returns the bytes of their events."""
-        number, offset = divmod(first, PAGE_ROWS)
-        page = self._pages.get(number)
-        if page is None:
-            page = self._pages[number] = _Page(0)
-            if self._latest[0] == number:
-                self._latest = (-1, None)
-        length = min(PAGE_ROWS, self._total - number * PAGE_ROWS)
-        page.rows += [None] * (length - len(page.rows))
-        page.rows[offset : offset + len(rows)] = rows
-        size = sum([len(entry.raw) for entry in rows if isinstance(entry, StoredEvent)])
-        page.size += size
-        self._size += size
-        self._pages.move_to_end(number)
-        # The two used last may be halves of what is in sight.
-        while len(self._pages) > KEPT_PAGES or (self._size > KEPT_BYTES and len(self._pages) > 2):
-            gone, left = self._pages.popitem(last=False)
-            self._size -= left.size
-            if self._latest[0] == gone:
-                self._latest = (-1, None)
-        return size
-
-    @property
-    def _is_full(self) -> bool:
-        """Whether keeping another page would push one out."""
-        return len(self._pages) >= KEPT_PAGES or self._size > KEPT_BYTES // 2
+        return self._pages.keep(first, rows, self._total)
 
     # -- loading
 
@@ -238,12 +185,11 @@ class PagedTable(EventTable):
 
     async def _load_position(self, position: int) -> Row:
         """What stands at `position`, loaded if need be."""
-        number, offset = divmod(position, PAGE_ROWS)
-        page = self._pages.get(number)
-        if page is None or offset >= len(page.rows) or page.rows[offset] is None:
-            await self._load_page(number, position, position)
-            page = self._pages.get(number)
-        return page.rows[offset] if page is not None and offset < len(page.rows) else None
+        found = self._pages.row(position)
+        if found is None:
+            await self._load_page(position // PAGE_ROWS, position, position)
+            found = self._pages.row(position)
+        return found
 
     def _want(self, page: int, position: int) -> None:
         asked = self._wanted.get(page)

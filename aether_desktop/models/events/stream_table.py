@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
+from aether_desktop.models.events.event_pages import PAGE_ROWS
 from aether_desktop.models.events.event_table import Column, Row
 from aether_desktop.models.events.filterable_table import FilterableTable
-from aether_desktop.models.events.paged_table import PAGE_ROWS, closed
+from aether_desktop.models.events.paged_table import closed
 from aether_desktop.models.events.path_column import PathColumn
 from aether_desktop.models.events.rows_by_sequence import Place
 from aether_desktop.models.events.stream_rows import StreamRows
@@ -114,7 +115,7 @@ class StreamTable(FilterableTable):
             self._rows.add(stored.event.version if stored.event else None, stored.sequence) for stored in events
         ]
         self._there_are_more()
-        if self._is_full or self.is_filtered:
+        if self._pages.is_full or self.is_filtered:
             return
         # They are here already: what is looked at first is the beginning.
         rows: list[Row] = [None] * (len(self._rows) - first)

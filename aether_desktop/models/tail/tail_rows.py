@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from msgspec import Struct
-
 from aether_desktop.models.events.event_cells import EventCells, cells_of, data_preview, data_text
 from aether_desktop.models.events.roles import RowBanner, RowKind
+from aether_desktop.models.events.unseen_event import UnseenEvent
 from aether_desktop.numbers import number_text
 from aether_engine.event import Event, Gap, Published, StoredEvent, Tailed
 
@@ -101,25 +100,14 @@ class TailRow:
         return moment_text(self.at)
 
 
-# A struct, as events are: in a flood thousands are made a second, and making one costs less than keeping an event.
-class UnseenEvent(Struct, frozen=True, gc=False):
-    """A sound event of a log that nobody has looked at yet.
-
-    It takes a third of what it takes decoded, and of a flood hardly any event is ever looked at.
-    """
+class UnseenTailEvent(UnseenEvent, frozen=True, gc=False):
+    """One of a namespace."""
 
     namespace: str
-    sequence: int
-    recorded_at: datetime
-    raw: bytes
-
-    def as_stored(self) -> StoredEvent:
-        """The event as the log delivered it."""
-        return StoredEvent(self.sequence, self.recorded_at, self.raw, Event.from_json(self.raw), None)
 
 
 #: What a tail keeps: a row, or an event of a log that nobody has looked at yet.
-TailEntry = TailRow | UnseenEvent
+TailEntry = TailRow | UnseenTailEvent
 
 
 def kept_of(item: Tailed) -> TailEntry:
@@ -127,7 +115,7 @@ def kept_of(item: Tailed) -> TailEntry:
     namespace, stored = item.namespace, item.stored
     if stored.error is not None:
         return TailRow(RowKind.CORRUPTED, namespace, stored, stored.recorded_at)
-    return UnseenEvent(namespace, stored.sequence, stored.recorded_at, stored.raw)
+    return UnseenTailEvent(stored.sequence, stored.recorded_at, stored.raw, namespace)
 
 
 def seen(entry: TailEntry) -> TailRow:
@@ -152,7 +140,7 @@ def stored_of(entries: Iterable[TailEntry]) -> list[StoredEvent]:
 def last_event(rows: Sequence[TailEntry]) -> Event | None:
     """The last event of `rows`, which has one; None if it is damaged."""
     for row in reversed(rows):
-        if isinstance(row, UnseenEvent) or row.is_event:
+        if isinstance(row, UnseenTailEvent) or row.is_event:
             return seen(row).event
     return None
 

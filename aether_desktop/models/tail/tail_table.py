@@ -14,7 +14,7 @@ from aether_desktop.models.tail.tail_rows import (
     TailEntry,
     TailEvent,
     TailRow,
-    UnseenEvent,
+    UnseenTailEvent,
     moment_text,
     others_in,
     seen,
@@ -140,7 +140,7 @@ class TailTableModel(QAbstractTableModel):
 
     def _row(self, row: int) -> TailRow:
         entry = self._rows[row]
-        if isinstance(entry, UnseenEvent):
+        if isinstance(entry, UnseenTailEvent):
             entry = self._rows[row] = seen(entry)
         return entry
 
