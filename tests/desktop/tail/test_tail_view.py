@@ -33,19 +33,10 @@ from aether_desktop.ui.tail.tail_view import TailView
 from aether_desktop.ui.widgets.badge import BadgeKind
 from aether_desktop.ui.widgets.theme import Scheme, apply_theme
 from aether_engine import Event
-from aether_engine.engine import Engine, open_engine
+from aether_engine.engine import Engine
 from aether_engine.event import Gap, Published, StoredEvent
+from tests.desktop.tail.stories import event
 from tests.waiting import until
-
-
-def event(number: int, *, actor: str = "order-1", id_of: str = "id") -> Event:
-    return Event(f"{id_of}-{actor}-{number}", "OrderPlaced", actor, number, {"n": number})
-
-
-@pytest.fixture
-async def engine() -> AsyncIterator[Engine]:
-    async with open_engine("memory://") as opened:
-        yield opened
 
 
 @pytest.fixture
