@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import json
+import linecache
 import os
 import subprocess
 import sys
@@ -191,10 +192,12 @@ def test_what_comes_after_the_first_paint_changes_nothing_in_sight(
     spared: list[bool] = []
     monkeypatch.setattr(gc, "freeze", lambda: spared.append(True))
     spare_what_stays(window)
+    assert linecache.getlines(source := str(Path(linecache.__file__)))
     window._prepare_rest()
     with qtbot.waitSignal(window.prepared, timeout=20_000):
         assert not spared
     assert spared == [True]
+    assert source not in linecache.cache
     qtbot.waitUntil(lambda: window.status.facts.isVisible())
     assert set(_FOR_A_CONNECTION + _FOR_COMMANDS) <= set(sys.modules)
 

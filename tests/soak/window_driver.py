@@ -13,7 +13,7 @@ from time import monotonic
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 
-from aether_desktop.app import favour_the_loop
+from aether_desktop.app import favour_the_loop, spare_what_stays
 from aether_desktop.connection import Connection
 from aether_desktop.ui.events.event_view import EventView
 from aether_desktop.ui.tail.tail_view import TailView
@@ -153,6 +153,7 @@ async def watch(window: MainWindow, tail: TailView, user: User, seconds: float) 
 
 async def _run(home: Path, url: str, seconds: float) -> None:
     async with window_at(home) as window:
+        spare_what_stays(window)
         while (connection := await window.workspace.open(url)) is None:
             await asyncio.sleep(1)  # The server is away just now.
         await window.settle()
