@@ -8,21 +8,15 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from itertools import repeat
-from operator import xor
-from typing import Any
+from typing import Any, Final
 
 from zlib_ng.zlib_ng import crc32
 
-from aether_engine import codec
 from aether_engine.errors import (
     CorruptStoreError,
-    DuplicateEventError,
-    InvalidEventError,
     StoreUnavailableError,
-    VersionConflictError,
 )
 from aether_engine.event import ActorSnapshot, Event
 from aether_engine.store.sqlite.checkpoints import Checkpoints
@@ -36,18 +30,24 @@ from aether_engine.store.sqlite.counters import (
     Namespace,
 )
 from aether_engine.store.sqlite.create import create_links, open_for_writing
-from aether_engine.store.sqlite.file import RawFile, confine, connect
+from aether_engine.store.sqlite.file import RawFile, beside
 from aether_engine.store.sqlite.ids import EventIds
-from aether_engine.store.sqlite.inserts import EventColumns
+from aether_engine.store.sqlite.inserts import EventColumns, EventWriter
 from aether_engine.store.sqlite.links import EventLinks
+from aether_engine.store.sqlite.probe import Probe
+from aether_engine.store.sqlite.refusals import Refusals
 from aether_engine.store.sqlite.schema import (
     MAX_NAMESPACE,
     SEQUENCE_MASK,
     EventIdHash,
-    checksum_seed,
     first_position,
 )
 from aether_engine.store.sqlite.snapshots import SAVE as SAVE_SNAPSHOT
+from aether_engine.store.sqlite.write_ahead_log import LogRoom
+
+#: Events, and bytes of them, of a transaction that writes little.
+_FEW: Final = 100
+_LITTLE: Final = 32 << 10
 
 
 class Appender:
@@ -59,16 +59,20 @@ class Appender:
         self._synchronous = synchronous
         self._max_pages = max_pages
         self._connection: sqlite3.Connection | None = None
-        self._looking: sqlite3.Connection | None = None
+        self._probe = Probe(raw)
+        self._writer = EventWriter()
         self._data_version = -1
         self._now = 0
         self._counters = Counters()
         self._staged: dict[int, EventColumns] = {}
-        self._staged_ids: set[bytes] = set()
         self._snapshots: list[tuple[Any, ...]] = []
-        self._ids = EventIds(self._look)
+        self._ids = EventIds(self._probe.open)
+        self._refusals = Refusals(self._counters, self._ids, self._staged, self._probe)
         self._checkpoints = Checkpoints(raw, url, synchronous)
-        self.links = EventLinks(self._look, lambda: create_links(raw, url))
+        self._room = LogRoom(beside(raw.path, "-wal"))
+        # Whether the open transaction writes little.
+        self._is_small = False
+        self.links = EventLinks(self._probe.open, lambda: create_links(raw, url))
 
     def begin(self) -> None:
         """Start a transaction; nothing can come between its checks and its commit. Raises `sqlite3.Error`."""
@@ -81,6 +85,7 @@ class Appender:
             self._ids.expire()
             self._data_version = data_version
         self._now = time.time_ns() // 1000
+        self._is_small = False
 
     def stage(
         self, name: str, events: Sequence[Event], raws: Sequence[bytes], size: int, *, since: int | None = None
@@ -106,36 +111,32 @@ class Appender:
         number = namespace.number
         sequence = namespace.last_sequence + 1
         actor_id, version = event.actor_id, event.version
-        known: dict[str, Actor | None] = {actor_id: None}
-        counters.find_actors(self._open_connection, number, known)
-        actor = known[actor_id]
-        if actor is not None and version <= actor[VERSION]:
-            raise self._conflict(event, actor, number, since or sequence)
+        connection = self._open_connection
+        actors, new = counters.actors(connection, number, (actor_id,))
+        actor = actors[actor_id]
+        if version <= actor[VERSION]:
+            raise self._refusals.conflict(connection, event, actor, number, since or sequence)
         id_hash = namespace.hashing().digest(event.id)
-        self._refuse_duplicate(event.id, id_hash, number, {}, since or sequence)
+        self._refusals.refuse_duplicate(connection, event.id, id_hash, number, since or sequence)
         # From here on nothing is refused.
-        if actor is None:
-            actor = [1, version, sequence, counters.next_actor]
-            counters.next_actor += 1
-        else:
-            actor = [actor[COUNT] + 1, version, sequence, actor[NUMBER]]
-        now = self._now
+        actor[COUNT] += 1
+        actor[VERSION], actor[LAST] = version, sequence
         position = first_position(number) + sequence
-        self._staged_ids.add(id_hash)
+        self._ids.hold(position, [id_hash])
         rows = self._columns(number, position)
         rows.actors.append(actor[NUMBER])
         rows.versions.append(version)
         rows.types += counters.type_numbers((event.event_type,))
         rows.hashes.append(id_hash)
-        rows.checksums.append(crc32(raw, (sequence ^ version ^ number ^ now ^ now >> 32) & 0xFFFFFFFF))
         rows.raws.append(raw)
         rows.size += len(raw)
-        namespace.grow(1, len(raw), now)
-        counters.change(namespace, {actor_id: actor})
+        namespace.grow(1, len(raw), self._now)
+        counters.change(namespace, actors, new)
 
     def _stage_many(
         self, namespace: Namespace, events: Sequence[Event], raws: Sequence[bytes], size: int, since: int | None
     ) -> None:
+        connection = self._open_connection
         counters = self._counters
         number = namespace.number
         first = namespace.last_sequence + 1
@@ -144,50 +145,26 @@ class Appender:
         actor_ids = [event.actor_id for event in events]
         versions = [event.version for event in events]
         hashes = namespace.hashing().digests(events)
-        ids = set(hashes)
-        known: dict[str, Actor | None] = dict.fromkeys(actor_ids)
-        counters.find_actors(self._open_connection, number, known)
-        touched: dict[str, Actor] = {}
-        next_actor = counters.next_actor
-        for actor_id, actor in known.items():
-            if actor is None:
-                touched[actor_id] = [0, 0, 0, next_actor]
-                next_actor += 1
-            else:
-                touched[actor_id] = actor.copy()
-        numbers: list[int] = []
-        rises = True
-        # The one loop over each event: a version has to exceed that before it, of this batch too.
-        for sequence, (actor_id, version) in enumerate(zip(actor_ids, versions, strict=True), first):
-            actor = touched[actor_id]
-            if version <= actor[VERSION]:
-                rises = False
-                break
-            actor[VERSION] = version
-            actor[COUNT] += 1
-            actor[LAST] = sequence
-            numbers.append(actor[NUMBER])
-        if not rises or len(ids) < count or self._may_hold(number, hashes):
-            self._refuse_first(events, hashes, known, number, first, since or first)
+        actors, new = counters.actors(connection, number, actor_ids)
+        before = list(map(list.copy, actors.values()))
+        numbers = _raise_versions(actors, actor_ids, versions, first)
+        if numbers is None or not self._ids.hold_new(connection, position, hashes):
+            for actor, was in zip(actors.values(), before, strict=True):
+                actor[:] = was
+            self._refusals.refuse_first(connection, events, hashes, number, first, since or first)
+            # It only looked like it.
+            numbers = _raise_versions(actors, actor_ids, versions, first) or []
+            self._ids.hold(position, hashes)
         # From here on nothing is refused.
-        now = self._now
-        counters.next_actor = next_actor
-        if self._staged_ids:
-            self._staged_ids |= ids
-        else:
-            self._staged_ids = ids
         rows = self._columns(number, position)
         rows.actors += numbers
         rows.versions += versions
         rows.types += counters.type_numbers([event.event_type for event in events])
         rows.hashes += hashes
-        # CRC-32 takes the low 32 bits of what it starts from.
-        seeds = map(xor, map(xor, range(first, first + count), versions), repeat(number ^ now ^ now >> 32))
-        rows.checksums += map(crc32, raws, seeds)
         rows.raws += raws
         rows.size += size
-        namespace.grow(count, size, now)
-        counters.change(namespace, touched)
+        namespace.grow(count, size, self._now)
+        counters.change(namespace, actors, new)
 
     def _columns(self, namespace: int, position: int) -> EventColumns:
         """Where events of a namespace are staged, the next one for `position`."""
@@ -195,36 +172,6 @@ class Appender:
         if rows is None:
             rows = self._staged[namespace] = EventColumns(position)
         return rows
-
-    def _refuse_first(
-        self,
-        events: Sequence[Event],
-        hashes: Sequence[bytes],
-        known: Mapping[str, Actor | None],
-        namespace: int,
-        first: int,
-        since: int,
-    ) -> None:
-        """Raise what is wrong with the first event at fault; nothing if there is none."""
-        base = first_position(namespace)
-        touched: dict[str, Actor] = {}
-        ids: dict[bytes, int] = {}
-        for sequence, (event, id_hash) in enumerate(zip(events, hashes, strict=True), first):
-            actor = touched.get(event.actor_id)
-            if actor is None:
-                actor = list(known[event.actor_id] or (0, 0, 0, self._counters.next_actor))
-                touched[event.actor_id] = actor
-            if event.version <= actor[VERSION]:
-                raise self._conflict(event, actor, namespace, since)
-            self._refuse_duplicate(event.id, id_hash, namespace, ids, since)
-            ids[id_hash] = base + sequence
-            actor[VERSION], actor[LAST] = event.version, sequence
-
-    def _may_hold(self, namespace: int, hashes: Sequence[bytes]) -> bool:
-        """Whether one of the ids may be stored already, or be about to be."""
-        return not self._staged_ids.isdisjoint(hashes) or self._ids.may_hold(
-            self._open_connection, namespace, hashes
-        )
 
     def stage_snapshot(self, name: str, snapshot: ActorSnapshot, raw: bytes) -> None:
         """Hold a snapshot ready; it replaces the one of the same version."""
@@ -237,12 +184,13 @@ class Appender:
         connection = self._open_connection
         last_sequences = self._counters.flush(connection)
         if self._staged:
-            for rows in self._staged.values():
-                rows.write(connection, self._now)
-                self._ids.add_run(rows.first, rows.hashes)
-            self._staged = {}
-            self._ids.add(self._staged_ids, last_sequences)
-            self._staged_ids = set()
+            staged = self._staged.values()
+            few = sum(len(rows.raws) for rows in staged) <= _FEW
+            self._is_small = few and sum(rows.size for rows in staged) <= _LITTLE
+            for rows in staged:
+                self._writer.write(connection, rows, self._now)
+            self._staged.clear()
+            self._ids.note_written(last_sequences)
             self.links.note_written()
         if self._snapshots:
             connection.executemany(SAVE_SNAPSHOT, self._snapshots)
@@ -298,9 +246,12 @@ class Appender:
                 self.commit()
         self.close()
         self._checkpoints.end()
+        self._writer.end()
 
     def commit(self) -> None:
         """Make the transaction durable. Raises `sqlite3.Error`; then the outcome must be looked up."""
+        if self._is_small:
+            self._room.make()
         self._open_connection.execute("COMMIT")
 
     def tend_log(self) -> None:
@@ -328,7 +279,7 @@ class Appender:
         row = connection.execute("SELECT id FROM namespaces WHERE name = ?", (name,)).fetchone()
         if row is None:
             return None
-        position = EventIds(self._look).find(connection, row[0], EventIdHash(row[0]).digest(event.id))
+        position = EventIds(self._probe.open).find(connection, row[0], EventIdHash(row[0]).digest(event.id))
         return None if position is None else position & SEQUENCE_MASK
 
     def raw_range(self, name: str, first: int, last: int) -> list[tuple[int, bytes]]:
@@ -343,22 +294,12 @@ class Appender:
         """Let go of the connection; the last one of all processes clears the write-ahead log away."""
         self._forget()
         self._ids.forget()
-        self._stop_looking()
+        self._probe.close()
         self._checkpoints.close()
+        self._room.close()
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
-
-    def _look(self) -> sqlite3.Connection:
-        if self._looking is None:
-            self._looking = connect(self._raw.path, mode="ro")
-            confine(self._looking, writing=False)
-        return self._looking
-
-    def _stop_looking(self) -> None:
-        looking, self._looking = self._looking, None
-        if looking is not None:
-            looking.close()
 
     def _check_in_place(self) -> None:
         # SQLite goes on writing into a file that has no name any more, and what it acknowledges is lost.
@@ -375,8 +316,7 @@ class Appender:
 
     def _forget(self) -> None:
         self._counters.forget()
-        self._staged = {}
-        self._staged_ids = set()
+        self._staged.clear()
         self._snapshots = []
 
     def _namespace(self, name: str) -> Namespace:
@@ -389,71 +329,23 @@ class Appender:
             raise CorruptStoreError(self._url, "it has no numbers left for another namespace")
         return namespace
 
-    def _refuse_duplicate(
-        self, event_id: str, id_hash: bytes, namespace: int, batch: Mapping[bytes, int], since: int
-    ) -> None:
-        position = batch.get(id_hash)
-        if position is None and id_hash in self._staged_ids:
-            rows = self._staged[namespace]
-            position = rows.first + rows.hashes.index(id_hash)
-        if position is None:
-            position = self._ids.find(self._open_connection, namespace, id_hash)
-        if position is not None:
-            sequence = position & SEQUENCE_MASK
-            raise DuplicateEventError(event_id, sequence, in_batch=sequence >= since)
-
-    def _conflict(self, event: Event, actor: Actor, namespace: int, since: int) -> VersionConflictError:
-        current = actor[VERSION] if actor[LAST] < since else self._version_before(actor, namespace, since)
-        if event.version > current:
-            return VersionConflictError(event.actor_id, event.version, actor[VERSION], in_batch=True)
-        raw = None if self._counters.is_new(actor) else self._sound_raw(actor[NUMBER], event.version)
-        for _, version, staged in self._staged_of(actor, namespace):
-            if version == event.version:
-                raw = staged
-        stored = None
-        with suppress(InvalidEventError, TypeError):
-            stored = None if raw is None else codec.decode_event(raw)
-        is_duplicate = stored is not None and stored.id == event.id
-        return VersionConflictError(
-            event.actor_id, event.version, current, stored=stored, is_duplicate=is_duplicate
-        )
-
-    def _staged_of(self, actor: Actor, namespace: int) -> Iterable[tuple[int, int, bytes]]:
-        rows = self._staged.get(namespace)
-        return () if rows is None else rows.of_actor(actor[NUMBER])
-
-    def _sound_raw(self, actor: int, version: int) -> bytes | None:
-        # Damage takes away the event that is in the way, and not the conflict. A connection that met damage does
-        # not commit any more, so this is not the one that the other saves depend on.
-        row = None
-        try:
-            row = (
-                self._look()
-                .execute(
-                    "SELECT position, version, recorded_at, checksum, raw FROM events "
-                    "WHERE actor = ? AND version = ?",
-                    (actor, version),
-                )
-                .fetchone()
-            )
-        except sqlite3.Error:
-            self._stop_looking()
-        if row is None or not isinstance(row[4], bytes) or crc32(row[4], checksum_seed(*row[:3])) != row[3]:
-            return None
-        return row[4]
-
-    def _version_before(self, actor: Actor, namespace: int, since: int) -> int:
-        position = first_position(namespace) + since
-        staged = [version for place, version, _ in self._staged_of(actor, namespace) if place < position]
-        if staged:
-            return max(staged)
-        row = self._open_connection.execute(
-            "SELECT version FROM events WHERE actor = ? AND position < ? ORDER BY version DESC LIMIT 1",
-            (actor[NUMBER], position),
-        ).fetchone()
-        return 0 if row is None else int(row[0])
-
     def _open(self) -> sqlite3.Connection:
         self._connection = open_for_writing(self._raw, self._url, self._synchronous, self._max_pages)
         self._data_version = -1
         return self._connection
+
+
+def _raise_versions(
+    actors: Mapping[str, Actor], actor_ids: Sequence[str], versions: Sequence[int], first: int
+) -> list[int] | None:
+    """Count events in; the number of each one's actor, or None if the version of one does not rise."""
+    numbers: list[int] = []
+    for sequence, (actor_id, version) in enumerate(zip(actor_ids, versions, strict=True), first):
+        actor = actors[actor_id]
+        if version <= actor[VERSION]:
+            return None
+        actor[VERSION] = version
+        actor[COUNT] += 1
+        actor[LAST] = sequence
+        numbers.append(actor[NUMBER])
+    return numbers

@@ -11,16 +11,14 @@ to write to the file. Then all is in the log, and nothing is lost.
 from __future__ import annotations
 
 import logging
-import os
 import sqlite3
-import struct
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from pathlib import Path
 from typing import Final
 
 from aether_engine.store.sqlite.file import BUSY_TIMEOUT, RawFile, beside, confine, connect
+from aether_engine.store.sqlite.write_ahead_log import LogGauge
 
 _log = logging.getLogger(__name__)
 
@@ -40,50 +38,6 @@ _COPYING: Final = 1.0
 _LOOK: Final = 0.001
 
 _COPY: Final = "PRAGMA wal_checkpoint(PASSIVE)"
-# https://sqlite.org/fileformat2.html#the_write_ahead_log
-_HEADER: Final = struct.Struct(">8x I 4x 8s")
-_HEADER_SIZE: Final = 32
-_FRAME: Final = struct.Struct(">8x 8s")
-_FRAME_SIZE: Final = 24
-
-
-class LogGauge:
-    """Tells how long a log is by looking into it. SQLite holds no lock on it that closing it here would drop."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._handle: int | None = None
-
-    def look(self, page: int) -> tuple[bytes, bool]:
-        """What differs each time the log begins anew, and whether `page` pages were written since it did.
-
-        Raises `OSError`.
-        """
-        header = self._read(0, _HEADER.size)
-        if len(header) < _HEADER.size:
-            return b"", False
-        page_size, salt = _HEADER.unpack(header)
-        frame = self._read(_HEADER_SIZE + (page - 1) * (_FRAME_SIZE + page_size), _FRAME.size)
-        return salt, len(frame) == _FRAME.size and _FRAME.unpack(frame)[0] == salt
-
-    def reaches(self, page: int) -> bool:
-        """The latter. Raises `OSError`."""
-        return self.look(page)[1]
-
-    def close(self) -> None:
-        """Let go of the log."""
-        handle, self._handle = self._handle, None
-        if handle is not None:
-            os.close(handle)
-
-    def _read(self, offset: int, length: int) -> bytes:
-        handle = self._handle
-        if handle is None:
-            handle = self._handle = os.open(self._path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
-        if hasattr(os, "pread"):
-            return os.pread(handle, length, offset)
-        os.lseek(handle, offset, os.SEEK_SET)
-        return os.read(handle, length)
 
 
 class Checkpoints:

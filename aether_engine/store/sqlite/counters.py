@@ -6,9 +6,9 @@ Read once and kept from one transaction to the next, until another process write
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, cast
 
 from aether_engine.store.sqlite.ids import places
 from aether_engine.store.sqlite.inserts import write_actors
@@ -104,22 +104,37 @@ class Counters:
         """The number of a namespace that exists."""
         return self._namespaces[name].number
 
-    def find_actors(self, connection: sqlite3.Connection, namespace: int, wanted: dict[str, Actor | None]) -> None:
-        """Fill in those of the actors that exist. Raises `sqlite3.Error`."""
-        dirty = self._dirty_actors.get(namespace, {})
+    def actors(
+        self, connection: sqlite3.Connection, namespace: int, names: Iterable[str]
+    ) -> tuple[dict[str, Actor], int]:
+        """Each of these actors by name, and how many of them are new. Raises `sqlite3.Error`.
+
+        They are those that are kept: who changes them hands them to `change`, or makes them as they were. New ones
+        have numbers from `next_actor` on.
+        """
         cached = self._actors.setdefault(namespace, {})
-        missing: list[str] = []
-        for actor_id in wanted:
-            actor = dirty.get(actor_id) or cached.get(actor_id)
-            if actor is None:
-                missing.append(actor_id)
-            else:
-                wanted[actor_id] = actor
-        for start in range(0, len(missing), _FOUND_AT_ONCE):
-            part = missing[start : start + _FOUND_AT_ONCE]
+        wanted = dict.fromkeys(names)
+        found = list(map(cached.get, wanted))
+        if all(found):
+            return dict(zip(wanted, cast("list[Actor]", found), strict=True)), 0
+        missing = [name for name, actor in zip(wanted, found, strict=True) if actor is None]
+        there = self._read_actors(connection, namespace, missing)
+        cached |= there
+        absent = [name for name in missing if name not in there]
+        for number, name in enumerate(absent, self.next_actor):
+            there[name] = [0, 0, 0, number]
+        return {name: actor or there[name] for name, actor in zip(wanted, found, strict=True)}, len(absent)
+
+    def _read_actors(
+        self, connection: sqlite3.Connection, namespace: int, names: Sequence[str]
+    ) -> dict[str, Actor]:
+        there: dict[str, Actor] = {}
+        for start in range(0, len(names), _FOUND_AT_ONCE):
+            part = names[start : start + _FOUND_AT_ONCE]
             query = f"WITH wanted(name) AS (VALUES {places(len(part))}) {_FIND_ACTORS}"
-            for actor_id, *row in connection.execute(query, (*part, namespace)):
-                wanted[actor_id] = cached[actor_id] = row
+            for name, *actor in connection.execute(query, (*part, namespace)):
+                there[name] = actor
+        return there
 
     def is_new(self, actor: Actor) -> bool:
         """Whether an actor has no row yet."""
@@ -136,11 +151,18 @@ class Counters:
                     types[name] = self._new_types[name] = len(types) + 1
             return list(map(types.__getitem__, names))
 
-    def change(self, namespace: Namespace, actors: Mapping[str, Actor] | None = None) -> None:
-        """Have the counters of a namespace, and of these of its actors, written."""
+    def change(self, namespace: Namespace, actors: dict[str, Actor] | None = None, new: int = 0) -> None:
+        """Have the counters of a namespace, and of these of its actors, written; so many of them are new."""
         self._dirty_namespaces[namespace.name] = namespace
         if actors is not None:
-            self._dirty_actors.setdefault(namespace.number, {}).update(actors)
+            number = namespace.number
+            if new:
+                self._actors[number] |= actors
+                self.next_actor += new
+            if (dirty := self._dirty_actors.get(number)) is None:
+                self._dirty_actors[number] = actors
+            else:
+                dirty |= actors
 
     def flush(self, connection: sqlite3.Connection) -> dict[int, int]:
         """Write what was changed; the last sequences of the namespaces it concerns.
@@ -162,17 +184,16 @@ class Counters:
             self._new_types = {}
         for number, actors in self._dirty_actors.items():
             self._write_actors(connection, number, actors)
-            if sum(map(len, self._actors.values())) > _CACHED_ACTORS:
-                self._actors = {}
-            self._actors.setdefault(number, {}).update(actors)
         self._dirty_actors = {}
+        if sum(map(len, self._actors.values())) > _CACHED_ACTORS:
+            self._actors = {}
         self._first_new = self.next_actor
         return {namespace.number: namespace.last_sequence for namespace in changed.values()}
 
     def _write_actors(self, connection: sqlite3.Connection, namespace: int, actors: dict[str, Actor]) -> None:
-        new = {name: actor for name, actor in actors.items() if actor[NUMBER] >= self._first_new}
         known = actors
-        if new:
+        if self.next_actor > self._first_new:
+            new = {name: actor for name, actor in actors.items() if actor[NUMBER] >= self._first_new}
             write_actors(connection, namespace, list(new), list(new.values()), are_new=True)
             known = {name: actor for name, actor in actors.items() if name not in new}
         if known:

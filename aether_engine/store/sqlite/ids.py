@@ -11,7 +11,7 @@ from __future__ import annotations
 import sqlite3
 import struct
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import chain
 from typing import Final
@@ -97,20 +97,26 @@ class EventIds:
         self.forget()
         self._not_before = time.monotonic() + _PAUSE
 
-    def add_run(self, first: int, hashes: list[bytes]) -> None:
-        """Take note of where ids were written in this transaction: one after another, from position `first` on.
+    def hold(self, first: int, hashes: Sequence[bytes]) -> None:
+        """Hold ids that this transaction writes, one after another, from position `first` on."""
+        self._add_run(first, hashes)
+        self._recent.update(hashes)
 
-        The list is kept.
-        """
-        runs = self._runs.setdefault(first >> SEQUENCE_BITS, [])
-        if runs and runs[-1][0] + len(runs[-1][1]) == first:
-            runs[-1][1].extend(hashes)
-        else:
-            runs.append((first, hashes))
+    def hold_new(self, connection: sqlite3.Connection, first: int, hashes: Sequence[bytes]) -> bool:
+        """`hold` them if none of them is known or comes twice; now and then false by chance."""
+        self._refresh(connection, first >> SEQUENCE_BITS)
+        # Of a set this large each look is one into slow memory, so what is new shows by its growth.
+        recent = self._recent
+        grown = len(recent) + len(hashes)
+        recent.update(hashes)
+        if len(recent) == grown and not self._may_be_indexed(connection, hashes):
+            self._add_run(first, hashes)
+            return True
+        self._recent = self._in_runs()
+        return False
 
-    def add(self, ids: Set[bytes], namespaces: Mapping[int, int]) -> None:
-        """Take note of what was written in this transaction: hashes, and the last sequences they go up to."""
-        self._recent |= ids
+    def note_written(self, namespaces: Mapping[int, int]) -> None:
+        """What is held was written into these namespaces, up to these last sequences."""
         for namespace, last_sequence in namespaces.items():
             if namespace in self._fresh:
                 self._known[namespace] = max(last_sequence, self._known[namespace])
@@ -131,11 +137,8 @@ class EventIds:
                 return first + hashes.index(id_hash)
         return None
 
-    def may_hold(self, connection: sqlite3.Connection, namespace: int, hashes: Sequence[bytes]) -> bool:
-        """Whether any of `hashes` is stored; now and then true by chance, never false by chance."""
-        self._refresh(connection, namespace)
-        if not self._recent.isdisjoint(hashes):
-            return True
+    def _may_be_indexed(self, connection: sqlite3.Connection, hashes: Sequence[bytes]) -> bool:
+        """Whether any of `hashes` is in the index; now and then true by chance, never false by chance."""
         if self._is_index_empty(connection):
             return False
         prefixes = _prefixes(hashes)
@@ -145,6 +148,16 @@ class EventIds:
             if connection.execute(query, part).fetchone() is not None:
                 return True
         return False
+
+    def _add_run(self, first: int, hashes: Sequence[bytes]) -> None:
+        runs = self._runs.setdefault(first >> SEQUENCE_BITS, [])
+        if runs and runs[-1][0] + len(runs[-1][1]) == first:
+            runs[-1][1].extend(hashes)
+        else:
+            runs.append((first, list(hashes)))
+
+    def _in_runs(self) -> set[bytes]:
+        return {id_hash for runs in self._runs.values() for _, hashes in runs for id_hash in hashes}
 
     def _is_index_empty(self, connection: sqlite3.Connection) -> bool:
         # Nothing but moving fills it, and what another process moves expires this.
@@ -221,8 +234,7 @@ class EventIds:
         """Hold ids that were read from the log, hash and position of each."""
         for id_hash, position in rows:
             if type(id_hash) is bytes and len(id_hash) == ID_HASH_LENGTH:
-                self.add_run(position, [id_hash])
-                self._recent.add(id_hash)
+                self.hold(position, [id_hash])
 
     def _read(self, after: int, last: int) -> list[tuple[bytes, int]]:
         looking = self._look()
@@ -246,7 +258,7 @@ class EventIds:
                 for first, hashes in runs
                 if first + len(hashes) - 1 > until
             ]
-        self._recent = {id_hash for runs in self._runs.values() for _, hashes in runs for id_hash in hashes}
+        self._recent = self._in_runs()
         self._end_round()
 
     def _end_round(self) -> None:

@@ -20,9 +20,9 @@ from aether_engine.errors import StoreUnavailableError
 from aether_engine.event import Event
 from aether_engine.store.sqlite import checkpoints as sqlite_checkpoints
 from aether_engine.store.sqlite.backend import SQLiteBackend
-from aether_engine.store.sqlite.checkpoints import Checkpoints, LogGauge
-from aether_engine.store.sqlite.create import open_for_writing
-from aether_engine.store.sqlite.file import RawFile, beside
+from aether_engine.store.sqlite.checkpoints import Checkpoints
+from aether_engine.store.sqlite.file import beside
+from aether_engine.store.sqlite.write_ahead_log import LogGauge
 from tests.engine.sqlite.support import NAMESPACE, make_event, opened, read_all
 from tests.engine.sqlite.test_processes import read_line, run_process
 
@@ -89,28 +89,6 @@ async def _check(path: Path, count: int) -> None:
     assert all(stored.error is None for stored in found)
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-
-
-def test_a_gauge_says_what_sqlite_says(tmp_path: Path) -> None:
-    path = tmp_path / "store.aether"
-    raw = RawFile(path)
-    gauge = LogGauge(beside(path, "-wal"))
-    with closing(open_for_writing(raw, "url", "OFF", None)) as connection:
-        salts = set()
-        for turn in range(1, 4):
-            for number in range(turn * 10):
-                connection.execute("INSERT INTO event_types(name) VALUES (?)", (f"{turn} {number} {'x' * 9000}",))
-            _, pages, copied = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-            assert pages == copied
-            assert gauge.reaches(1)
-            assert gauge.reaches(pages)
-            assert not gauge.reaches(pages + 1)
-            salts.add(gauge.look(1)[0])
-        assert len(salts) == 3
-    gauge.close()
-    raw.release()
-    with pytest.raises(OSError, match=r"store\.aether-wal"):
-        gauge.reaches(1)
 
 
 async def test_a_log_is_copied_beside_saves_and_begun_anew(tmp_path: Path, copies: list[tuple[int, int]]) -> None:
