@@ -22,10 +22,11 @@ from aether_engine.store.sqlite.write_ahead_log import LogGauge
 
 _log = logging.getLogger(__name__)
 
-#: Pages by which a log grows before they are copied: as many bytes as SQLite usually waits for.
-STEP = 500
-#: Pages of a log that is long enough to begin it anew.
-LONG = 4000
+#: Pages by which a log grows before they are copied: half of what SQLite usually waits for, so that little is left
+#: of a log that is to begin anew.
+STEP = 250
+#: Pages of a log that is to begin anew: soon, for writing over what is there is faster than adding to it.
+LONG = 1000
 #: Pages of a log that the writer does not add to before they are copied: as many as `journal_size_limit` leaves.
 LIMIT = 8000
 #: Seconds after which copying is tried again when it failed, or when there was less to copy than it seemed.
