@@ -6,8 +6,10 @@ import pytest
 
 from aether_desktop.models.events import event_pages
 from aether_desktop.models.events.event_pages import KEPT_PAGES, PAGE_ROWS, EventPages, PageMemory
+from aether_desktop.models.events.unseen_event import QUICK
+from aether_desktop.models.tail.tail_rows import TailRow, kept_of
 from aether_engine.codec import encode_event
-from aether_engine.event import StoredEvent
+from aether_engine.event import Event, StoredEvent, Tailed
 from tests.desktop.stores import order_event
 
 _TOTAL = 100 * PAGE_ROWS
@@ -89,3 +91,14 @@ def test_an_event_is_decoded_once_and_when_it_is_looked_at() -> None:
     assert found == _STORED
     assert found is not _STORED, "let go of, so that what nobody looks at takes little"
     assert pages.row(7) is found
+
+
+def test_a_large_event_is_not_decoded_again_where_it_would_be_felt() -> None:
+    event = Event("large", "OrderPlaced", "order-1", 1, {"text": "x" * QUICK})
+    stored = StoredEvent(1, event.timestamp, encode_event(event), event, None)
+    pages = EventPages(PageMemory())
+    pages.keep(0, [stored], 1)
+    assert pages.row(0) is stored
+    row = kept_of(Tailed("shop", stored))
+    assert isinstance(row, TailRow)
+    assert row.event is event

@@ -9,7 +9,7 @@ from typing import Final
 from weakref import WeakSet
 
 from aether_desktop.models.events.event_table import Row
-from aether_desktop.models.events.unseen_event import UnseenEvent
+from aether_desktop.models.events.unseen_event import QUICK, UnseenEvent
 from aether_engine.event import StoredEvent
 
 PAGE_ROWS: Final = 256
@@ -163,6 +163,6 @@ class EventPages:
 
 
 def _kept_of(row: Row) -> Row | UnseenEvent:
-    if isinstance(row, StoredEvent) and row.event is not None:
+    if isinstance(row, StoredEvent) and row.event is not None and len(row.raw) <= QUICK:
         return UnseenEvent(row.sequence, row.recorded_at, row.raw)
     return row

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 
 from msgspec import Struct
 
 from aether_engine.event import Event, StoredEvent
+
+#: Bytes of events that are decoded in a moment. Larger ones stay as they were decoded, which was in a thread.
+QUICK: Final = 64 << 10
 
 
 # A struct, as events are: in a flood thousands are made a second, and making one costs less than keeping an event.

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from aether_desktop.models.events.event_cells import EventCells, cells_of, data_preview, data_text
 from aether_desktop.models.events.roles import RowBanner, RowKind
-from aether_desktop.models.events.unseen_event import UnseenEvent
+from aether_desktop.models.events.unseen_event import QUICK, UnseenEvent
 from aether_desktop.numbers import number_text
 from aether_engine.event import Event, Gap, Published, StoredEvent, Tailed
 
@@ -115,6 +115,8 @@ def kept_of(item: Tailed) -> TailEntry:
     namespace, stored = item.namespace, item.stored
     if stored.error is not None:
         return TailRow(RowKind.CORRUPTED, namespace, stored, stored.recorded_at)
+    if len(stored.raw) > QUICK:
+        return TailRow(RowKind.EVENT, namespace, stored, stored.recorded_at)
     return UnseenTailEvent(stored.sequence, stored.recorded_at, stored.raw, namespace)
 
 
