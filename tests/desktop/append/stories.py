@@ -11,9 +11,7 @@ from aether_desktop.models.append.append_draft import AppendDraft
 from aether_desktop.models.append.append_flow import AppendState
 from aether_desktop.models.append.append_outcome import Look
 from aether_desktop.models.append.conflict_report import ConflictReport
-from aether_engine.errors import (
-    StoreUnavailableError,
-)
+from aether_engine.errors import OutcomeUnknownError, StoreUnavailableError
 from aether_engine.event import Event, StoredEvent
 from aether_engine.store.memory.store import InMemoryEventStore
 from tests.waiting import until
@@ -100,3 +98,13 @@ async def ready(controller: AppendController) -> None:
 
 async def settled(controller: AppendController) -> None:
     await until(lambda: controller.state is not AppendState.SAVING)
+
+
+async def unknown(controller: AppendController, store: FlakyStore, *, stored: bool) -> None:
+    """Submit, and lose the answer: whether it was stored is for the controller to find out."""
+    await ready(controller)
+    store.raises = lambda event: OutcomeUnknownError(event, "no answer")
+    store.stores_all_the_same = stored
+    assert controller.submit()
+    await settled(controller)
+    assert controller.state is AppendState.UNKNOWN

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from aether_desktop.models.append.append_draft import AppendDraft
-from aether_desktop.models.append.append_flow import AppendState
 from aether_desktop.models.append.conflict_report import SHOWN_LIMIT
 from aether_desktop.models.inspector.event_fields import FieldKind
 from aether_engine.errors import (
@@ -21,6 +20,7 @@ from tests.desktop.append.stories import (
     event,
     ready,
     settled,
+    unknown,
 )
 from tests.waiting import until
 
@@ -100,12 +100,7 @@ async def test_rebasing_changes_the_version_and_nothing_else(make: Make, store: 
 async def test_a_lost_acknowledgement_ends_as_a_duplicate(make: Make, store: FlakyStore) -> None:
     controller = make()
     heard = Heard(controller)
-    await ready(controller)
-    store.raises = lambda event: OutcomeUnknownError(event, "no answer")
-    store.stores_all_the_same = True
-    controller.submit()
-    await settled(controller)
-    assert controller.state is AppendState.UNKNOWN
+    await unknown(controller, store, stored=True)
     assert isinstance(heard.failures[0], OutcomeUnknownError)
     kept = controller.draft
     assert kept.id
@@ -125,11 +120,7 @@ async def test_a_lost_acknowledgement_ends_as_a_duplicate(make: Make, store: Fla
 async def test_the_same_id_with_other_content_is_told(make: Make, store: FlakyStore) -> None:
     controller = make()
     heard = Heard(controller)
-    await ready(controller)
-    store.raises = lambda event: OutcomeUnknownError(event, "no answer")
-    store.stores_all_the_same = True
-    controller.submit()
-    await settled(controller)
+    await unknown(controller, store, stored=True)
     controller.set_data_text('{"resource": "changed", "task": "task-10"}')
     controller.submit()
     await until(lambda: heard.conflicts)

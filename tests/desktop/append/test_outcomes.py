@@ -7,12 +7,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from aether_desktop.models.append.append_controller import AppendController
 from aether_desktop.models.append.append_draft import AppendDraft
 from aether_desktop.models.append.append_flow import AppendState
 from aether_engine.errors import (
     DuplicateEventError,
-    OutcomeUnknownError,
     ReadOnlyError,
     StoreUnavailableError,
 )
@@ -26,18 +24,9 @@ from tests.desktop.append.stories import (
     event,
     ready,
     settled,
+    unknown,
 )
 from tests.waiting import until
-
-
-async def unknown(controller: AppendController, store: FlakyStore, *, stored: bool) -> None:
-    """Submit, and lose the answer: whether it was stored is for the controller to find out."""
-    await ready(controller)
-    store.raises = lambda event: OutcomeUnknownError(event, "no answer")
-    store.stores_all_the_same = stored
-    assert controller.submit()
-    await settled(controller)
-    assert controller.state is AppendState.UNKNOWN
 
 
 async def test_an_unknown_outcome_is_found_to_be_stored(make: Make, store: FlakyStore) -> None:
