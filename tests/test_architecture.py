@@ -2,7 +2,7 @@
 
 Inside aether_engine an arrow means "may be imported by", at any distance:
 
-    event, errors ← codec, patterns, lossless, moments, urls, worker_process ← store/*, bus, nats_bus
+    event, errors ← codec, patterns, lossless, moments, urls, worker_process, native ← store/*, bus, nats_bus
                   ← replay, audit, query, timeline, transfer ← engine_tail ← engine ← testing
 
 A violation names the file, the line and the rule.
@@ -26,7 +26,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     (
         *("codec", "exact_json", "timestamps", "wire_checks"),
         *("batch_decoding", "json_pieces", "large_events", "projection"),
-        *("patterns", "lossless", "moments", "urls", "worker_process"),
+        *("patterns", "lossless", "moments", "urls", "worker_process", "native"),
     ),
     ("store", "bus", "nats_bus"),
     (

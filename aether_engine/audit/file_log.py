@@ -8,11 +8,14 @@ from time import perf_counter
 from typing import Any, Final
 
 from aether_engine.audit.examining import Examined, Examiner, LogPart, RowColumns
+from aether_engine.audit.sound_log import SoundLog
 from aether_engine.store.sqlite.reader import Reader, is_damage
 from aether_engine.store.sqlite.schema import first_position
 
 #: Rows that are fetched and examined in one go.
 ROWS: Final = 1024
+#: So many rows are fetched where one was not plainly in order, and twice as many each time there is one again.
+_DOUBTFUL: Final = 16
 #: Larger events are fetched one by one: a thousand of them would not fit into memory.
 _LARGE: Final = 16 << 10
 _COLUMNS: Final = "actor, version, event_type, id_hash, recorded_at, checksum"
@@ -27,8 +30,11 @@ FileRow = tuple[Any, ...]
 class FileLog:
     """Examines ranges of one namespace's log, for the calling thread."""
 
-    def __init__(self, reader: Reader, number: int, examiner: Examiner) -> None:
+    def __init__(self, reader: Reader, number: int, examiner: Examiner, sound: SoundLog | None = None) -> None:
+        """`sound` looks at what is in order first."""
         self._reader = reader
+        self._sound = sound
+        self._doubtful = _DOUBTFUL
         self._number = number
         self._base = first_position(number)
         self._examiner = examiner
@@ -40,9 +46,20 @@ class FileLog:
         end = perf_counter() + seconds
         found: list[Examined] = []
         while first <= last:
-            stop = min(first + ROWS - 1, last)
-            found += self._examine(first, stop)
-            first = stop + 1
+            rows = ROWS
+            if self._sound is not None:
+                part = self._sound.examine(first, last)
+                if part is not None:
+                    found.append(part)
+                    first = part.last + 1
+                rows = self._doubtful
+                # Where hardly any is in order, looking for them takes longer than it gains.
+                is_rare = part is not None and part.events > rows
+                self._doubtful = _DOUBTFUL if is_rare else min(2 * rows, ROWS)
+            if first <= last:
+                stop = min(first + rows - 1, last)
+                found += self._examine(first, stop)
+                first = stop + 1
             if perf_counter() >= end:
                 break
         return found

@@ -1,8 +1,8 @@
 """Hashes of 64 bits that stand for ids while a log is gone through, alike in all processes of one audit.
 
-They are keyed anew for each audit, so that nobody can write ids whose hashes are equal. Python's own are the
-quickest, and are keyed by the seed a process starts with; a packaged program does not hear of seeds, so that its
-processes use keyed BLAKE2.
+They are keyed anew for each audit, so that nobody can write ids whose hashes are equal. Where the compiled library
+is there, all use its own. Else Python's are the quickest, and are keyed by the seed a process starts with; a
+packaged program does not hear of seeds, so that its processes use keyed BLAKE2.
 """
 
 from __future__ import annotations
@@ -12,8 +12,12 @@ import struct
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from hashlib import blake2b
 from typing import Final
+
+from aether_engine.native.hashes import KEY_LENGTH, hash_texts
+from aether_engine.native.library import library
 
 TextHashes = Callable[[Iterable[str]], list[int]]
 
@@ -23,21 +27,29 @@ _KEY_BYTES: Final = 32
 
 @dataclass(frozen=True, slots=True)
 class HashKey:
-    """What all processes of an audit must have in common: a seed to start with, or a key to hash with."""
+    """What all processes of an audit must have in common: a seed to start with, or a key to hash with.
 
-    seed: int | None
-    key: bytes | None
+    `native` is a key for the compiled library.
+    """
+
+    seed: int | None = None
+    key: bytes | None = None
+    native: bytes | None = None
 
     @staticmethod
     def new() -> HashKey:
         """One that nobody can foretell."""
+        if library() is not None:
+            return HashKey(native=secrets.token_bytes(KEY_LENGTH))
         if getattr(sys, "frozen", False):
-            return HashKey(None, secrets.token_bytes(_KEY_BYTES))
+            return HashKey(key=secrets.token_bytes(_KEY_BYTES))
         # Seed 0 would turn the hashing with a key off.
-        return HashKey(secrets.randbelow(2**32 - 1) + 1, None)
+        return HashKey(seed=secrets.randbelow(2**32 - 1) + 1)
 
     def hashes(self) -> TextHashes:
         """How texts are hashed in a process that was started with the seed."""
+        if self.native is not None:
+            return partial(hash_texts, self.native)
         return own_hashes if self.key is None else keyed_hashes(self.key)
 
 

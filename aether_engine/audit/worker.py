@@ -11,8 +11,9 @@ from typing import Final
 from aether_engine.audit.examining import Examiner
 from aether_engine.audit.file_actors import actor_hashes
 from aether_engine.audit.file_links import sums_in_log
-from aether_engine.audit.file_log import FileLog
+from aether_engine.audit.file_log import FileLog, type_names
 from aether_engine.audit.settings import AuditScope, AuditSettings
+from aether_engine.audit.sound_log import SoundLog
 from aether_engine.audit.text_hashes import HashKey
 from aether_engine.store.sqlite.connections import ReadConnections
 from aether_engine.store.sqlite.file import RawFile
@@ -93,7 +94,9 @@ def _examining(setup: WorkerSetup) -> Iterator[Callable[[Request], object]]:
         log = logs.get(request.namespace)
         if log is None:
             examiner = Examiner(request.namespace, setup.settings, setup.scope, limit=_LIMIT, hashes=hashes)
-            log = logs[request.namespace] = FileLog(reader, request.number, examiner)
+            types = examiner.type_names = type_names(reader)
+            sound = SoundLog.of(reader, request.number, setup.scope, setup.settings, types, setup.hash_key)
+            log = logs[request.namespace] = FileLog(reader, request.number, examiner, sound)
         return log.examine(request.first, request.last, request.seconds)
 
     try:

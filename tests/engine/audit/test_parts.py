@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aether_engine.audit import streams
+from aether_engine.audit import streams, text_hashes
 from aether_engine.audit.bit_repair import find_flip, flipped
 from aether_engine.audit.examining import Examined
 from aether_engine.audit.identities import Identities
@@ -21,6 +21,7 @@ from aether_engine.audit.text_hashes import HashKey, keyed_hashes, own_hashes
 from aether_engine.batch_decoding import KeyCount, columns_of, decode_plain, duplicate_key, plain_moments
 from aether_engine.codec import decode_event, parse_timestamp
 from aether_engine.errors import InvalidEventError
+from aether_engine.native.library import library
 
 
 @given(raw=st.binary(min_size=8, max_size=400), seed=st.integers(0, 2**32 - 1), data=st.data())
@@ -230,7 +231,21 @@ def test_hashes_by_a_key_are_those_of_the_key_and_of_the_text() -> None:
     assert own_hashes(texts) == [hash(text) for text in texts]
 
 
-def test_a_packaged_program_is_given_a_key_and_any_other_a_seed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_has_the_library_hashes_with_a_key_of_its_own() -> None:
+    if library() is None:
+        pytest.skip("nothing was compiled here")
+    one, other = HashKey.new(), HashKey.new()
+    assert one.native is not None
+    texts = ["", "a", "ä", "\ud800", "e-" * 100]
+    assert one.hashes()(texts) == one.hashes()(iter(texts))
+    assert len({*one.hashes()(texts), *other.hashes()(texts)}) == 2 * len(texts)
+    assert one.hashes()([]) == []
+
+
+def test_without_it_a_packaged_program_is_given_a_key_and_any_other_a_seed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(text_hashes, "library", lambda: None)
     plain = HashKey.new()
     assert plain.key is None
     assert plain.seed

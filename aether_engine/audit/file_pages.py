@@ -1,0 +1,52 @@
+"""Whether a file's pages can be read past SQLite, by the compiled library, and where its trees begin."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import suppress
+from typing import Final
+
+from aether_engine.native.page_file import PageFile
+from aether_engine.store.sqlite.file import beside
+from aether_engine.store.sqlite.reader import Reader, is_damage
+from aether_engine.store.sqlite.schema import INDEXES, TABLES
+
+_HEADER_LENGTH: Final = 100
+#: Where the header says how many bytes at the end of each page are not in use.
+_RESERVED: Final = 20
+_LARGEST_PAGE: Final = 65536
+
+
+def page_file(reader: Reader) -> PageFile | None:
+    """The file of `reader`, None where pages may be elsewhere, or are laid out as no file of ours."""
+    raw = reader.raw
+    header = raw.read_at(0, _HEADER_LENGTH)
+    if len(header) < _HEADER_LENGTH or header[_RESERVED]:
+        return None
+    with suppress(FileNotFoundError):
+        if beside(raw.path, "-wal").stat().st_size:
+            return None
+    size = int.from_bytes(header[16:18], "big")
+    size = _LARGEST_PAGE if size == 1 else size
+    descriptor = raw.open()
+    if descriptor is None or size < 512 or size & (size - 1):
+        return None
+    return PageFile(descriptor, size, raw.size() // size)
+
+
+def roots_of(reader: Reader) -> dict[str, int]:
+    """The first pages of the trees that are exactly those of this library, by name; raises `CorruptStoreError`."""
+    sources = {**TABLES, **INDEXES}
+
+    def job(connection: sqlite3.Connection) -> dict[str, int]:
+        found: dict[str, int] = {}
+        try:
+            for name, page, sql in connection.execute("SELECT name, rootpage, sql FROM sqlite_master"):
+                if type(page) is int and page > 1 and sources.get(name) == sql:
+                    found[name] = page
+        except sqlite3.Error as error:
+            if not is_damage(error):
+                raise
+        return found
+
+    return reader.run(job, {})

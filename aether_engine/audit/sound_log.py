@@ -1,0 +1,77 @@
+"""The part of a file's log that is plainly in order, as the compiled library tells it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from aether_engine.audit.examining import Examined
+from aether_engine.audit.file_pages import page_file, roots_of
+from aether_engine.audit.settings import AuditScope, AuditSettings
+from aether_engine.audit.text_hashes import HashKey
+from aether_engine.native.rows import RowReader
+from aether_engine.store.sqlite.reader import Reader
+
+_MICROSECOND: Final = 1_000_000
+
+
+class SoundLog:
+    """Examines what is in order of one namespace's log, and leaves the rest to `Examiner`."""
+
+    def __init__(
+        self, reader: Reader, number: int, root: int, settings: AuditSettings, types: Mapping[int, str], key: bytes
+    ) -> None:
+        self._reader = reader
+        self._rows = RowReader(
+            root,
+            number,
+            types,
+            key,
+            ahead=int(settings.ahead_seconds * _MICROSECOND),
+            behind=int(settings.behind_seconds * _MICROSECOND),
+        )
+
+    @staticmethod
+    def of(
+        reader: Reader,
+        number: int,
+        scope: AuditScope,
+        settings: AuditSettings,
+        types: Mapping[int, str],
+        hash_key: HashKey,
+    ) -> SoundLog | None:
+        """One for a namespace's number; None where the library is not there, or a part of the events is wanted."""
+        if hash_key.native is None or scope.actors not in ("", "*", ">"):
+            return None
+        root = roots_of(reader).get("events")
+        return None if root is None else SoundLog(reader, number, root, settings, types, hash_key.native)
+
+    def examine(self, first: int, last: int) -> Examined | None:
+        """What the events at sequences `first` to `last` say, as far as they are in order; None for none."""
+        file = page_file(self._reader)
+        rows = None if file is None else self._rows.rows(file, first, last)
+        if rows is None:
+            return None
+        end = rows.sequences[-1]
+        return Examined(
+            first,
+            end,
+            len(rows.sequences),
+            sequences=rows.sequences,
+            actors=rows.actors,
+            names=rows.names,
+            versions=rows.versions,
+            moments=rows.moments,
+            # The same: what is written once for the process that started this one.
+            id_sequences=rows.sequences,
+            ids=rows.ids,
+            commands=rows.commands,
+            causes=rows.causes,
+            late=rows.late,
+            size_bytes=rows.size_bytes,
+            first_recorded=rows.first_recorded,
+            last_recorded=rows.last_recorded,
+            first_timed=(first, rows.first_recorded),
+            last_timed=(end, rows.last_recorded),
+            id_sum=rows.id_sum,
+        )

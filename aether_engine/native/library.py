@@ -1,0 +1,44 @@
+"""Finding the compiled library, and trusting it only if it was made from the sources beside it."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+from functools import cache
+from hashlib import blake2b
+from pathlib import Path
+from typing import Final
+
+#: In the environment: leave the library alone, to see whether it is at fault, or what it gains.
+SWITCH: Final = "AETHER_NATIVE"
+OFF: Final = "off"
+FOLDER: Final = Path(__file__).parent
+NAME: Final = "_library.dll" if sys.platform == "win32" else "_library.so"
+
+
+@cache
+def library() -> ctypes.CDLL | None:
+    """The library, None where there is none that fits."""
+    if os.environ.get(SWITCH) == OFF:
+        return None
+    try:
+        found = ctypes.CDLL(str(FOLDER / NAME))
+        found.sources_digest.restype = ctypes.c_char_p
+        made_from = found.sources_digest()
+    except (OSError, AttributeError):
+        return None
+    # A packaged program has no sources beside it, and nobody changes them there.
+    present = digest_of_sources(FOLDER)
+    return found if not present or made_from == present.encode() else None
+
+
+def digest_of_sources(folder: Path) -> str:
+    """What stands for the sources in C of a folder, empty where there are none."""
+    sources = sorted(path for path in folder.iterdir() if path.suffix in (".c", ".h"))
+    digest = blake2b(digest_size=8)
+    for path in sources:
+        content = path.read_bytes()
+        digest.update(b"%b %d " % (path.name.encode(), len(content)))
+        digest.update(content)
+    return digest.hexdigest() if sources else ""

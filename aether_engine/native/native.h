@@ -1,0 +1,103 @@
+/* What the sources of this folder have in common.
+ *
+ * Nothing here decides that something is damaged. What these functions cannot vouch for they leave to Python, which
+ * looks at it again and is the only judge. All that is read is hostile: every length is compared with what is left.
+ */
+#ifndef AETHER_NATIVE_H
+#define AETHER_NATIVE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define EXPORTED __attribute__((visibility("default")))
+
+/* Bytes behind each page in memory that may be read and mean nothing, so that text is looked at 16 bytes at a time. */
+#define PADDING 64
+
+typedef struct {
+    const uint8_t *at;
+    size_t length;
+} Text;
+
+/* --- hashing.c */
+
+uint32_t crc32_from(uint32_t start, const uint8_t *data, size_t length);
+/* BLAKE2b with 16 bytes of result of `prefix` and `text`, which have 128 bytes together at most. */
+void blake2b_16(const uint8_t *prefix, size_t prefix_length, Text text, uint8_t result[16]);
+/* SipHash-1-3. */
+int64_t keyed_hash(const uint64_t key[2], Text text);
+
+/* --- document.c */
+
+typedef struct {
+    Text id, event_type, actor_id, command_id, cause;
+    int64_t version;
+    int64_t microseconds; /* since 1970 */
+} Document;
+
+/* Whether `raw` is a plain event without a key that stands twice in an object; 0 also where it may be one. */
+int read_document(Text raw, Document *document);
+
+/* --- pages.c: the file format is https://sqlite.org/fileformat2.html, section 1 */
+
+typedef struct {
+    int32_t descriptor;
+    uint32_t page_size; /* all of it in use */
+    uint32_t page_count;
+} File;
+
+enum { INTERIOR_INDEX = 0x02, INTERIOR_TABLE = 0x05, LEAF_INDEX = 0x0A, LEAF_TABLE = 0x0D };
+
+#define MOST_LEVELS_OF_TREE 12
+
+/* A page in memory, with what its header says: `cells` is where the pointers to its `count` cells begin. */
+typedef struct {
+    uint8_t *bytes;
+    uint32_t number, size, cells, count;
+    uint8_t kind;
+} Page;
+
+/* The pages from the root of a tree down to where one is; `next[level]` is the child to go on with. */
+typedef struct {
+    const File *file;
+    Page pages[MOST_LEVELS_OF_TREE];
+    uint32_t next[MOST_LEVELS_OF_TREE];
+    int level;
+} Walk;
+
+/* Whether there is memory for a walk; `end_walk` belongs to it either way. */
+int begin_walk(Walk *walk, const File *file);
+void end_walk(Walk *walk);
+/* Reads a page; 0 where it cannot be read, or its cells are not on it. */
+int read_page(const File *file, uint32_t number, Page *page);
+/* Goes to the leaf of a table that has, or would have, a row; 0 where there is no way. */
+int seek_row(Walk *walk, uint32_t root, int64_t row_id);
+/* Goes to the next leaf; 0 where there is none, or no way to it. */
+int next_leaf(Walk *walk);
+/* The leaf a walk is at. */
+Page *leaf_of(Walk *walk);
+
+uint32_t big_endian(const uint8_t *bytes, int length);
+/* Where the cell begins. */
+uint32_t cell_at(const Page *page, uint32_t index);
+/* Reads a number of variable length; the place behind it, NULL where it does not end in front of `end`. */
+const uint8_t *read_varint(const uint8_t *at, const uint8_t *end, uint64_t *value);
+
+#define MOST_VALUES 8
+
+/* The values of a record: serial types and where each begins. */
+typedef struct {
+    uint64_t types[MOST_VALUES];
+    const uint8_t *values[MOST_VALUES];
+} Record;
+
+/* Reads a record of `count` values that is all there; 0 for any other. */
+int read_record(const uint8_t *at, const uint8_t *end, int count, Record *record);
+/* The value as a number; 0 where it is none. */
+int integer_of(const Record *record, int index, int64_t *value);
+/* The value's bytes if it has this kind (0: blob, 1: text). */
+int bytes_of(const Record *record, int index, int kind, Text *bytes);
+/* Reads a cell of a table's leaf page that is all on it; 0 for any other. */
+int read_row(const Page *page, uint32_t index, int64_t *row_id, const uint8_t **payload, const uint8_t **end);
+
+#endif
