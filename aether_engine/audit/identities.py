@@ -12,13 +12,12 @@ from collections.abc import Callable, Iterator
 from typing import IO, Final
 
 from aether_engine.audit.examining import Examined
+from aether_engine.audit.hash_sets import repeated, share_of, without
 
 #: Hashes that are held in memory in one go.
 _AT_ONCE: Final = 3_000_000
 _CHUNK: Final = 1 << 17
 _WIDTH: Final = 8
-#: Parts a share is divided into, so that a set of one is small.
-_PARTS: Final = 16
 
 
 class Spool:
@@ -100,26 +99,18 @@ class Identities:
         if not duplicates and not wants_causes:
             return twice, missing
         for share in range(shares):
-            ids = {name: _divide(spool, share, shares, step) for name, spool in self._ids.items()}
-            wanted: list[array[int]] = []
-            commands: list[array[int]] = []
+            wanted = array("q")
             if wants_causes:
-                wanted = [array("q") for _ in range(_PARTS)]
                 for spool in self._causes.values():
-                    for mine, more in zip(wanted, _divide(spool, share, shares, step, every=2), strict=True):
-                        mine.extend(more)
-                commands = _divide(self._commands, share, shares, step)
-            for part in range(_PARTS):
-                step()
-                unseen = set(wanted[part]) if wants_causes else set()
-                for namespace, parts in ids.items():
-                    there = set(parts[part])
-                    if duplicates and len(there) < len(parts[part]):
-                        twice[namespace] |= _repeated(parts[part])
-                    unseen -= there
-                if unseen:
-                    missing |= unseen.difference(commands[part])
-        missing.discard(0)
+                    wanted.extend(_share(spool, share, shares, step, every=2))
+            for namespace, spool in self._ids.items():
+                ids = _share(spool, share, shares, step)
+                if duplicates:
+                    twice[namespace] |= repeated(ids)
+                if wanted:
+                    wanted = without(wanted, ids)
+            if wanted:
+                missing.update(without(wanted, _share(self._commands, share, shares, step)))
         return twice, missing
 
     def places_of(self, namespace: str, hashes: set[int]) -> Iterator[tuple[int, int]]:
@@ -174,29 +165,10 @@ def _note_sequences(stretches: tuple[array[int], array[int]], sequences: array[i
         start = end
 
 
-def _divide(
-    spool: Spool, share: int, shares: int, step: Callable[[], None], *, every: int = 1
-) -> list[array[int]]:
-    """The share of the spool's numbers (or of every second one) whose turn it is, by their lowest bits."""
-    parts = [array("q") for _ in range(_PARTS)]
-    appends = [part.append for part in parts]
-    mask = _PARTS - 1
-    for whole in spool.chunks():
+def _share(spool: Spool, share: int, shares: int, step: Callable[[], None], *, every: int = 1) -> array[int]:
+    """The share of the spool's numbers (or of every second one) whose turn it is."""
+    found = array("q")
+    for piece in spool.chunks():
         step()
-        piece = whole[1::2] if every == 2 else whole
-        if shares > 1:
-            piece = array("q", [number for number in piece if (number >> 8) % shares == share])
-        for number in piece:
-            appends[number & mask](number)
-    return parts
-
-
-def _repeated(numbers: array[int]) -> set[int]:
-    seen: set[int] = set()
-    again: set[int] = set()
-    for number in numbers:
-        if number in seen:
-            again.add(number)
-        seen.add(number)
-    again.discard(0)
-    return again
+        found.extend(share_of(piece, share, shares, step=every))
+    return found

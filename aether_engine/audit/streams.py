@@ -15,6 +15,8 @@ from operator import eq
 from typing import Final
 
 from aether_engine.audit.examining import Examined
+from aether_engine.native.columns import take_events
+from aether_engine.native.library import library
 
 #: Hashes in a dictionary before they are moved into sorted arrays, which take an eighth of the memory.
 _LATEST: Final = 200_000
@@ -92,8 +94,24 @@ class StreamStates:
 
     def take(self, examined: Examined) -> list[Suspect]:
         """Take in the events of the part that follows; returns those that do not fit."""
+        taken = self._take_sound(examined)
+        if taken == len(examined.actors):
+            return []
+        return self._take_rest(examined, taken)
+
+    def _take_sound(self, examined: Examined) -> int:
+        """How many events, from the first one on, were just the next ones of their actors and are taken in."""
+        if self.names is None or library() is None:
+            return 0
+        self._grow(min(len(self.names), self._limit))
+        return take_events(
+            (self.versions, self.sequences, self.moments, self.names),
+            (examined.sequences, examined.actors, examined.names, examined.versions, examined.moments),
+        )
+
+    def _take_rest(self, examined: Examined, start: int) -> list[Suspect]:
         # Lists are read faster than arrays.
-        actors = examined.actors.tolist()
+        actors = examined.actors[start:].tolist()
         if self._numbers is not None:
             actors = self._numbers.of(actors)
         if not actors:
@@ -103,13 +121,13 @@ class StreamStates:
             actors = [self._stray(actor) for actor in actors]
             highest = max(actors)
         self._grow(highest + 1)
-        names = examined.names.tolist()
+        names = examined.names[start:].tolist()
         rows = zip(
-            examined.sequences.tolist(),
+            examined.sequences[start:].tolist(),
             actors,
             names,
-            examined.versions.tolist(),
-            examined.moments.tolist(),
+            examined.versions[start:].tolist(),
+            examined.moments[start:].tolist(),
             strict=True,
         )
         if not self._are_listed(actors, names):

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Final
 
 from aether_engine.audit.examining import Examiner
-from aether_engine.audit.file_actors import actor_hashes
+from aether_engine.audit.file_actors import ActorHashes, actor_hashes
 from aether_engine.audit.file_links import sums_in_log
 from aether_engine.audit.file_log import FileLog, type_names
 from aether_engine.audit.settings import AuditScope, AuditSettings
+from aether_engine.audit.sound_actors import sound_actors
 from aether_engine.audit.sound_log import SoundLog
 from aether_engine.audit.text_hashes import HashKey
 from aether_engine.store.sqlite.connections import ReadConnections
@@ -86,9 +87,16 @@ def _examining(setup: WorkerSetup) -> Iterator[Callable[[Request], object]]:
     logs: dict[str, FileLog] = {}
     hashes = setup.hash_key.hashes()
 
+    def names(request: NamesRequest) -> ActorHashes:
+        if setup.hash_key.native is not None:
+            rows = sound_actors(reader, request.first, request.count, setup.hash_key.native)
+            if rows is not None:
+                return ActorHashes(request.first, rows.hashes, rows.next_number)
+        return actor_hashes(reader, request.first, request.count, hashes)
+
     def answer(request: Request) -> object:
         if isinstance(request, NamesRequest):
-            return actor_hashes(reader, request.first, request.count, hashes)
+            return names(request)
         if isinstance(request, LinksRequest):
             return sums_in_log(reader, request.number, request.first, request.last)
         log = logs.get(request.namespace)

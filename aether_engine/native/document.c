@@ -139,6 +139,17 @@ static int read_text(Cursor *cursor, Text *plain) {
 /* Reads a text without escapes. */
 static int read_plain_text(Cursor *cursor, Text *text) { return read_text(cursor, text) && text->at; }
 
+int is_simple(Text text) {
+    const uint8_t *at = text.at, *end = text.at + text.length;
+    while ((at = end_of_plain(at, end)) < end) {
+        int length = *at >= 0x80 ? character_length(at, end) : 0;
+        if (!length)
+            return 0;
+        at += length;
+    }
+    return 1;
+}
+
 static int equals(Text text, const char *other, size_t length) {
     return text.length == length && !memcmp(text.at, other, length);
 }

@@ -37,6 +37,8 @@ typedef struct {
 
 /* Whether `raw` is a plain event without a key that stands twice in an object; 0 also where it may be one. */
 int read_document(Text raw, Document *document);
+/* Whether a text is UTF-8 throughout, without control characters, quotes and backslashes. */
+int is_simple(Text text);
 
 /* --- pages.c: the file format is https://sqlite.org/fileformat2.html, section 1 */
 
@@ -57,12 +59,14 @@ typedef struct {
     uint8_t kind;
 } Page;
 
-/* The pages from the root of a tree down to where one is; `next[level]` is the child to go on with. */
+/* The pages from the root of a tree down to where one is; `next[level]` is the child to go on with.
+ *
+ * A walk that ends before it has seen all is lost. */
 typedef struct {
     const File *file;
     Page pages[MOST_LEVELS_OF_TREE];
     uint32_t next[MOST_LEVELS_OF_TREE];
-    int level;
+    int level, is_lost;
 } Walk;
 
 /* Whether there is memory for a walk; `end_walk` belongs to it either way. */
@@ -72,7 +76,7 @@ void end_walk(Walk *walk);
 int read_page(const File *file, uint32_t number, Page *page);
 /* Goes to the leaf of a table that has, or would have, a row; 0 where there is no way. */
 int seek_row(Walk *walk, uint32_t root, int64_t row_id);
-/* Goes to the next leaf; 0 where there is none, or no way to it. */
+/* Goes to the next leaf; 0 where there is none, or no way to it (then it is lost). */
 int next_leaf(Walk *walk);
 /* The leaf a walk is at. */
 Page *leaf_of(Walk *walk);

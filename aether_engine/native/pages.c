@@ -99,12 +99,15 @@ static uint32_t child_with(const Page *page, int64_t row_id) {
 
 /* From the page `number` down to its first leaf, or to that which has the row. */
 static int descend(Walk *walk, uint32_t number, const int64_t *row_id) {
+    walk->is_lost = 1;
     for (;;) {
         Page *page = &walk->pages[walk->level];
         if (!read_page(walk->file, number, page))
             return 0;
-        if (!is_interior(page->kind))
-            return page->kind == LEAF_TABLE || page->kind == LEAF_INDEX;
+        if (!is_interior(page->kind)) {
+            walk->is_lost = page->kind != LEAF_TABLE && page->kind != LEAF_INDEX;
+            return !walk->is_lost;
+        }
         uint32_t child = row_id ? child_with(page, *row_id) : 0;
         number = child_of(page, child);
         walk->next[walk->level] = child + 1;
@@ -126,7 +129,8 @@ int next_leaf(Walk *walk) {
             walk->next[walk->level++]++;
             return descend(walk, number, NULL);
         }
-        if (walk->next[walk->level] <= above->count)
+        walk->is_lost = walk->next[walk->level] <= above->count;
+        if (walk->is_lost)
             return 0;
     }
     return 0;
