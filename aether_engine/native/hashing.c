@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-/* --- CRC-32 (ISO 3309), eight bytes a turn */
+/* --- CRC-32 (ISO 3309) */
 
 static uint32_t tables[8][256];
 
@@ -31,8 +31,7 @@ static uint64_t little_endian(const uint8_t *data) {
     return value;
 }
 
-uint32_t crc32_from(uint32_t start, const uint8_t *data, size_t length) {
-    uint32_t crc = ~start;
+static uint32_t crc_of_words(uint32_t crc, const uint8_t *data, size_t length) {
     for (; length >= 8; length -= 8, data += 8) {
         uint64_t word = little_endian(data) ^ crc;
         crc = tables[7][word & 0xFF] ^ tables[6][word >> 8 & 0xFF] ^ tables[5][word >> 16 & 0xFF] ^
@@ -41,7 +40,53 @@ uint32_t crc32_from(uint32_t start, const uint8_t *data, size_t length) {
     }
     while (length--)
         crc = crc >> 8 ^ tables[0][(crc ^ *data++) & 0xFF];
-    return ~crc;
+    return crc;
+}
+
+#if defined(__x86_64__)
+
+#include <immintrin.h>
+
+#define FOLDED __attribute__((target("pclmul,sse2")))
+
+/* What stands for `value` so many bits further on, as `distance` has the remainders of. */
+FOLDED static __m128i moved(__m128i value, __m128i distance) {
+    return _mm_xor_si128(_mm_clmulepi64_si128(value, distance, 0x00), _mm_clmulepi64_si128(value, distance, 0x11));
+}
+
+/* 64 bytes a turn by multiplication without carries, as in V. Gopal et al., "Fast CRC Computation for Generic
+ * Polynomials Using PCLMULQDQ Instruction". What is left at the end are 16 bytes with the same remainder. */
+FOLDED static uint32_t crc_of_blocks(uint32_t crc, const uint8_t *data, size_t length) {
+    const __m128i by_four = _mm_set_epi64x(0x1c6e41596, 0x154442bd4), by_one = _mm_set_epi64x(0x0ccaa009e, 0x1751997d0);
+    __m128i parts[4];
+    uint8_t rest[16];
+    for (int part = 0; part < 4; part++)
+        parts[part] = _mm_loadu_si128((const __m128i *)(data + 16 * part));
+    parts[0] = _mm_xor_si128(parts[0], _mm_cvtsi32_si128((int)crc));
+    for (data += 64, length -= 64; length >= 64; data += 64, length -= 64)
+        for (int part = 0; part < 4; part++)
+            parts[part] = _mm_xor_si128(moved(parts[part], by_four),
+                                        _mm_loadu_si128((const __m128i *)(data + 16 * part)));
+    __m128i whole = parts[0];
+    for (int part = 1; part < 4; part++)
+        whole = _mm_xor_si128(moved(whole, by_one), parts[part]);
+    for (; length >= 16; data += 16, length -= 16)
+        whole = _mm_xor_si128(moved(whole, by_one), _mm_loadu_si128((const __m128i *)data));
+    _mm_storeu_si128((__m128i *)rest, whole);
+    return crc_of_words(crc_of_words(0, rest, sizeof rest), data, length);
+}
+
+static int can_fold(size_t length) { return length >= 64 && __builtin_cpu_supports("pclmul"); }
+
+#else
+
+#define crc_of_blocks crc_of_words
+#define can_fold(length) 0
+
+#endif
+
+uint32_t crc32_from(uint32_t start, const uint8_t *data, size_t length) {
+    return ~(can_fold(length) ? crc_of_blocks : crc_of_words)(~start, data, length);
 }
 
 /* --- BLAKE2b (RFC 7693) of one block */
