@@ -14,11 +14,13 @@ from aether_engine.store.sqlite.reader import Reader, is_damage
 _AT_ONCE: Final = 4096
 #: An actor's number is below this in any file this library wrote.
 HIGHEST: Final = 1 << 31
+#: The last one that SQLite has.
+LAST_NUMBER: Final = 2**63 - 1
 _NAMES: Final = "SELECT id, namespace, actor_id FROM actors NOT INDEXED WHERE id >= ? ORDER BY id LIMIT ?"
 _BY_INDEX: Final = "SELECT id, namespace, actor_id FROM actors INDEXED BY actors_by_name"
 _COUNTERS: Final = (
     "SELECT id, namespace, actor_id, event_count, latest_version, last_sequence FROM actors NOT INDEXED "
-    "WHERE id >= ? ORDER BY id LIMIT ?"
+    "WHERE id BETWEEN ? AND ? ORDER BY id LIMIT ?"
 )
 
 
@@ -75,14 +77,16 @@ def _from_index(connection: sqlite3.Connection, first: int, hashes_of: TextHashe
     return ActorHashes(first, hashes, None, complete)
 
 
-def actor_counters(reader: Reader) -> Iterator[list[tuple[Any, ...]]]:
-    """Number, namespace, id, event count, latest version and last sequence of all actors that can be read."""
-    first = 0
-    while True:
+def actor_counters(reader: Reader, first: int = 0, last: int = LAST_NUMBER) -> Iterator[list[tuple[Any, ...]]]:
+    """Number, namespace, id, event count, latest version and last sequence of the actors `first` to `last`.
+
+    Of those that can be read.
+    """
+    while first <= last:
 
         def job(connection: sqlite3.Connection, first: int = first) -> list[tuple[Any, ...]] | None:
             try:
-                return connection.execute(_COUNTERS, (first, _AT_ONCE)).fetchall()
+                return connection.execute(_COUNTERS, (first, last, _AT_ONCE)).fetchall()
             except sqlite3.Error as error:
                 if not is_damage(error):
                     raise

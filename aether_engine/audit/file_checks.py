@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from aether_engine.audit.file_counters import CounterChecks, one_state, shown
@@ -47,14 +47,19 @@ class FileChecks:
         self._truncated = truncated
         self._stop = stop
 
-    def of_pages_and_counters(self, facts: Mapping[str, LogFacts]) -> list[Finding]:
-        """What is wrong in scope with pages, rows that belong to nobody, and counters."""
+    def of_pages_and_counters(
+        self, facts: Mapping[str, LogFacts], doubtful: Sequence[tuple[int, int]] | None
+    ) -> list[Finding]:
+        """What is wrong in scope with pages, rows that belong to nobody, and counters.
+
+        `doubtful` are the actors whose counters may be wrong, see `CounterChecks.of_actors`.
+        """
         counters = CounterChecks(self._reader, self._scope, self._settings, self._stop)
         return self._made(
             ("page", self._pages),
             ("orphan", self._orphans),
             ("namespace-counter", lambda: counters.of_namespaces(facts)),
-            ("actor-counter", lambda: counters.of_actors(facts)),
+            ("actor-counter", lambda: counters.of_actors(facts, doubtful)),
         )
 
     def of_indexes(self, facts: Mapping[str, LogFacts]) -> list[Finding]:

@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar
 from aether_engine.audit.checks import Source
 from aether_engine.audit.evidence import Evidence, OpenedEvidence
 from aether_engine.audit.examining import Examined, Examiner
-from aether_engine.audit.file_actors import ActorHashes, actor_hashes, actor_name
+from aether_engine.audit.file_actors import LAST_NUMBER, ActorHashes, actor_hashes, actor_name
 from aether_engine.audit.file_checks import FileChecks
 from aether_engine.audit.file_links import (
     RANGE,
@@ -29,9 +29,10 @@ from aether_engine.audit.file_log import FileLog, namespace_numbers
 from aether_engine.audit.finding import Finding
 from aether_engine.audit.judging import Place, Row, id_digest
 from aether_engine.audit.settings import AuditScope, AuditSettings
+from aether_engine.audit.sound_actors import are_counted
 from aether_engine.audit.target import AuditLog, LogFacts
 from aether_engine.audit.text_hashes import HashKey
-from aether_engine.audit.worker import LinksRequest, NamesRequest, RangeRequest, WorkerSetup
+from aether_engine.audit.worker import ActorsRequest, LinksRequest, NamesRequest, RangeRequest, WorkerSetup
 from aether_engine.audit.worker_pool import WorkerPool
 from aether_engine.errors import CorruptStoreError, StoreUnavailableError
 from aether_engine.patterns import is_wildcard_pattern, match_namespace_pattern
@@ -284,9 +285,27 @@ class FileTarget:
     async def closing_checks(self, facts: Mapping[str, LogFacts]) -> list[Finding]:
         checks = FileChecks(self.reader, self._scope, self._settings, self._truncated, lambda: self._closing)
         found = await asyncio.gather(
-            self._run(partial(checks.of_pages_and_counters, facts)), self._run(partial(checks.of_indexes, facts))
+            self._run(partial(checks.of_pages_and_counters, facts, await self._doubtful_actors(facts))),
+            self._run(partial(checks.of_indexes, facts)),
         )
         return [*found[0], *found[1], *await self._check_links(facts)]
+
+    async def _doubtful_actors(self, facts: Mapping[str, LogFacts]) -> list[tuple[int, int]] | None:
+        """First and last numbers of actors whose counters may be wrong; None: all of them may."""
+        if "actor-counter" not in self._settings.checks or await self._workers() is None:
+            return None
+        assert self._pool is not None
+        by_number = {fact.log.number: fact for fact in facts.values()}
+        doubtful: list[tuple[int, int]] = []
+        first: int | None = 0
+        while first is not None:
+            rows = await self._pool.ask(ActorsRequest(first, _ACTORS))
+            if rows is None:
+                return [*doubtful, (first, LAST_NUMBER)]
+            if not await self._run(partial(are_counted, rows, by_number)):
+                doubtful.append((first, first + _ACTORS - 1))
+            first = rows.next_number
+        return doubtful
 
     async def _check_links(self, facts: Mapping[str, LogFacts]) -> list[Finding]:
         findings: list[Finding] = []

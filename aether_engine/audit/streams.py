@@ -147,8 +147,15 @@ class StreamStates:
         return self.versions[actor] - (self._ahead[actor] if actor < len(self._ahead) else 0)
 
     @property
+    def has_gaps(self) -> bool:
+        """Whether some actor may have another number of events than its last version."""
+        return bool(self._ahead)
+
+    @property
     def actors(self) -> int:
         """How many actors have events."""
+        if not self.has_gaps:
+            return len(self.versions) - self.versions.count(0)
         without: int = sum(map(eq, self.versions, chain(self._ahead, repeat(0))))
         return len(self.versions) - without
 

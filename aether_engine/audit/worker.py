@@ -16,6 +16,7 @@ from aether_engine.audit.settings import AuditScope, AuditSettings
 from aether_engine.audit.sound_actors import sound_actors
 from aether_engine.audit.sound_log import SoundLog
 from aether_engine.audit.text_hashes import HashKey
+from aether_engine.native.actors import ActorRows
 from aether_engine.store.sqlite.connections import ReadConnections
 from aether_engine.store.sqlite.file import RawFile
 from aether_engine.store.sqlite.reader import Reader
@@ -56,6 +57,14 @@ class NamesRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class ActorsRequest:
+    """Actors with numbers from `first` on, `count` of them at most, where their list is plainly in order."""
+
+    first: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class LinksRequest:
     """The sums of the causes and correlations that the events of a range name."""
 
@@ -64,7 +73,7 @@ class LinksRequest:
     last: int
 
 
-Request = RangeRequest | NamesRequest | LinksRequest
+Request = RangeRequest | NamesRequest | ActorsRequest | LinksRequest
 
 
 class AuditWorker(WorkerProcess):
@@ -87,16 +96,21 @@ def _examining(setup: WorkerSetup) -> Iterator[Callable[[Request], object]]:
     logs: dict[str, FileLog] = {}
     hashes = setup.hash_key.hashes()
 
+    def actors(request: NamesRequest | ActorsRequest) -> ActorRows | None:
+        key = setup.hash_key.native
+        return None if key is None else sound_actors(reader, request.first, request.count, key)
+
     def names(request: NamesRequest) -> ActorHashes:
-        if setup.hash_key.native is not None:
-            rows = sound_actors(reader, request.first, request.count, setup.hash_key.native)
-            if rows is not None:
-                return ActorHashes(request.first, rows.hashes, rows.next_number)
+        rows = actors(request)
+        if rows is not None:
+            return ActorHashes(request.first, rows.hashes, rows.next_number)
         return actor_hashes(reader, request.first, request.count, hashes)
 
     def answer(request: Request) -> object:
         if isinstance(request, NamesRequest):
             return names(request)
+        if isinstance(request, ActorsRequest):
+            return actors(request)
         if isinstance(request, LinksRequest):
             return sums_in_log(reader, request.number, request.first, request.last)
         log = logs.get(request.namespace)

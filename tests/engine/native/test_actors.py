@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from array import array
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from functools import partial
@@ -11,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from aether_engine.audit.file_actors import actor_counters, actor_hashes
-from aether_engine.audit.sound_actors import sound_actors
+from aether_engine.audit.sound_actors import are_counted, sound_actors
+from aether_engine.audit.streams import StreamStates
+from aether_engine.audit.target import AuditLog, LogFacts
 from aether_engine.native.actors import ActorRows
 from aether_engine.native.hashes import hash_texts
 from aether_engine.native.library import library
@@ -121,3 +124,49 @@ def test_pages_that_lead_nowhere_are_left_to_python(path: Path) -> None:
     content[at + 8 : at + 12] = root.to_bytes(4, "big")
     path.write_bytes(content)
     assert _blocks(path)[-1] is None
+
+
+def _facts_of(path: Path) -> dict[int, LogFacts]:
+    """What going through the log comes to, for each of the file's namespaces."""
+    with closing(sqlite3.connect(path)) as connection:
+        names = connection.execute("SELECT id, name FROM namespaces").fetchall()
+        counted = connection.execute("SELECT id, namespace, latest_version, last_sequence FROM actors").fetchall()
+    facts: dict[int, LogFacts] = {}
+    for number, name in names:
+        states = StreamStates(0, array("q", bytes(8 * (_ACTORS + 1))))
+        states.versions, states.sequences = (
+            array("q", bytes(8 * (_ACTORS + 1))),
+            array("q", bytes(8 * (_ACTORS + 1))),
+        )
+        for actor, namespace, version, sequence in counted:
+            if namespace == number:
+                states.versions[actor], states.sequences[actor] = version, sequence
+        facts[number] = LogFacts(AuditLog(name, 1, 2 * _ACTORS, 2 * _ACTORS, number), states)
+    return facts
+
+
+def _counted(path: Path, facts: dict[int, LogFacts]) -> list[bool]:
+    return [block is not None and are_counted(block, facts) for block in _blocks(path)]
+
+
+@pytest.mark.parametrize("column", ["event_count", "latest_version", "last_sequence"])
+@pytest.mark.parametrize("namespaces", [1, 2])
+def test_counters_are_held_against_what_streams_come_to(path: Path, column: str, namespaces: int) -> None:
+    if namespaces == 2:
+        _change(
+            path,
+            "INSERT INTO namespaces SELECT 2, 'other', 0, 0, NULL, NULL, 0",
+            "UPDATE actors SET namespace = 2 WHERE id % 3 = 0",
+        )
+    facts = _facts_of(path)
+    assert _counted(path, facts) == [True] * 3
+    _change(path, f"UPDATE actors SET {column} = {column} + 1 WHERE id = 1500")
+    assert _counted(path, facts) == [True, False, True]
+    # Nothing is known of a namespace that is not looked at.
+    assert _counted(path, {number: fact for number, fact in facts.items() if number == 77}) == [True] * 3
+
+
+def test_events_that_nobody_is_listed_for_are_doubted(path: Path) -> None:
+    facts = _facts_of(path)
+    _change(path, "DELETE FROM actors WHERE id = 1500")
+    assert _counted(path, facts) == [True, False, True]
