@@ -13,6 +13,8 @@ from aether_engine.native.rows import RowReader
 from aether_engine.store.sqlite.reader import Reader
 
 _MICROSECOND: Final = 1_000_000
+#: Clocks that may go wrong by decades are compared in Python.
+_MOST_SECONDS: Final = 1e9
 
 
 class SoundLog:
@@ -27,8 +29,8 @@ class SoundLog:
             number,
             types,
             key,
-            ahead=int(settings.ahead_seconds * _MICROSECOND),
-            behind=int(settings.behind_seconds * _MICROSECOND),
+            ahead=round(settings.ahead_seconds * _MICROSECOND),
+            behind=round(settings.behind_seconds * _MICROSECOND),
         )
 
     @staticmethod
@@ -40,8 +42,10 @@ class SoundLog:
         types: Mapping[int, str],
         hash_key: HashKey,
     ) -> SoundLog | None:
-        """One for a namespace's number; None where the library is not there, or a part of the events is wanted."""
+        """One for a namespace's number; None where the library is not there, or not all events are wanted."""
         if hash_key.native is None or scope.actors not in ("", "*", ">"):
+            return None
+        if not (abs(settings.ahead_seconds) < _MOST_SECONDS and abs(settings.behind_seconds) < _MOST_SECONDS):
             return None
         root = roots_of(reader).get("events")
         return None if root is None else SoundLog(reader, number, root, settings, types, hash_key.native)

@@ -2,7 +2,11 @@
 
 #include "native.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+/* Python reckons clocks in seconds: so near to a limit, in microseconds, it may see it otherwise. */
+#define ROUNDED 2
 
 enum { ACTOR_COLUMN = 1, VERSION_COLUMN, TYPE_COLUMN, ID_COLUMN, RECORDED_COLUMN, SUM_COLUMN, RAW_COLUMN, COLUMNS };
 
@@ -103,7 +107,7 @@ EXPORTED int64_t read_sound_rows(const Question *question, Answer *answer) {
                 !is_sound(question, position, &row, &document, prefix, prefix_length))
                 goto over;
             int64_t delay = row.recorded - document.microseconds;
-            if (delay < -question->ahead)
+            if (delay < ROUNDED - question->ahead || llabs(delay - question->behind) < ROUNDED)
                 goto over;
             if (delay > question->behind)
                 answer->late[answer->late_count++] = position - base;
