@@ -22,7 +22,7 @@ help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | \
 		while IFS=$$'\t' read -r name what; do printf '  make %-9s %s\n' "$$name" "$$what"; done
 
-venv: ## set up .venv from packaging/requirements-dev.lock (the other targets do it when they need it)
+venv: ## set up .venv from packaging/requirements-dev.lock, compile what is in C (the other targets do it when they need it)
 	@packaging/setup.sh "$(PYTHON)"
 
 run: venv ## start the application on the demo data; without a display, write a screenshot of it
@@ -55,6 +55,6 @@ package: venv ## build every package of this system into dist/, and try the .deb
 lock: venv ## refresh packaging/requirements*.lock from pyproject.toml (needs the package registry)
 	@packaging/lock.sh $(VENV_PYTHON)
 
-clean: ## remove .venv, dist/, build/ and every cache
-	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+clean: ## remove .venv, dist/, build/, what was compiled and every cache
+	rm -rf .venv build dist aether_engine/native/_library.* .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find aether_engine aether_desktop tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -15,6 +15,7 @@ from aether_desktop.log_file import last_lines
 from aether_desktop.settings import Settings
 from aether_desktop.versions import versions
 from aether_desktop.workspace import Workspace
+from aether_engine.native.library import why_none
 
 _LINES: Final = 60
 #: Settings that are told as they are; of the others only how much there is: they name files, servers and actors.
@@ -45,7 +46,14 @@ def diagnostics(workspace: Workspace) -> str:
 
 def _distribution() -> list[str]:
     frozen = "bundled" if getattr(sys, "frozen", False) else "with its own Python"
-    return [f"Program {frozen}", f"Qt built {_text(QLibraryInfo.build())}", f"Language {locale.getlocale()[0]}"]
+    missing = why_none()
+    compiled = f"not in use, as {missing}" if missing else "in use"
+    return [
+        f"Program {frozen}",
+        f"Compiled library {compiled}",
+        f"Qt built {_text(QLibraryInfo.build())}",
+        f"Language {locale.getlocale()[0]}",
+    ]
 
 
 def _text(value: str | bytes | bytearray | memoryview) -> str:

@@ -54,6 +54,11 @@ def problems() -> list[str]:
     offered = {type(backend).__module__ for backend in keyring.backend.get_all_keyring()}
     if not any(name.startswith("keyring.backends.") for name in offered):
         found.append(f"keyring finds no backend: {sorted(offered)}")
+    from aether_engine.native.library import why_none
+
+    # Nothing is compiled for Windows.
+    if sys.platform != "win32" and (why := why_none()):
+        found.append(f"the compiled library of the engine is not used: {why}")
     return found
 
 

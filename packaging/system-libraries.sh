@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Finds out which system libraries, fonts and programs the application or its tests lack on Linux, and installs
 # them on Debian and Ubuntu when it may (root, or sudo without a password); elsewhere it says what to install
-# and what will not work without.
+# and what will not work without. A compiler of C counts as one for tests, benchmarks and packages: they are about what
+# is shipped, and that is compiled. Who only runs the application gets none, as it works without.
 #
 #   packaging/system-libraries.sh run | test | bench | package
 #
@@ -57,6 +58,15 @@ package_of() {
 qt=$("$python" -I -c 'import importlib.util as u; print(u.find_spec("PySide6").submodule_search_locations[0])')
 plugins=$qt/Qt/plugins/platforms
 
+can_compile() {
+    [ -z "${CC:-}" ] || return 0 # whoever names a compiler has one, or will not have it from here
+    local compiler
+    for compiler in cc gcc clang; do
+        echo '#include <stdlib.h>' | "$compiler" -E -o /dev/null - > /dev/null 2>&1 && return
+    done
+    return 1
+}
+
 unloadable() { # the libraries that the given files want and the loader does not find
     local file
     for file in "$@"; do
@@ -64,9 +74,9 @@ unloadable() { # the libraries that the given files want and the loader does not
     done | sed -nE 's/^[[:space:]]*([^ ]+) => not found$/\1/p' | sort -u
 }
 
-needed_for_qt=() needed_for_window=() needed_for_driving=() needed_for_packages=() unknown=()
+needed_for_qt=() needed_for_window=() needed_for_driving=() needed_for_packages=() needed_for_compiling=() unknown=()
 look() {
-    needed_for_qt=() needed_for_window=() needed_for_driving=() unknown=()
+    needed_for_qt=() needed_for_window=() needed_for_driving=() needed_for_compiling=() unknown=()
     local library package
     for library in $(unloadable "$qt"/Qt{Core,Gui,Widgets,Svg,Network}.abi3.so "$plugins/libqoffscreen.so" \
         "$qt"/Qt/plugins/{imageformats,iconengines}/libqsvg*.so); do
@@ -101,10 +111,12 @@ look() {
             PATH=$PATH:/usr/sbin:/sbin command -v "${tool%%:*}" > /dev/null || needed_for_packages+=("${tool##*:}")
         done
     fi
+    if [ "$purpose" != run ] && ! can_compile; then needed_for_compiling+=(gcc libc6-dev); fi
     missing=$(printf '%s\n' "${needed_for_qt[@]+"${needed_for_qt[@]}"}" \
         "${needed_for_window[@]+"${needed_for_window[@]}"}" \
         "${needed_for_driving[@]+"${needed_for_driving[@]}"}" \
-        "${needed_for_packages[@]+"${needed_for_packages[@]}"}" | sed '/^$/d' | sort -u | tr '\n' ' ')
+        "${needed_for_packages[@]+"${needed_for_packages[@]}"}" \
+        "${needed_for_compiling[@]+"${needed_for_compiling[@]}"}" | sed '/^$/d' | sort -u | tr '\n' ' ')
     missing=${missing% }
 }
 
@@ -127,7 +139,10 @@ if [ -n "$missing" ] && may_install; then
     install $missing > build/apt.txt 2>&1 ||
         { as_root apt-get update -qq && install $missing; } > build/apt.txt 2>&1 ||
         { echo "apt-get failed:" && tail -n 5 build/apt.txt; } >&2
+    could_not_compile=${#needed_for_compiling[@]}
     look
+    # It finds a compiler that was not there before.
+    [ "$could_not_compile" = 0 ] || packaging/setup.sh
 fi
 
 if [ -z "$missing" ] && [ "${#unknown[@]}" = 0 ]; then
@@ -146,6 +161,7 @@ fi
     [ "${#needed_for_qt[@]}" = 0 ] || echo "  - the application does not start, or shows no text (${needed_for_qt[*]})"
     [ "${#needed_for_window[@]}" = 0 ] || echo "  - no window opens on this display (${needed_for_window[*]})"
     [ "${#needed_for_packages[@]}" = 0 ] || echo "  - some packages are not built or not checked (${needed_for_packages[*]})"
+    [ "${#needed_for_compiling[@]}" = 0 ] || echo "  - nothing in C is compiled, and audits of large files take longer (${needed_for_compiling[*]})"
     [ "${#needed_for_driving[@]}" = 0 ] || echo "  - the tests that drive a real window fail (${needed_for_driving[*]})"
 } >&2
 # Only what Qt itself needs is worth stopping for: the rest costs some tests, or Qt finds another platform.

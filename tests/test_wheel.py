@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from aether_engine.native.library import NAME, SWITCH
+from builds.native_library import NotCompiledError, find_compiler
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -63,6 +66,37 @@ def test_wheel_carries_resources_and_types(wheel: Path) -> None:
 def test_wheel_carries_nothing_else(wheel: Path) -> None:
     tops = {name.split("/")[0] for name in zipfile.ZipFile(wheel).namelist()}
     assert {top for top in tops if not top.endswith(".dist-info")} == {"aether_engine", "aether_desktop"}
+
+
+def test_wheel_carries_the_library_and_not_what_it_was_made_of(wheel: Path) -> None:
+    try:
+        find_compiler()
+    except NotCompiledError:
+        pytest.skip("there is no compiler of C here")
+    # Of its platform, and of no version of Python.
+    assert "-py3-none-" in wheel.name
+    assert not wheel.name.endswith("-any.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        (said,) = (name for name in archive.namelist() if name.endswith(".dist-info/WHEEL"))
+        facts = archive.read(said).decode().splitlines()
+        carried = {Path(name).name for name in archive.namelist() if name.startswith("aether_engine/native/")}
+    assert {"Root-Is-Purelib: false", f"Tag: {wheel.stem.split('-', 2)[2]}"} <= set(facts)
+    assert {NAME, "library.py"} <= carried
+    assert not {name for name in carried if name.endswith((".c", ".h"))}
+
+
+def test_the_installed_engine_uses_its_library(wheel: Path, installed: Path, tmp_path: Path) -> None:
+    if wheel.name.endswith("-any.whl"):
+        pytest.skip("there is no compiler of C here")
+    kept = {name: value for name, value in os.environ.items() if name != SWITCH}
+    said = subprocess.run(
+        [sys.executable, "-S", "-c", "from aether_engine.native.library import library; print(library())"],
+        cwd=tmp_path,
+        env={**kept, "PYTHONPATH": str(installed)},
+        capture_output=True,
+        text=True,
+    ).stdout
+    assert str(installed / "aether_engine/native" / NAME) in said
 
 
 def test_wheel_has_both_commands(wheel: Path) -> None:

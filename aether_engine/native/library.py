@@ -20,17 +20,35 @@ NAME: Final = "_library.dll" if sys.platform == "win32" else "_library.so"
 @cache
 def library() -> ctypes.CDLL | None:
     """The library, None where there is none that fits."""
+    found = _look()
+    return None if isinstance(found, str) else found
+
+
+def why_none() -> str:
+    """Why `library` is None, as a part of a sentence; empty where it is not."""
+    if library() is not None:
+        return ""
+    found = _look()
+    return found if isinstance(found, str) else ""
+
+
+def _look() -> ctypes.CDLL | str:
+    """The library, or why there is none."""
     if os.environ.get(SWITCH) == OFF:
-        return None
+        return f"{SWITCH} is {OFF}"
+    if not (FOLDER / NAME).exists():
+        return "none was compiled"
     try:
         found = ctypes.CDLL(str(FOLDER / NAME))
         found.sources_digest.restype = ctypes.c_char_p
         made_from = found.sources_digest()
     except (OSError, AttributeError):
-        return None
+        return "it cannot be loaded"
     # A packaged program has no sources beside it, and nobody changes them there.
     present = digest_of_sources(FOLDER)
-    return found if not present or made_from == present.encode() else None
+    if present and made_from != present.encode():
+        return "it was compiled from other sources"
+    return found
 
 
 def digest_of_sources(folder: Path) -> str:

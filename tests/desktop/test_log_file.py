@@ -67,7 +67,14 @@ async def test_diagnostics_say_how_it_is_and_not_what_is_looked_at(tmp_path: Pat
             logging.getLogger().removeHandler(handler)
             handler.close()
         assert said == diagnostics(seen.workspace)
-        for part in ("Aether Desktop ", "Qt 6.", "Platform offscreen", "theme: dark", "something odd"):
+        for part in (
+            "Aether Desktop ",
+            "Qt 6.",
+            "Platform offscreen",
+            "Compiled library ",
+            "theme: dark",
+            "something odd",
+        ):
             assert part in said
         assert "file, writable, " in said
         for hidden in ("story.aether", "secret-case", str(tmp_path), "order-1", "orders"):
