@@ -7,15 +7,18 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from aether_engine.audit.file_counters import CounterChecks, one_state, shown
+from aether_engine.audit.file_ids import id_sum_behind, ids_until
 from aether_engine.audit.file_log import namespace_numbers
+from aether_engine.audit.file_pages import trees_of
 from aether_engine.audit.finding import Finding
 from aether_engine.audit.settings import AuditScope, AuditSettings
+from aether_engine.audit.sound_trees import SoundTrees
 from aether_engine.audit.target import LogFacts
 from aether_engine.errors import CorruptStoreError
 from aether_engine.patterns import is_wildcard_pattern, match_namespace_pattern
 from aether_engine.store.sqlite.pages import FilePages, bad_pages
 from aether_engine.store.sqlite.reader import Reader, is_damage
-from aether_engine.store.sqlite.schema import SEQUENCE_BITS, SEQUENCE_MASK, WITHOUT_ROWID, first_position
+from aether_engine.store.sqlite.schema import SEQUENCE_BITS, SEQUENCE_MASK, first_position
 
 #: Entries of an index that are named; where more differ, the index as a whole is worthless.
 _NAMED: Final = 1000
@@ -31,7 +34,10 @@ _TRIPLES: Final = "SELECT actor, version, position FROM events "
 
 
 class FileChecks:
-    """All of them, for the calling thread. `stop` tells whether somebody wants it to end."""
+    """All of them, for the calling thread. `stop` tells whether somebody wants it to end.
+
+    What is known to be in order is not looked at again.
+    """
 
     def __init__(
         self,
@@ -47,24 +53,33 @@ class FileChecks:
         self._truncated = truncated
         self._stop = stop
 
-    def of_pages_and_counters(
+    def of_pages(self, sound: SoundTrees) -> list[Finding]:
+        """What is wrong with pages."""
+        return self._made(("page", lambda: self._pages(sound)))
+
+    def of_counters(
         self, facts: Mapping[str, LogFacts], doubtful: Sequence[tuple[int, int]] | None
     ) -> list[Finding]:
-        """What is wrong in scope with pages, rows that belong to nobody, and counters.
+        """What is wrong in scope with rows that belong to nobody, and counters.
 
         `doubtful` are the actors whose counters may be wrong, see `CounterChecks.of_actors`.
         """
         counters = CounterChecks(self._reader, self._scope, self._settings, self._stop)
         return self._made(
-            ("page", self._pages),
             ("orphan", self._orphans),
             ("namespace-counter", lambda: counters.of_namespaces(facts)),
             ("actor-counter", lambda: counters.of_actors(facts, doubtful)),
         )
 
-    def of_indexes(self, facts: Mapping[str, LogFacts]) -> list[Finding]:
+    def of_indexes(self, facts: Mapping[str, LogFacts], sound: SoundTrees) -> list[Finding]:
         """What is wrong in scope with indexes: mostly SQLite's own work, beside which another thread gets on."""
-        return self._made(("index-versions", self._version_index), ("index-ids", lambda: self._id_index(facts)))
+        return self._made(
+            ("index-versions", lambda: () if sound.versions else self._version_index()),
+            (
+                "index-ids",
+                lambda: self._id_index([fact for name, fact in facts.items() if name not in sound.ids]),
+            ),
+        )
 
     def _made(self, *checks: tuple[str, Callable[[], Iterable[Finding]]]) -> list[Finding]:
         findings: list[Finding] = []
@@ -78,7 +93,7 @@ class FileChecks:
 
     # --- Pages --------------------------------------------------------------------------------------------------
 
-    def _pages(self) -> Iterable[Finding]:
+    def _pages(self, sound: SoundTrees) -> Iterable[Finding]:
         if self._truncated is not None:
             size, expected = self._truncated
             yield Finding(
@@ -87,9 +102,11 @@ class FileChecks:
                 path="/size",
                 evidence=(("Bytes left", f"{size:,}"), ("Bytes expected", f"{expected:,}")),
             )
+        if sound.pages:
+            return
         pages = FilePages(self._reader.raw)
         try:
-            bad = bad_pages(pages.page, pages.page_count, self._reader.run(_roots, {}), self._stop)
+            bad = bad_pages(pages.page, pages.page_count, self._reader.run(trees_of, {}), self._stop)
         finally:
             pages.release()
         beyond = [one for one in bad if self._truncated is not None and one.number > pages.page_count]
@@ -192,8 +209,8 @@ class FileChecks:
                 path=f"/{what}",
             )
 
-    def _id_index(self, facts: Mapping[str, LogFacts]) -> Iterable[Finding]:
-        for fact in facts.values():
+    def _id_index(self, facts: Iterable[LogFacts]) -> Iterable[Finding]:
+        for fact in facts:
             if self._stop():
                 return
             if fact.lost:
@@ -208,21 +225,14 @@ class FileChecks:
             # What was stored behind the end of the log meanwhile is not among the facts.
             def look(connection: sqlite3.Connection, number: int, end: int) -> tuple[int, int, int, int]:
                 first = first_position(number)
-                until = min(_ids_until(connection, number), end)
+                until = min(ids_until(connection, number), end)
                 count, high, low, places = connection.execute(
                     "SELECT count(*), coalesce(sum(id_prefix >> 32), 0), coalesce(sum(id_prefix & 4294967295), "
                     "0), "
                     "coalesce(sum(position & ?), 0) FROM event_ids WHERE position > ? AND position <= ?",
                     (SEQUENCE_MASK, first, first + until),
                 ).fetchone()
-                tail = sum(
-                    int.from_bytes(id_hash[:8], "big", signed=True)
-                    for (id_hash,) in connection.execute(
-                        "SELECT id_hash FROM events WHERE position > ? AND position <= ?",
-                        (first + until, first + end),
-                    )
-                    if type(id_hash) is bytes
-                )
+                tail = id_sum_behind(connection, number, until, end)
                 return until, count, (high << 32) + low + tail, places
 
             try:
@@ -236,7 +246,7 @@ class FileChecks:
                 yield from self._differing_ids(fact, until)
 
     def _ids_until(self, fact: LogFacts) -> int:
-        until = self._reader.run(lambda connection: _ids_until(connection, fact.log.number), 0)
+        until = self._reader.run(lambda connection: ids_until(connection, fact.log.number), 0)
         return min(until, fact.log.last)
 
     def _differing_ids(self, fact: LogFacts, until: int) -> Iterable[Finding]:
@@ -298,19 +308,3 @@ class FileChecks:
     def _name_of(self, position: int) -> str:
         names = {number: name for name, number in namespace_numbers(self._reader).items()}
         return names.get(position >> SEQUENCE_BITS, "")
-
-
-def _ids_until(connection: sqlite3.Connection, number: int) -> int:
-    """Up to which sequence the index over ids is complete."""
-    row = connection.execute("SELECT ids_until FROM namespaces WHERE id = ?", (number,)).fetchone()
-    until = row[0] if row is not None and type(row[0]) is int else 0
-    return max(0, min(until, SEQUENCE_MASK))
-
-
-def _roots(connection: sqlite3.Connection) -> dict[str, tuple[int, bool]]:
-    """Where the trees of the file begin, and whether each is a table with row ids."""
-    found: dict[str, tuple[int, bool]] = {"the schema": (1, True)}
-    for kind, name, page in connection.execute("SELECT type, name, rootpage FROM sqlite_master"):
-        if type(page) is int and page > 0:
-            found[f"{kind} {name}"] = (page, kind == "table" and name not in WITHOUT_ROWID)
-    return found

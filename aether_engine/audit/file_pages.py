@@ -9,7 +9,7 @@ from typing import Final
 from aether_engine.native.page_file import PageFile
 from aether_engine.store.sqlite.file import beside
 from aether_engine.store.sqlite.reader import Reader, is_damage
-from aether_engine.store.sqlite.schema import INDEXES, TABLES
+from aether_engine.store.sqlite.schema import INDEXES, TABLES, WITHOUT_ROWID
 
 _HEADER_LENGTH: Final = 100
 #: Where the header says how many bytes at the end of each page are not in use.
@@ -50,3 +50,12 @@ def roots_of(reader: Reader) -> dict[str, int]:
         return found
 
     return reader.run(job, {})
+
+
+def trees_of(connection: sqlite3.Connection) -> dict[str, tuple[int, bool]]:
+    """Where the trees of the file begin, whosever they are, and whether each is a table with row ids."""
+    found: dict[str, tuple[int, bool]] = {"the schema": (1, True)}
+    for kind, name, page in connection.execute("SELECT type, name, rootpage FROM sqlite_master"):
+        if type(page) is int and page > 0:
+            found[f"{kind} {name}"] = (page, kind == "table" and name not in WITHOUT_ROWID)
+    return found

@@ -6,7 +6,7 @@ import asyncio
 import sqlite3
 from array import array
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -30,11 +30,13 @@ from aether_engine.audit.finding import Finding
 from aether_engine.audit.judging import Place, Row, id_digest
 from aether_engine.audit.settings import AuditScope, AuditSettings
 from aether_engine.audit.sound_actors import are_counted
+from aether_engine.audit.sound_trees import SoundTrees, TreeChecks
 from aether_engine.audit.target import AuditLog, LogFacts
 from aether_engine.audit.text_hashes import HashKey
 from aether_engine.audit.worker import ActorsRequest, LinksRequest, NamesRequest, RangeRequest, WorkerSetup
 from aether_engine.audit.worker_pool import WorkerPool
 from aether_engine.errors import CorruptStoreError, StoreUnavailableError
+from aether_engine.native.library import library
 from aether_engine.patterns import is_wildcard_pattern, match_namespace_pattern
 from aether_engine.replay.replaying import ReplayableStore
 from aether_engine.store.sqlite.backend import SQLiteBackend
@@ -172,10 +174,7 @@ class FileTarget:
                     begin = end + 1
                 yield await waiting.popleft()
         finally:
-            for one in waiting:
-                one.cancel()
-            if waiting:
-                await asyncio.wait(waiting)
+            await _given_up(waiting)
 
     async def _parts_of_actor(self, log: AuditLog, actor: str, after: int) -> AsyncGenerator[list[Examined], None]:
         sequences = await self._run(partial(self._sequences_of, log, actor, after))
@@ -284,11 +283,36 @@ class FileTarget:
 
     async def closing_checks(self, facts: Mapping[str, LogFacts]) -> list[Finding]:
         checks = FileChecks(self.reader, self._scope, self._settings, self._truncated, lambda: self._closing)
-        found = await asyncio.gather(
-            self._run(partial(checks.of_pages_and_counters, facts, await self._doubtful_actors(facts))),
-            self._run(partial(checks.of_indexes, facts)),
+        (pages, indexes), counters = await asyncio.gather(
+            self._check_trees(checks, facts), self._check_counters(checks, facts)
         )
-        return [*found[0], *found[1], *await self._check_links(facts)]
+        return [*pages, *counters, *indexes, *await self._check_links(facts)]
+
+    async def _check_trees(
+        self, checks: FileChecks, facts: Mapping[str, LogFacts]
+    ) -> tuple[list[Finding], list[Finding]]:
+        sound = await self._sound_trees(facts)
+        return await asyncio.gather(
+            self._run(partial(checks.of_pages, sound)), self._run(partial(checks.of_indexes, facts, sound))
+        )
+
+    async def _sound_trees(self, facts: Mapping[str, LogFacts]) -> SoundTrees:
+        """What the library vouches for, nothing for files that are looked at in this process."""
+        if await self._workers() is None or library() is None:
+            return SoundTrees()
+        assert self._pool is not None
+        checks = await self._run(partial(TreeChecks, self.reader, self._settings.checks, facts))
+        waiting = [self._pool.ask(question) for question in checks.questions]
+        try:
+            return checks.judged([await one for one in waiting])
+        except StoreUnavailableError:
+            return SoundTrees()  # If it went wrong over a page, SQLite will not.
+        finally:
+            await _given_up(waiting)
+
+    async def _check_counters(self, checks: FileChecks, facts: Mapping[str, LogFacts]) -> list[Finding]:
+        doubtful = await self._doubtful_actors(facts)
+        return await self._run(partial(checks.of_counters, facts, doubtful))
 
     async def _doubtful_actors(self, facts: Mapping[str, LogFacts]) -> list[tuple[int, int]] | None:
         """First and last numbers of actors whose counters may be wrong; None: all of them may."""
@@ -338,9 +362,7 @@ class FileTarget:
         try:
             return [await one for one in waiting]
         finally:
-            for one in waiting:
-                one.cancel()
-            await asyncio.wait(waiting)
+            await _given_up(waiting)
 
     async def stores(self) -> list[ReplayableStore]:
         if self._backend is None:
@@ -397,3 +419,11 @@ class FileTarget:
             if not job.cancelled():
                 job.exception()
             raise
+
+
+async def _given_up(waiting: Collection[asyncio.Future[Any]]) -> None:
+    """Wait for no answers any more."""
+    for one in waiting:
+        one.cancel()
+    if waiting:
+        await asyncio.wait(waiting)

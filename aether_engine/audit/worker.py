@@ -15,8 +15,10 @@ from aether_engine.audit.file_log import FileLog, type_names
 from aether_engine.audit.settings import AuditScope, AuditSettings
 from aether_engine.audit.sound_actors import sound_actors
 from aether_engine.audit.sound_log import SoundLog
+from aether_engine.audit.sound_trees import look_at_tree
 from aether_engine.audit.text_hashes import HashKey
 from aether_engine.native.actors import ActorRows
+from aether_engine.native.trees import TreeQuestion
 from aether_engine.store.sqlite.connections import ReadConnections
 from aether_engine.store.sqlite.file import RawFile
 from aether_engine.store.sqlite.reader import Reader
@@ -73,7 +75,7 @@ class LinksRequest:
     last: int
 
 
-Request = RangeRequest | NamesRequest | ActorsRequest | LinksRequest
+Request = RangeRequest | NamesRequest | ActorsRequest | LinksRequest | TreeQuestion
 
 
 class AuditWorker(WorkerProcess):
@@ -113,6 +115,8 @@ def _examining(setup: WorkerSetup) -> Iterator[Callable[[Request], object]]:
             return actors(request)
         if isinstance(request, LinksRequest):
             return sums_in_log(reader, request.number, request.first, request.last)
+        if isinstance(request, TreeQuestion):
+            return None if setup.hash_key.native is None else look_at_tree(reader, request, setup.hash_key.native)
         log = logs.get(request.namespace)
         if log is None:
             examiner = Examiner(request.namespace, setup.settings, setup.scope, limit=_LIMIT, hashes=hashes)

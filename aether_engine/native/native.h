@@ -80,6 +80,9 @@ int seek_row(Walk *walk, uint32_t root, int64_t row_id);
 int next_leaf(Walk *walk);
 /* The leaf a walk is at. */
 Page *leaf_of(Walk *walk);
+int is_interior(uint8_t kind);
+/* The page that the `index`th child of an interior page is, 0 for none. */
+uint32_t child_of(const Page *page, uint32_t index);
 
 uint32_t big_endian(const uint8_t *bytes, int length);
 /* Where the cell begins. */
@@ -103,5 +106,29 @@ int integer_of(const Record *record, int index, int64_t *value);
 int bytes_of(const Record *record, int index, int kind, Text *bytes);
 /* Reads a cell of a table's leaf page that is all on it; 0 for any other. */
 int read_row(const Page *page, uint32_t index, int64_t *row_id, const uint8_t **payload, const uint8_t **end);
+
+/* --- entries.c */
+
+enum { NO_ENTRIES, EVENT_ROWS, VERSION_ENTRIES, ID_ENTRIES };
+
+/* What the entries of the index over ids for positions `first` to `last` come to. */
+typedef struct {
+    int64_t first, last;
+    uint64_t count, high_sum, low_sum; /* of the halves of the ids, the high ones signed */
+    uint64_t places;                   /* the sum of sequences */
+} IdSums;
+
+/* What the entries of a tree come to. */
+typedef struct {
+    int32_t kind;    /* what its entries are */
+    int32_t unknown; /* whether there are any that are not plain */
+    uint64_t key[2];
+    uint64_t count, sum; /* of rows of the log, or of entries of the index over versions */
+    IdSums *ids;         /* from the lowest positions up, none twice */
+    int64_t id_ranges;
+} Sums;
+
+/* Adds the entries of a page whose cells all begin on it. */
+void add_entries(Sums *sums, const Page *page);
 
 #endif

@@ -13,7 +13,7 @@ uint32_t big_endian(const uint8_t *bytes, int length) {
     return value;
 }
 
-static int is_interior(uint8_t kind) { return kind == INTERIOR_INDEX || kind == INTERIOR_TABLE; }
+int is_interior(uint8_t kind) { return kind == INTERIOR_INDEX || kind == INTERIOR_TABLE; }
 
 int read_page(const File *file, uint32_t number, Page *page) {
     if (!number || number > file->page_count)
@@ -71,8 +71,7 @@ void end_walk(Walk *walk) { free(walk->pages[0].bytes); }
 
 Page *leaf_of(Walk *walk) { return &walk->pages[walk->level]; }
 
-/* The page that the `index`th child of an interior page is, 0 for none. */
-static uint32_t child_of(const Page *page, uint32_t index) {
+uint32_t child_of(const Page *page, uint32_t index) {
     if (index > page->count)
         return 0;
     if (index == page->count)
