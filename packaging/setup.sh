@@ -28,7 +28,7 @@ import hashlib, pathlib, sys
 digest = lambda names: hashlib.sha256(b"\0".join(pathlib.Path(name).read_bytes() for name in names)).hexdigest()
 print(sys.implementation.name, sys.version.split()[0], sys.base_prefix, pathlib.Path.cwd())
 print(digest(sys.argv[1:3]))
-print(digest(sys.argv[3:]))'
+print(digest(sorted(sys.argv[3:])))'
 description() {
     "$1" -I -c "$describe" "$lock" pyproject.toml packaging/builds/native_library.py aether_engine/native/*.[ch] 2> /dev/null
 }
