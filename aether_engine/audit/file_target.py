@@ -6,7 +6,7 @@ import asyncio
 import sqlite3
 from array import array
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -15,28 +15,18 @@ from typing import Any, Final, TypeVar
 from aether_engine.audit.checks import Source
 from aether_engine.audit.evidence import Evidence, OpenedEvidence
 from aether_engine.audit.examining import Examined, Examiner
-from aether_engine.audit.file_actors import LAST_NUMBER, ActorHashes, actor_hashes, actor_name
+from aether_engine.audit.file_actors import ActorHashes, actor_hashes, actor_name
 from aether_engine.audit.file_checks import FileChecks
-from aether_engine.audit.file_links import (
-    RANGE,
-    LinkSums,
-    differing_links,
-    links_until,
-    sums_in_index,
-    sums_in_log,
-)
+from aether_engine.audit.file_closing import ClosingChecks
 from aether_engine.audit.file_log import FileLog, namespace_numbers
 from aether_engine.audit.finding import Finding
 from aether_engine.audit.judging import Place, Row, id_digest
 from aether_engine.audit.settings import AuditScope, AuditSettings
-from aether_engine.audit.sound_actors import are_counted
-from aether_engine.audit.sound_trees import SoundTrees, TreeChecks
 from aether_engine.audit.target import AuditLog, LogFacts
 from aether_engine.audit.text_hashes import HashKey
-from aether_engine.audit.worker import ActorsRequest, LinksRequest, NamesRequest, RangeRequest, WorkerSetup
-from aether_engine.audit.worker_pool import WorkerPool
-from aether_engine.errors import CorruptStoreError, StoreUnavailableError
-from aether_engine.native.library import library
+from aether_engine.audit.worker import NamesRequest, RangeRequest, WorkerSetup
+from aether_engine.audit.worker_pool import WorkerPool, given_up
+from aether_engine.errors import StoreUnavailableError
 from aether_engine.patterns import is_wildcard_pattern, match_namespace_pattern
 from aether_engine.replay.replaying import ReplayableStore
 from aether_engine.store.sqlite.backend import SQLiteBackend
@@ -53,7 +43,6 @@ _MOST_WORKERS: Final = 4
 _RANGE: Final = 4096
 _OWN_SECONDS: Final = 0.01
 _ACTORS: Final = 65_536
-_SUMMED_AT_ONCE: Final = 16
 
 T = TypeVar("T")
 
@@ -174,7 +163,7 @@ class FileTarget:
                     begin = end + 1
                 yield await waiting.popleft()
         finally:
-            await _given_up(waiting)
+            await given_up(waiting)
 
     async def _parts_of_actor(self, log: AuditLog, actor: str, after: int) -> AsyncGenerator[list[Examined], None]:
         sequences = await self._run(partial(self._sequences_of, log, actor, after))
@@ -283,86 +272,12 @@ class FileTarget:
 
     async def closing_checks(self, facts: Mapping[str, LogFacts]) -> list[Finding]:
         checks = FileChecks(self.reader, self._scope, self._settings, self._truncated, lambda: self._closing)
-        (pages, indexes), counters = await asyncio.gather(
-            self._check_trees(checks, facts), self._check_counters(checks, facts)
+        closing = ClosingChecks(
+            self.reader, checks, self._settings.checks, await self._workers(), self._run, lambda: self._closing
         )
-        return [*pages, *counters, *indexes, *await self._check_links(facts)]
-
-    async def _check_trees(
-        self, checks: FileChecks, facts: Mapping[str, LogFacts]
-    ) -> tuple[list[Finding], list[Finding]]:
-        sound = await self._sound_trees(facts)
-        return await asyncio.gather(
-            self._run(partial(checks.of_pages, sound)), self._run(partial(checks.of_indexes, facts, sound))
-        )
-
-    async def _sound_trees(self, facts: Mapping[str, LogFacts]) -> SoundTrees:
-        """What the library vouches for, nothing for files that are looked at in this process."""
-        if await self._workers() is None or library() is None:
-            return SoundTrees()
-        assert self._pool is not None
-        checks = await self._run(partial(TreeChecks, self.reader, self._settings.checks, facts))
-        waiting = [self._pool.ask(question) for question in checks.questions]
-        try:
-            return checks.judged([await one for one in waiting])
-        except StoreUnavailableError:
-            return SoundTrees()  # If it went wrong over a page, SQLite will not.
-        finally:
-            await _given_up(waiting)
-
-    async def _check_counters(self, checks: FileChecks, facts: Mapping[str, LogFacts]) -> list[Finding]:
-        doubtful = await self._doubtful_actors(facts)
-        return await self._run(partial(checks.of_counters, facts, doubtful))
-
-    async def _doubtful_actors(self, facts: Mapping[str, LogFacts]) -> list[tuple[int, int]] | None:
-        """First and last numbers of actors whose counters may be wrong; None: all of them may."""
-        if "actor-counter" not in self._settings.checks or await self._workers() is None:
-            return None
-        assert self._pool is not None
-        by_number = {fact.log.number: fact for fact in facts.values()}
-        doubtful: list[tuple[int, int]] = []
-        first: int | None = 0
-        while first is not None:
-            rows = await self._pool.ask(ActorsRequest(first, _ACTORS))
-            if rows is None:
-                return [*doubtful, (first, LAST_NUMBER)]
-            if not await self._run(partial(are_counted, rows, by_number)):
-                doubtful.append((first, first + _ACTORS - 1))
-            first = rows.next_number
-        return doubtful
-
-    async def _check_links(self, facts: Mapping[str, LogFacts]) -> list[Finding]:
-        findings: list[Finding] = []
         actor = self._scope.actors
-        if "index-links" not in self._settings.checks or (actor and not is_wildcard_pattern(actor)):
-            return findings
-        for log in [fact.log for fact in facts.values()]:
-            until = await self._run(partial(links_until, self.reader, log))
-            ranges = [(first, min(first + RANGE - 1, until)) for first in range(1, until + 1, RANGE)]
-            try:
-                held = await self._run(partial(sums_in_index, self.reader, log.number, until)) if ranges else {}
-            except CorruptStoreError:
-                continue  # The pages that cannot be read are told as such.
-            differing: list[tuple[int, int]] = []
-            for start in range(0, len(ranges), _SUMMED_AT_ONCE):
-                part = ranges[start : start + _SUMMED_AT_ONCE]
-                for each, sums in zip(part, await self._link_sums(log.number, part), strict=True):
-                    if sums is not None and sums != held.get((each[0] - 1) // RANGE, LinkSums()):
-                        differing.append(each)
-            if differing:
-                look = partial(differing_links, self.reader, log, differing, lambda: self._closing)
-                findings += await self._run(lambda look=look: list(look()))  # type: ignore[misc]  # of this turn
-        return findings
-
-    async def _link_sums(self, number: int, ranges: Sequence[tuple[int, int]]) -> list[LinkSums | None]:
-        if await self._workers() is None:
-            return [await self._run(partial(sums_in_log, self.reader, number, *each)) for each in ranges]
-        assert self._pool is not None
-        waiting = [self._pool.ask(LinksRequest(number, *each)) for each in ranges]
-        try:
-            return [await one for one in waiting]
-        finally:
-            await _given_up(waiting)
+        # What concerns the whole file is not asked of one actor.
+        return [] if actor and not is_wildcard_pattern(actor) else await closing.findings(facts)
 
     async def stores(self) -> list[ReplayableStore]:
         if self._backend is None:
@@ -419,11 +334,3 @@ class FileTarget:
             if not job.cancelled():
                 job.exception()
             raise
-
-
-async def _given_up(waiting: Collection[asyncio.Future[Any]]) -> None:
-    """Wait for no answers any more."""
-    for one in waiting:
-        one.cancel()
-    if waiting:
-        await asyncio.wait(waiting)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import queue
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
@@ -67,3 +68,11 @@ class WorkerPool:
         for worker in self._all:
             worker.end()
         self._threads.shutdown(wait=True, cancel_futures=True)
+
+
+async def given_up(waiting: Collection[asyncio.Future[Any]]) -> None:
+    """Wait for no answers any more."""
+    for one in waiting:
+        one.cancel()
+    if waiting:
+        await asyncio.wait(waiting)

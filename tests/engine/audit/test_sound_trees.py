@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from aether_engine.audit import Audit, FileTarget, Finding, file_target
+from aether_engine.audit import Audit, FileTarget, Finding, file_closing
 from aether_engine.audit.file_checks import FileChecks
 from aether_engine.audit.sound_trees import SoundTrees
 from aether_engine.audit.worker_pool import WorkerPool
@@ -95,7 +95,7 @@ async def test_rows_changed_past_the_store_are_told_as_ever(
     await _make(path)
     _change(path, statement)
     with_library = await _found(path)
-    monkeypatch.setattr(file_target, "library", lambda: None)
+    monkeypatch.setattr(file_closing, "library", lambda: None)
     assert await _found(path) == with_library
     assert vouched[0].pages
     assert vouched[0].ids == {_OTHER}
@@ -128,7 +128,7 @@ async def test_damaged_indexes_are_told_as_ever(
         found = await _found(path)
         assert {"page", "index-versions", "index-ids"} & {one.check for one in found}
         with monkeypatch.context() as patched:
-            patched.setattr(file_target, "library", lambda: None)
+            patched.setattr(file_closing, "library", lambda: None)
             assert await _found(path) == found
     assert vouched[0].pages
     assert not vouched[0].versions
