@@ -247,10 +247,11 @@ class Examiner:
     ) -> None:
         ahead, behind = self._settings.ahead_seconds, self._settings.behind_seconds
         recorded = part.recorded
+        # Reckoned as for each of them below, so that it makes no difference what stands beside an event.
         if (
             isfinite(sum(moments))
-            and max(moments) <= min(recorded) / _MICROSECOND + ahead
-            and min(moments) >= max(recorded) / _MICROSECOND - behind
+            and min(recorded) / _MICROSECOND - max(moments) >= -ahead
+            and max(recorded) / _MICROSECOND - min(moments) <= behind
         ):
             return
         for index, (moment, microseconds) in enumerate(zip(moments, recorded, strict=True)):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -48,6 +48,8 @@ def actor_hashes(reader: Reader, first: int, count: int, hashes_of: TextHashes =
             if not is_damage(error):
                 raise
             return _from_index(connection, first, hashes_of)
+        if not _is_rising(rows, first):
+            return _from_index(connection, first, hashes_of)
         rows = [row for row in rows if row[0] < HIGHEST]
         hashes = array("q", bytes(8 * (rows[-1][0] - first + 1))) if rows else array("q")
         if len(hashes) > 64 * len(rows) + 1_000_000:
@@ -57,6 +59,16 @@ def actor_hashes(reader: Reader, first: int, count: int, hashes_of: TextHashes =
         return ActorHashes(first, hashes, rows[-1][0] + 1 if len(rows) == count else None)
 
     return reader.run(job, ActorHashes(first, array("q"), None))
+
+
+def _is_rising(rows: Sequence[tuple[Any, ...]], first: int) -> bool:
+    """Whether rows have numbers from `first` on that rise, as those of a damaged list may not."""
+    latest = first - 1
+    for row in rows:
+        if row[0] <= latest:
+            return False
+        latest = row[0]
+    return True
 
 
 def _from_index(connection: sqlite3.Connection, first: int, hashes_of: TextHashes) -> ActorHashes:
@@ -93,7 +105,7 @@ def actor_counters(reader: Reader, first: int = 0, last: int = LAST_NUMBER) -> I
                 return None
 
         rows: list[tuple[Any, ...]] | None = reader.run(job, [])
-        if not rows:
+        if not rows or not _is_rising(rows, first):
             return
         yield rows
         first = rows[-1][0] + 1

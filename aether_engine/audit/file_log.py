@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping
+from operator import itemgetter
 from time import perf_counter
 from typing import Any, Final
 
 from aether_engine.audit.examining import Examined, Examiner, LogPart, RowColumns
 from aether_engine.audit.sound_log import SoundLog
 from aether_engine.store.sqlite.reader import Reader, is_damage
+from aether_engine.store.sqlite.rows import is_intact
 from aether_engine.store.sqlite.schema import first_position
 
 #: Rows that are fetched and examined in one go.
@@ -20,10 +22,11 @@ _DOUBTFUL: Final = 16
 _LARGE: Final = 16 << 10
 _COLUMNS: Final = "actor, version, event_type, id_hash, recorded_at, checksum"
 _WITHIN: Final = "FROM events WHERE position BETWEEN ? AND ? ORDER BY position"
-_BATCH: Final = f"SELECT {_COLUMNS}, CASE WHEN length(raw) <= {_LARGE} THEN raw END {_WITHIN}"
+_BATCH: Final = f"SELECT position, {_COLUMNS}, CASE WHEN length(raw) <= {_LARGE} THEN raw END {_WITHIN}"
 _EACH: Final = f"SELECT position, {_COLUMNS}, raw {_WITHIN}"
 _INTEGERS: Final = (0, 1, 4, 5)
 
+#: Position, and the columns from actor to raw.
 FileRow = tuple[Any, ...]
 
 
@@ -82,7 +85,7 @@ class FileLog:
         if row is None:
             return None
         return tuple(
-            value if index not in _INTEGERS or type(value) is int else 0 for index, value in enumerate(row)
+            value if index not in _INTEGERS or type(value) is int else 0 for index, value in enumerate(row[1:])
         )
 
     def _examine(self, first: int, last: int) -> list[Examined]:
@@ -112,8 +115,11 @@ class FileLog:
                 return None
 
         rows: list[FileRow] | None = self._reader.run(job, None)
-        # Positions are unique, so that the right number of rows in a range are the right rows.
-        return rows if rows is not None and len(rows) == last - first + 1 else None
+        if rows is None or len(rows) != last - first + 1:
+            return None
+        # In a damaged tree they may be others, or stand in another order.
+        begin = self._base + first
+        return rows if list(map(_position_of, rows)) == list(range(begin, begin + len(rows))) else None
 
     def _examine_damaged(self, first: int, last: int) -> list[Examined]:
         """The same row by row: where some are missing, and for a row that is too large to be one of many."""
@@ -152,7 +158,9 @@ class FileLog:
             def job(connection: sqlite3.Connection) -> None:
                 try:
                     for row in connection.execute(_EACH, (begin, end)):
-                        rows[row[0] - base] = row[1:]
+                        # A damaged tree may have a place twice, and rows where they do not belong.
+                        if begin <= row[0] <= end and (row[0] - base not in rows or _is_intact(row)):
+                            rows[row[0] - base] = row
                 except sqlite3.Error as error:
                     if not is_damage(error):
                         raise
@@ -167,11 +175,13 @@ class FileLog:
         if len(rows) < last - first + 1:
             for position, row in self._reader.rescued(base + first, base + last).items():
                 _, actor, version, recorded_at, checksum, raw = row
-                rows.setdefault(position - base, (actor, version, None, None, recorded_at, checksum, raw))
+                rows.setdefault(
+                    position - base, (position, actor, version, None, None, recorded_at, checksum, raw)
+                )
         return rows
 
     def _look(self, sequences: range | list[int], rows: list[FileRow]) -> Examined:
-        actors, versions, types, id_hashes, recorded, checksums, raws = zip(*rows, strict=True)
+        _, actors, versions, types, id_hashes, recorded, checksums, raws = zip(*rows, strict=True)
         try:
             # A sum tells at once whether all are numbers.
             is_sound = type(sum(actors) + sum(versions) + sum(recorded) + sum(checksums)) is int
@@ -185,6 +195,15 @@ class FileLog:
             ]
         row_columns = RowColumns(self._number, actors, versions, types, id_hashes, checksums)
         return self._examiner.examine(LogPart(sequences, recorded, raws, row_columns))
+
+
+_position_of: Final = itemgetter(0)
+
+
+def _is_intact(row: FileRow) -> bool:
+    """Whether a row's checksum vouches for its bytes, place and time."""
+    position, actor, version, _, _, recorded_at, checksum, raw = row
+    return is_intact((position, actor, version, recorded_at, checksum, raw))
 
 
 def type_names(reader: Reader) -> dict[int, str]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Final
+from typing import Final, TypeVar
 
 from aether_engine.native.page_file import PageFile
 from aether_engine.store.sqlite.file import beside
@@ -14,7 +15,36 @@ from aether_engine.store.sqlite.schema import INDEXES, TABLES, WITHOUT_ROWID
 _HEADER_LENGTH: Final = 100
 #: Where the header says how many bytes at the end of each page are not in use.
 _RESERVED: Final = 20
+_PAGES: Final = 28
 _LARGEST_PAGE: Final = 65536
+
+T = TypeVar("T")
+
+
+def read_undisturbed(reader: Reader, read: Callable[[PageFile], T | None]) -> T | None:
+    """What `read` makes of the file of `reader`; None where Python has to look.
+
+    So it has if somebody wrote to the file meanwhile: no lock was there to keep pages from changing.
+    """
+    before = _stamp(reader)
+    file = None if before is None else page_file(reader)
+    found = None if file is None else read(file)
+    return found if _stamp(reader) == before else None
+
+
+def _stamp(reader: Reader) -> tuple[int, int, int] | None:
+    """What tells this state of the file from the next; None where pages may be elsewhere."""
+    path = reader.raw.path
+    try:
+        if not reader.raw.is_in_place():
+            return None
+        status = path.stat()
+        with suppress(FileNotFoundError):
+            if beside(path, "-wal").stat().st_size:
+                return None
+    except OSError:
+        return None
+    return (status.st_ino, status.st_size, status.st_mtime_ns)
 
 
 def page_file(reader: Reader) -> PageFile | None:
@@ -31,7 +61,12 @@ def page_file(reader: Reader) -> PageFile | None:
     descriptor = raw.open()
     if descriptor is None or size < 512 or size & (size - 1):
         return None
-    return PageFile(descriptor, size, raw.size() // size)
+    count = raw.size() // size
+    told = int.from_bytes(header[_PAGES : _PAGES + 4], "big")
+    if told and header[24:28] == header[92:96]:
+        # SQLite believes that, and refuses what lies behind.
+        count = min(count, told)
+    return PageFile(descriptor, size, count)
 
 
 def roots_of(reader: Reader) -> dict[str, int]:

@@ -271,13 +271,22 @@ class FileTarget:
         return await self._run(look)
 
     async def closing_checks(self, facts: Mapping[str, LogFacts]) -> list[Finding]:
-        checks = FileChecks(self.reader, self._scope, self._settings, self._truncated, lambda: self._closing)
-        closing = ClosingChecks(
-            self.reader, checks, self._settings.checks, await self._workers(), self._run, lambda: self._closing
-        )
-        actor = self._scope.actors
         # What concerns the whole file is not asked of one actor.
-        return [] if actor and not is_wildcard_pattern(actor) else await closing.findings(facts)
+        actor = self._scope.actors
+        if actor and not is_wildcard_pattern(actor):
+            return []
+        assert self._raw is not None
+        # What earlier looks left in a connection's cache is not to decide what is found.
+        connections = ReadConnections(self._raw, self._url, read_only=True, reuse=False)
+        reader = Reader(connections, self._raw, self._url)
+        checks = FileChecks(reader, self._scope, self._settings, self._truncated, lambda: self._closing)
+        closing = ClosingChecks(
+            reader, checks, self._settings.checks, await self._workers(), self._run, lambda: self._closing
+        )
+        try:
+            return await closing.findings(facts)
+        finally:
+            connections.close()
 
     async def stores(self) -> list[ReplayableStore]:
         if self._backend is None:

@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Mapping
 
 from aether_engine.audit.file_actors import HIGHEST
-from aether_engine.audit.file_pages import page_file, roots_of
+from aether_engine.audit.file_pages import read_undisturbed, roots_of
 from aether_engine.audit.streams import StreamStates
 from aether_engine.audit.target import LogFacts
 from aether_engine.native.actors import ActorRows, read_actors
@@ -18,10 +18,10 @@ def sound_actors(reader: Reader, first: int, count: int, key: bytes) -> ActorRow
 
     Nobody gives out numbers with holes in which a block of them would fit.
     """
-    file, root = page_file(reader), roots_of(reader).get("actors")
-    if file is None or root is None or first + count > HIGHEST:
+    root = roots_of(reader).get("actors")
+    if root is None or first + count > HIGHEST:
         return None
-    rows = read_actors(file, root, key, first, count)
+    rows = read_undisturbed(reader, lambda file: read_actors(file, root, key, first, count))
     return rows if rows is not None and rows.next_number in (None, first + count) else None
 
 

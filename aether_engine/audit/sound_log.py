@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
 
 from aether_engine.audit.examining import Examined
-from aether_engine.audit.file_pages import page_file, roots_of
+from aether_engine.audit.file_pages import read_undisturbed, roots_of
 from aether_engine.audit.settings import AuditScope, AuditSettings
-from aether_engine.audit.text_hashes import HashKey
 from aether_engine.native.rows import RowReader
 from aether_engine.store.sqlite.reader import Reader
-
-_MICROSECOND: Final = 1_000_000
-#: Clocks that may go wrong by decades are compared in Python.
-_MOST_SECONDS: Final = 1e9
+from aether_engine.store.sqlite.schema import MAX_NAMESPACE
 
 
 class SoundLog:
@@ -29,8 +24,8 @@ class SoundLog:
             number,
             types,
             key,
-            ahead=round(settings.ahead_seconds * _MICROSECOND),
-            behind=round(settings.behind_seconds * _MICROSECOND),
+            ahead=settings.ahead_seconds,
+            behind=settings.behind_seconds,
         )
 
     @staticmethod
@@ -40,20 +35,17 @@ class SoundLog:
         scope: AuditScope,
         settings: AuditSettings,
         types: Mapping[int, str],
-        hash_key: HashKey,
+        key: bytes | None,
     ) -> SoundLog | None:
-        """One for a namespace's number; None where the library is not there, or not all events are wanted."""
-        if hash_key.native is None or scope.actors not in ("", "*", ">"):
-            return None
-        if not (abs(settings.ahead_seconds) < _MOST_SECONDS and abs(settings.behind_seconds) < _MOST_SECONDS):
+        """One for a namespace's number; None without a key of the library, or where not all events are wanted."""
+        if key is None or scope.actors not in ("", "*", ">") or not 0 <= number <= MAX_NAMESPACE:
             return None
         root = roots_of(reader).get("events")
-        return None if root is None else SoundLog(reader, number, root, settings, types, hash_key.native)
+        return None if root is None else SoundLog(reader, number, root, settings, types, key)
 
     def examine(self, first: int, last: int) -> Examined | None:
         """What the events at sequences `first` to `last` say, as far as they are in order; None for none."""
-        file = page_file(self._reader)
-        rows = None if file is None else self._rows.rows(file, first, last)
+        rows = read_undisturbed(self._reader, lambda file: self._rows.rows(file, first, last))
         if rows is None:
             return None
         end = rows.sequences[-1]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from aether_engine.audit.file_ids import ids_behind
-from aether_engine.audit.file_pages import page_file, roots_of, trees_of
+from aether_engine.audit.file_pages import page_file, read_undisturbed, roots_of, trees_of
 from aether_engine.audit.target import LogFacts
 from aether_engine.errors import CorruptStoreError
 from aether_engine.native.trees import Entries, SoundTree, TreeQuestion, sound_tree
@@ -34,8 +34,7 @@ class SoundTrees:
 
 def look_at_tree(reader: Reader, question: TreeQuestion, key: bytes) -> SoundTree | None:
     """What a tree comes to; None where it may be damaged, or SQLite alone may read it. For workers only."""
-    file = page_file(reader)
-    return None if file is None else sound_tree(file, question, key)
+    return read_undisturbed(reader, lambda file: sound_tree(file, question, key))
 
 
 class TreeChecks:

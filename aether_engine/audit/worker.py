@@ -30,13 +30,22 @@ _LIMIT: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class WorkerSetup:
-    """What a worker needs to know before it is asked anything."""
+    """What a worker needs to know before it is asked anything.
+
+    Without `reads_pages` it leaves the file's pages to SQLite; the compiled library hashes all the same.
+    """
 
     path: str
     url: str
     settings: AuditSettings
     scope: AuditScope
     hash_key: HashKey
+    reads_pages: bool = True
+
+    @property
+    def page_key(self) -> bytes | None:
+        """The library's key for what it reads past SQLite, None where it is to read nothing."""
+        return self.hash_key.native if self.reads_pages else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +92,8 @@ class AuditWorker(WorkerProcess):
 
     def __init__(self, setup: WorkerSetup) -> None:
         super().__init__("audit", __name__, setup, hash_seed=setup.hash_key.seed)
+        #: Whether it reads the file's pages with the library.
+        self.reads_pages = setup.page_key is not None
 
 
 def main() -> None:
@@ -99,7 +110,7 @@ def _examining(setup: WorkerSetup) -> Iterator[Callable[[Request], object]]:
     hashes = setup.hash_key.hashes()
 
     def actors(request: NamesRequest | ActorsRequest) -> ActorRows | None:
-        key = setup.hash_key.native
+        key = setup.page_key
         return None if key is None else sound_actors(reader, request.first, request.count, key)
 
     def names(request: NamesRequest) -> ActorHashes:
@@ -116,12 +127,12 @@ def _examining(setup: WorkerSetup) -> Iterator[Callable[[Request], object]]:
         if isinstance(request, LinksRequest):
             return sums_in_log(reader, request.number, request.first, request.last)
         if isinstance(request, TreeQuestion):
-            return None if setup.hash_key.native is None else look_at_tree(reader, request, setup.hash_key.native)
+            return None if setup.page_key is None else look_at_tree(reader, request, setup.page_key)
         log = logs.get(request.namespace)
         if log is None:
             examiner = Examiner(request.namespace, setup.settings, setup.scope, limit=_LIMIT, hashes=hashes)
             types = examiner.type_names = type_names(reader)
-            sound = SoundLog.of(reader, request.number, setup.scope, setup.settings, types, setup.hash_key)
+            sound = SoundLog.of(reader, request.number, setup.scope, setup.settings, types, setup.page_key)
             log = logs[request.namespace] = FileLog(reader, request.number, examiner, sound)
         return log.examine(request.first, request.last, request.seconds)
 

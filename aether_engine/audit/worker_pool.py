@@ -6,13 +6,15 @@ import asyncio
 import queue
 from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any, Final
 
 from aether_engine.audit.worker import AuditWorker, Request, WorkerSetup
 from aether_engine.errors import StoreUnavailableError
 from aether_engine.worker_process import WorkerGoneError
 
-#: Workers that may end by themselves before it is told as an error; until then others take their place.
+#: Workers that may end by themselves before it is told as an error; until then others take their place. Those that
+#: read pages with the library do not count: it may have been at fault, and who takes their place does without.
 _MOST_LOST: Final = 3
 
 
@@ -41,16 +43,17 @@ class WorkerPool:
 
     def _ask(self, request: Request) -> Any:
         while True:
-            worker = self._idle.get()
+            idle = self._idle.get()
+            worker = idle or AuditWorker(self._setup)
             try:
-                if worker is None:
-                    worker = AuditWorker(self._setup)
+                if idle is None:
                     self._all.append(worker)
                     worker.start()
                 answer = worker.ask(request)
             except WorkerGoneError:
+                self._setup = replace(self._setup, reads_pages=False)
                 self._idle.put(None)
-                self._lost += 1
+                self._lost += not worker.reads_pages
                 if self._closed or self._lost > _MOST_LOST:
                     raise StoreUnavailableError(
                         self._setup.url, "the processes that read it ended by themselves"

@@ -221,10 +221,9 @@ static int read_key(Cursor *cursor, int first, Text *key) {
     const uint8_t *at = key->at;
     size_t left = key->length;
     for (; left; at += 8, left -= left > 8 ? 8 : left) {
-        uint64_t word;
-        memcpy(&word, at, 8); /* there is padding behind */
+        uint64_t word = little_endian(at); /* there is padding behind */
         if (left < 8)
-            word &= (1ULL << 8 * left) - 1; /* of little-endian machines; elsewhere it is a worse hash */
+            word &= (1ULL << 8 * left) - 1;
         hash = (hash ^ word) * 0x9E3779B97F4A7C15;
         hash ^= hash >> 29;
     }

@@ -22,15 +22,6 @@ __attribute__((constructor)) static void make_tables(void) {
         }
 }
 
-static uint64_t little_endian(const uint8_t *data) {
-    uint64_t value;
-    memcpy(&value, data, 8);
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-    value = __builtin_bswap64(value);
-#endif
-    return value;
-}
-
 static uint32_t crc_of_words(uint32_t crc, const uint8_t *data, size_t length) {
     for (; length >= 8; length -= 8, data += 8) {
         uint64_t word = little_endian(data) ^ crc;

@@ -8,6 +8,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #define EXPORTED __attribute__((visibility("default")))
 
@@ -18,6 +19,16 @@ typedef struct {
     const uint8_t *at;
     size_t length;
 } Text;
+
+/* The eight bytes at `data` as a number. */
+static inline uint64_t little_endian(const uint8_t *data) {
+    uint64_t value;
+    memcpy(&value, data, 8);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    value = __builtin_bswap64(value);
+#endif
+    return value;
+}
 
 /* --- hashing.c */
 
@@ -59,20 +70,22 @@ typedef struct {
     uint8_t kind;
 } Page;
 
-/* The pages from the root of a tree down to where one is; `next[level]` is the child to go on with.
+/* The pages from the root of a tree down to where one is; `next[level]` is the child to go on with. Of a table, the
+ * row ids at a level are above `above[level]`, up to `up_to[level]`.
  *
  * A walk that ends before it has seen all is lost. */
 typedef struct {
     const File *file;
     Page pages[MOST_LEVELS_OF_TREE];
     uint32_t next[MOST_LEVELS_OF_TREE];
+    int64_t above[MOST_LEVELS_OF_TREE], up_to[MOST_LEVELS_OF_TREE];
     int level, is_lost;
 } Walk;
 
 /* Whether there is memory for a walk; `end_walk` belongs to it either way. */
 int begin_walk(Walk *walk, const File *file);
 void end_walk(Walk *walk);
-/* Reads a page; 0 where it cannot be read, or its cells are not on it. */
+/* Reads a page of a tree; 0 where it cannot be read, or SQLite would not take it for one. */
 int read_page(const File *file, uint32_t number, Page *page);
 /* Goes to the leaf of a table that has, or would have, a row; 0 where there is no way. */
 int seek_row(Walk *walk, uint32_t root, int64_t row_id);

@@ -2,11 +2,7 @@
 
 #include "native.h"
 
-#include <stdlib.h>
 #include <string.h>
-
-/* Python reckons clocks in seconds: so near to a limit, in microseconds, it may see it otherwise. */
-#define ROUNDED 2
 
 enum { ACTOR_COLUMN = 1, VERSION_COLUMN, TYPE_COLUMN, ID_COLUMN, RECORDED_COLUMN, SUM_COLUMN, RAW_COLUMN, COLUMNS };
 
@@ -24,7 +20,7 @@ typedef struct {
     int64_t first, last;
     int64_t namespace_number;
     uint64_t key[2];
-    int64_t ahead, behind; /* microseconds that clocks may go wrong */
+    double ahead, behind; /* seconds that clocks may go wrong */
     Names types;
 } Question;
 
@@ -72,6 +68,13 @@ static int is_sound(const Question *question, int64_t position, const Row *row, 
     return !memcmp(digest, row->id_hash.at, sizeof digest);
 }
 
+/* Whether all the rows are of the namespace, which is one that row ids have room for. */
+static int is_of_namespace(const Question *question) {
+    int64_t number = question->namespace_number, first = question->first, last = question->last;
+    return number >= 0 && number <= INT64_MAX >> 40 && first >= 0 && first <= last && first >> 40 == number &&
+           last >> 40 == number && last < INT64_MAX;
+}
+
 static size_t write_prefix(int64_t number, uint8_t prefix[24]) {
     uint8_t reversed[24];
     size_t length = 0, count = 0;
@@ -85,6 +88,8 @@ static size_t write_prefix(int64_t number, uint8_t prefix[24]) {
 }
 
 EXPORTED int64_t read_sound_rows(const Question *question, Answer *answer) {
+    if (!is_of_namespace(question))
+        return 0;
     Walk walk;
     uint8_t prefix[24];
     size_t prefix_length = write_prefix(question->namespace_number, prefix);
@@ -106,8 +111,9 @@ EXPORTED int64_t read_sound_rows(const Question *question, Answer *answer) {
                 (n && row.recorded < answer->last_recorded) || row.recorded >= 1LL << 52 ||
                 !is_sound(question, position, &row, &document, prefix, prefix_length))
                 goto over;
-            int64_t delay = row.recorded - document.microseconds;
-            if (delay < ROUNDED - question->ahead || llabs(delay - question->behind) < ROUNDED)
+            /* As Python reckons it, to the last bit: whole seconds may lie on the line. */
+            double moment = (double)document.microseconds / 1e6, delay = (double)row.recorded / 1e6 - moment;
+            if (delay < -question->ahead)
                 goto over;
             if (delay > question->behind)
                 answer->late[answer->late_count++] = position - base;
@@ -122,7 +128,7 @@ EXPORTED int64_t read_sound_rows(const Question *question, Answer *answer) {
             answer->names[n] = keyed_hash(question->key, document.actor_id);
             answer->versions[n] = row.version;
             answer->ids[n] = keyed_hash(question->key, document.id);
-            answer->moments[n] = (double)document.microseconds / 1e6;
+            answer->moments[n] = moment;
             answer->size_bytes += (int64_t)row.raw.length;
             answer->high_sum += (int32_t)big_endian(row.id_hash.at, 4);
             answer->low_sum += big_endian(row.id_hash.at + 4, 4);

@@ -13,8 +13,9 @@ from aether_engine.native.hashes import Key, key_of
 from aether_engine.native.library import library
 from aether_engine.native.page_file import FileArgument, PageFile
 
-#: Numbers of event types beyond this one are not looked up.
+#: Numbers of event types beyond this one are not looked up, nor are longer names (in bytes).
 _MOST_TYPES: Final = 100_000
+_LONGEST_TYPE: Final = 4096
 
 
 class _Names(ctypes.Structure):
@@ -33,8 +34,8 @@ class _Question(ctypes.Structure):
         ("last", ctypes.c_int64),
         ("namespace_number", ctypes.c_int64),
         ("key", Key),
-        ("ahead", ctypes.c_int64),
-        ("behind", ctypes.c_int64),
+        ("ahead", ctypes.c_double),
+        ("behind", ctypes.c_double),
         ("types", _Names),
     )
 
@@ -88,15 +89,16 @@ class RowReader:
         types: Mapping[int, str],
         key: bytes,
         *,
-        ahead: int,
-        behind: int,
+        ahead: float,
+        behind: float,
     ) -> None:
-        """`root` is the table's first page; `ahead` and `behind` are what clocks may go wrong, in microseconds."""
+        """`root` is the table's first page; `ahead` and `behind` are what clocks may go wrong, in seconds."""
         native = library()
         assert native is not None
         self._read = native.read_sound_rows
         self._read.restype = ctypes.c_int64
         names = [types.get(number, "").encode() for number in range(min(max(types, default=-1) + 1, _MOST_TYPES))]
+        names = [name if len(name) <= _LONGEST_TYPE else b"" for name in names]
         ends = accumulate(map(len, names))
         self._ends = (ctypes.c_uint32 * len(names))(*ends)
         self._names = b"".join(names)

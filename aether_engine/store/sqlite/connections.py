@@ -50,8 +50,14 @@ class FileAbsentError(Exception):
 class ReadConnections:
     """Runs reading jobs, each with a connection of its own, in a small thread pool."""
 
-    def __init__(self, raw: RawFile, url: str, *, read_only: bool) -> None:
+    def __init__(self, raw: RawFile, url: str, *, read_only: bool, reuse: bool = True) -> None:
+        """Without `reuse` each job has a connection made for it.
+
+        SQLite looks once whether a damaged page's cells are on it, refuses the page, and reads it the next time:
+        only new connections say of the same pages the same each time.
+        """
         self._raw = raw
+        self._reuse = reuse
         self._path = raw.path
         self._wal = beside(raw.path, "-wal")
         self._url = url
@@ -171,7 +177,7 @@ class ReadConnections:
                 connection.close()
 
     def _give_back(self, connection: sqlite3.Connection, signature: Signature | None, *, keep: bool) -> None:
-        if keep and not connection.in_transaction:
+        if keep and self._reuse and not connection.in_transaction:
             with self._guard:
                 if not self._closed:
                     self._idle.append((connection, signature))

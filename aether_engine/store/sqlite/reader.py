@@ -32,7 +32,7 @@ from aether_engine.store.sqlite.rows import (
     moment_of,
 )
 from aether_engine.store.sqlite.salvage import Salvage
-from aether_engine.store.sqlite.schema import SEQUENCE_MASK, EventIdHash, first_position
+from aether_engine.store.sqlite.schema import MAX_NAMESPACE, SEQUENCE_MASK, EventIdHash, first_position
 from aether_engine.store.sqlite.snapshots import decode_snapshots, read_page
 
 T = TypeVar("T")
@@ -372,7 +372,12 @@ class Reader:
         for source in ("INDEXED BY namespaces_by_name", "NOT INDEXED"):
             try:
                 rows = connection.execute(f"SELECT name, id FROM namespaces {source}").fetchall()  # noqa: S608 (constants)
-                names |= {str(name): number for name, number in rows if type(number) is int}
+                # Nobody gave out the others, and row ids have no room for them.
+                names |= {
+                    str(name): number
+                    for name, number in rows
+                    if type(number) is int and 0 <= number <= MAX_NAMESPACE
+                }
             except sqlite3.Error as error:
                 if not is_corruption(error):
                     raise
@@ -398,6 +403,9 @@ class Reader:
                 "SELECT max(position) FROM events WHERE position > ? AND position <= ?", (base, base + limit)
             ).fetchone()[0]
             found = 0 if found is None else found - base
+            if not 0 <= found <= limit:
+                # A tree out of order yields what was not asked for.
+                found, damaged = 0, True
         except sqlite3.Error as error:
             if not is_corruption(error):
                 raise
