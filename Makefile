@@ -34,7 +34,7 @@ test: venv ## lint, type check and test everything
 	@packaging/test.sh $(TESTS)
 
 soak: venv ## faults, damage and mutations the long way, and the window in a flood for AETHER_SOAK_MINUTES (30)
-	@AETHER_SOAK=1 $(VENV_PYTHON) -m pytest -s tests/engine -k "jetstream and (faults or cluster) or mutations or planted" $(ARGS)
+	@AETHER_SOAK=1 $(VENV_PYTHON) -m pytest -s tests/engine -k "jetstream and (faults or cluster) or mutations or planted or native or ways" $(ARGS)
 	@AETHER_SOAK=1 $(VENV_PYTHON) -m pytest -s tests/desktop/test_fuzz.py tests/desktop/tail/test_tail_restart.py tests/soak $(ARGS)
 
 lint: venv ## ruff and mypy

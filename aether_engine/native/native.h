@@ -38,6 +38,12 @@ void blake2b_16(const uint8_t *prefix, size_t prefix_length, Text text, uint8_t 
 /* SipHash-1-3. */
 int64_t keyed_hash(const uint64_t key[2], Text text);
 
+/* --- times.c */
+
+/* A time as `2026-03-01T10:00:00.123Z`, cut to microseconds since 1970; 0 for any other, and for those of years that a
+ * float of seconds does not tell exactly. */
+int read_time(Text text, int64_t *microseconds);
+
 /* --- document.c */
 
 typedef struct {

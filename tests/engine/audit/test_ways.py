@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 from zlib import crc32
 
@@ -19,7 +20,9 @@ from aether_engine.audit.examining import Examined, Examiner, LogPart, RowColumn
 from aether_engine.audit.file_checks import _SUMS
 from aether_engine.audit.judging import id_digest
 from aether_engine.audit.settings import AuditScope, AuditSettings
+from aether_engine.native.library import library
 from aether_engine.store.sqlite.schema import checksum_seed, first_position
+from tests.engine.native.log_files import opened_ways, write_log
 
 _TYPES = {1: "Placed", 2: "Paid"}
 _RECORDED = 1_767_225_600_000_000
@@ -181,6 +184,45 @@ def test_it_makes_no_difference_which_way_an_event_goes(
         for name, value in carefully.items():
             assert together[name] == value, name
             assert apart[name] == value, name
+
+
+@pytest.mark.skipif(library() is None, reason="nothing was compiled here")
+@pytest.mark.parametrize("page_size", [512, 8192])
+def test_it_makes_no_difference_whether_the_library_looks_first(tmp_path: Path, page_size: int) -> None:
+    dice = random.Random(page_size)
+    sound = 0
+    for _ in range(8 * (20 if os.environ.get("AETHER_SOAK") else 1)):
+        part = _part(dice, 300, rows=True)
+        columns = part.columns
+        assert columns is not None
+        # Rows have no NULL.
+        types, id_hashes = (
+            [b"" if one is None else one for one in each] for each in (columns.types, columns.id_hashes)
+        )
+        rows = zip(
+            part.sequences,
+            *(columns.actors, columns.versions, types, id_hashes, part.recorded, columns.checksums, part.raws),
+            strict=True,
+        )
+        write_log(tmp_path / "log.aether", list(rows), _TYPES, page_size=page_size)
+        ends = _FIRST, _FIRST + 299
+        with opened_ways(tmp_path / "log.aether") as ways:
+            with_library = ways.with_library.examine(*ends, 1e9)
+            without = ways.without.examine(*ends, 1e9)
+            alone = [ways.each(sequence) for sequence in part.sequences]
+        mine, other = _said(with_library), _said(without)
+        for name, value in other.items():
+            assert mine[name] == value, name
+        assert (with_library[0].first_recorded, with_library[-1].last_recorded) == (
+            without[0].first_recorded,
+            without[-1].last_recorded,
+        )
+        for by_library, by_python in alone:
+            if by_library is not None:
+                sound += 1
+                assert _said([by_library]) == _said(by_python)
+                assert by_library.first_timed == by_library.last_timed == by_python[0].first_timed
+    assert sound > 1000
 
 
 def test_sums_over_an_index_tell_of_every_flipped_bit() -> None:

@@ -5,30 +5,32 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import signal
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from aether_engine.audit import Audit, FileTarget, file_target
+from aether_engine.audit import Audit, AuditScope, AuditSettings, FileTarget, file_target
 from aether_engine.audit.sound_log import SoundLog
+from aether_engine.audit.text_hashes import HashKey
 from aether_engine.audit.totals import AuditTotals
-from aether_engine.audit.worker import Request, WorkerSetup, _examining
+from aether_engine.audit.worker import AuditWorker, NamesRequest, RangeRequest, Request, WorkerSetup, _examining
 from aether_engine.errors import AetherError
 from aether_engine.native.library import OFF, SWITCH, library
 from tests.benchmarks.generate import generate
 from tests.engine.audit.corpus import build
-from tests.engine.audit.test_corpus import run
+from tests.engine.audit.test_corpus import places, run
 from tests.engine.native.damage import damaged, in_pages_of
 
 pytestmark = pytest.mark.skipif(library() is None, reason="nothing was compiled here")
 
-_DAMAGES = 6000 if os.environ.get("AETHER_SOAK") else 60
+_DAMAGES = 6000 if os.environ.get("AETHER_SOAK") else 40
 _SIZES = (512, 1024, 8192)
 _Said = tuple[Counter[Any], Counter[str], dict[str, Any]] | str
 
@@ -92,6 +94,46 @@ def sound(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     monkeypatch.setattr(SoundLog, "examine", counting)
     monkeypatch.setattr(file_target, "WorkerPool", _OwnPool)
     return counted
+
+
+async def test_a_worker_that_dies_is_replaced_by_one_that_leaves_pages_to_sqlite(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    corpus = build(tmp_path / "corpus.aether", 5)
+    lost: list[int] = []
+    ask = AuditWorker.ask
+
+    def dying(self: AuditWorker, request: object) -> Any:
+        if self.reads_pages and isinstance(request, RangeRequest):
+            lost.append(self.process_id)
+            os.kill(self.process_id, signal.SIGSEGV)
+        return ask(self, request)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(AuditWorker, "ask", dying)
+        # More of them than may be lost otherwise.
+        patched.setattr(file_target, "processors", lambda: 4)
+        found = await run(Audit(FileTarget(corpus.path, "sqlite:///file", workers_from=0)))
+    assert lost
+    assert len(set(lost)) == len(lost) <= 4
+    assert places(found) == Counter(corpus.planted)
+
+
+def test_a_worker_without_pages_hashes_as_the_others_do(tmp_path: Path, sound: Counter[str]) -> None:
+    path = tmp_path / "clean.aether"
+    generate(path, 300, 20)
+    setup = WorkerSetup(str(path), "sqlite:///file", AuditSettings(), AuditScope(), HashKey.new())
+    requests: tuple[Request, ...] = (RangeRequest("benchmark", 1, 1, 300, 1e9), NamesRequest(0, 100))
+    answers: list[list[Any]] = []
+    for one in (setup, replace(setup, reads_pages=False)):
+        with _examining(one) as answer_to:
+            answers.append([answer_to(request) for request in requests])
+        assert sound["events"] == 300
+    (mine,), names = answers[0]
+    (others,), other_names = answers[1]
+    assert names == other_names
+    assert names.hashes
+    assert (mine.ids, mine.names, mine.id_sum) == (others.ids, others.names, others.id_sum)
 
 
 async def _both(path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[_Said, _Said]:
