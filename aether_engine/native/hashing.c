@@ -1,4 +1,4 @@
-/* Checksums and hashes: CRC-32 of a row, BLAKE2b of an id, and a keyed hash that stands for a text in one audit. */
+/* Checksums of rows, and a keyed hash that stands for a text in one audit. */
 
 #include "native.h"
 
@@ -80,65 +80,9 @@ uint32_t crc32_from(uint32_t start, const uint8_t *data, size_t length) {
     return ~(can_fold(length) ? crc_of_blocks : crc_of_words)(~start, data, length);
 }
 
-/* --- BLAKE2b (RFC 7693) of one block */
-
-static const uint64_t blake2b_start[8] = {
-    0x6a09e667f3bcc908, 0xbb67ae8584caa73b, 0x3c6ef372fe94f82b, 0xa54ff53a5f1d36f1,
-    0x510e527fade682d1, 0x9b05688c2b3e6c1f, 0x1f83d9abfb41bd6b, 0x5be0cd19137e2179,
-};
-
-#define ROTATED(value, bits) ((value) >> (bits) | (value) << (64 - (bits)))
-#define MIX(a, b, c, d, x, y)                                                                                          \
-    a += b + (x);                                                                                                      \
-    d = ROTATED(d ^ a, 32);                                                                                            \
-    c += d;                                                                                                            \
-    b = ROTATED(b ^ c, 24);                                                                                            \
-    a += b + (y);                                                                                                      \
-    d = ROTATED(d ^ a, 16);                                                                                            \
-    c += d;                                                                                                            \
-    b = ROTATED(b ^ c, 63);
-#define ROUND(s0, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s14, s15)                                    \
-    MIX(v0, v4, v8, v12, m[s0], m[s1])                                                                                 \
-    MIX(v1, v5, v9, v13, m[s2], m[s3])                                                                                 \
-    MIX(v2, v6, v10, v14, m[s4], m[s5])                                                                                \
-    MIX(v3, v7, v11, v15, m[s6], m[s7])                                                                                \
-    MIX(v0, v5, v10, v15, m[s8], m[s9])                                                                                \
-    MIX(v1, v6, v11, v12, m[s10], m[s11])                                                                              \
-    MIX(v2, v7, v8, v13, m[s12], m[s13])                                                                               \
-    MIX(v3, v4, v9, v14, m[s14], m[s15])
-
-void blake2b_16(const uint8_t *prefix, size_t prefix_length, Text text, uint8_t result[16]) {
-    uint8_t block[128] = {0};
-    uint64_t m[16];
-    memcpy(block, prefix, prefix_length);
-    memcpy(block + prefix_length, text.at, text.length);
-    for (int word = 0; word < 16; word++)
-        m[word] = little_endian(block + 8 * word);
-    const uint64_t *s = blake2b_start;
-    /* Parameters: 16 bytes of result, no key, one level. */
-    uint64_t h0 = s[0] ^ 0x01010010, h1 = s[1];
-    uint64_t v0 = h0, v1 = h1, v2 = s[2], v3 = s[3], v4 = s[4], v5 = s[5], v6 = s[6], v7 = s[7];
-    uint64_t v8 = s[0], v9 = s[1], v10 = s[2], v11 = s[3];
-    uint64_t v12 = s[4] ^ (prefix_length + text.length), v13 = s[5], v14 = ~s[6], v15 = s[7];
-    ROUND(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
-    ROUND(14, 10, 4, 8, 9, 15, 13, 6, 1, 12, 0, 2, 11, 7, 5, 3)
-    ROUND(11, 8, 12, 0, 5, 2, 15, 13, 10, 14, 3, 6, 7, 1, 9, 4)
-    ROUND(7, 9, 3, 1, 13, 12, 11, 14, 2, 6, 5, 10, 4, 0, 15, 8)
-    ROUND(9, 0, 5, 7, 2, 4, 10, 15, 14, 1, 11, 12, 6, 8, 3, 13)
-    ROUND(2, 12, 6, 10, 0, 11, 8, 3, 4, 13, 7, 5, 15, 14, 1, 9)
-    ROUND(12, 5, 1, 15, 14, 13, 4, 10, 0, 7, 6, 3, 9, 2, 8, 11)
-    ROUND(13, 11, 7, 14, 12, 1, 3, 9, 5, 0, 15, 4, 8, 6, 2, 10)
-    ROUND(6, 15, 14, 9, 11, 3, 0, 8, 12, 2, 13, 7, 1, 4, 10, 5)
-    ROUND(10, 2, 8, 4, 7, 6, 1, 5, 15, 11, 9, 14, 3, 12, 13, 0)
-    ROUND(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
-    ROUND(14, 10, 4, 8, 9, 15, 13, 6, 1, 12, 0, 2, 11, 7, 5, 3)
-    uint64_t words[2] = {h0 ^ v0 ^ v8, h1 ^ v1 ^ v9};
-    for (int byte = 0; byte < 16; byte++)
-        result[byte] = (uint8_t)(words[byte >> 3] >> 8 * (byte & 7));
-}
-
 /* --- SipHash-1-3 */
 
+#define ROTATED(value, bits) ((value) >> (bits) | (value) << (64 - (bits)))
 #define SIP_ROUND                                                                                                      \
     v0 += v1;                                                                                                          \
     v1 = ROTATED(v1, 51) ^ v0;                                                                                         \

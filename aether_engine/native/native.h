@@ -33,8 +33,6 @@ static inline uint64_t little_endian(const uint8_t *data) {
 /* --- hashing.c */
 
 uint32_t crc32_from(uint32_t start, const uint8_t *data, size_t length);
-/* BLAKE2b with 16 bytes of result of `prefix` and `text`, which have 128 bytes together at most. */
-void blake2b_16(const uint8_t *prefix, size_t prefix_length, Text text, uint8_t result[16]);
 /* SipHash-1-3. */
 int64_t keyed_hash(const uint64_t key[2], Text text);
 
@@ -43,6 +41,11 @@ int64_t keyed_hash(const uint64_t key[2], Text text);
 /* A time as `2026-03-01T10:00:00.123Z`, cut to microseconds since 1970; 0 for any other, and for those of years that a
  * float of seconds does not tell exactly. */
 int read_time(Text text, int64_t *microseconds);
+
+/* --- blake2b.c */
+
+/* Hashes of 16 bytes of `prefix` and each of the texts, which have 128 bytes together at most. */
+void blake2b_16(Text prefix, const Text *texts, int count, uint8_t (*results)[16]);
 
 /* --- document.c */
 
