@@ -29,7 +29,7 @@ def serve_as_child_if_asked() -> None:
         main()
     elif sys.argv[1] == WORKER_ARGUMENT:
         if sys.argv[2:] == ["audit"]:
-            from aether_engine.audit.worker import main as work
+            from aether_engine.audit.file.worker import main as work
         else:
             from aether_engine.store.sqlite.scan_worker import main as work
         work()

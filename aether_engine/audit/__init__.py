@@ -15,7 +15,7 @@ from aether_engine.late_names import late_names
 if TYPE_CHECKING:
     from aether_engine.audit.checks import CHECKS, Check, Severity, Source
     from aether_engine.audit.comparing import Comparison, compare
-    from aether_engine.audit.file_target import FileTarget
+    from aether_engine.audit.file.target import FileTarget
     from aether_engine.audit.finding import Finding
     from aether_engine.audit.log_target import Auditee, LogTarget
     from aether_engine.audit.report import AuditReport, ReportFormatError, finding_json, read_report, report_of
@@ -38,7 +38,7 @@ _NAMES = {
         "Comparison",
         "compare",
     ),
-    "file_target": ("FileTarget",),
+    "file.target": ("FileTarget",),
     "finding": ("Finding",),
     "log_target": (
         "Auditee",

@@ -15,7 +15,7 @@ from typing import Final
 from aether_engine.audit.checks import CHECKS, Source
 from aether_engine.audit.examining import Examined
 from aether_engine.audit.explaining import explain, explain_causes, explain_duplicates, explain_late
-from aether_engine.audit.file_target import FileTarget
+from aether_engine.audit.file.target import FileTarget
 from aether_engine.audit.finding import Finding
 from aether_engine.audit.identities import Identities
 from aether_engine.audit.log_target import Auditee, LogTarget

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from aether_engine.audit import Audit, AuditScope, AuditSettings, FileTarget, Finding, file_log, file_target
+from aether_engine.audit import Audit, AuditScope, AuditSettings, FileTarget, Finding
+from aether_engine.audit.file import log as file_log
+from aether_engine.audit.file import target as file_target
 from tests.engine.audit.corpus import KINDS, Place, build
 
 

@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
-from aether_engine.audit import Audit, FileTarget, Finding, file_closing
-from aether_engine.audit.file_checks import FileChecks
-from aether_engine.audit.sound_trees import SoundTrees
-from aether_engine.audit.worker_pool import WorkerPool
+from aether_engine.audit import Audit, FileTarget, Finding
+from aether_engine.audit.file import closing as file_closing
+from aether_engine.audit.file.checks import FileChecks
+from aether_engine.audit.file.sound_trees import SoundTrees
+from aether_engine.audit.file.worker_pool import WorkerPool
 from aether_engine.errors import StoreUnavailableError
 from aether_engine.native.library import library
 from aether_engine.native.trees import TreeQuestion

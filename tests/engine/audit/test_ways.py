@@ -17,7 +17,7 @@ import pytest
 
 from aether_engine.audit import examining
 from aether_engine.audit.examining import Examined, Examiner, LogPart, RowColumns
-from aether_engine.audit.file_checks import _SUMS
+from aether_engine.audit.file.checks import _SUMS
 from aether_engine.audit.judging import id_digest
 from aether_engine.audit.settings import AuditScope, AuditSettings
 from aether_engine.native.library import library

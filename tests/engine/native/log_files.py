@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from aether_engine.audit.examining import Examined, Examiner
-from aether_engine.audit.file_log import FileLog
+from aether_engine.audit.file.log import FileLog
+from aether_engine.audit.file.sound_log import SoundLog
 from aether_engine.audit.settings import AuditScope, AuditSettings
-from aether_engine.audit.sound_log import SoundLog
 from aether_engine.audit.text_hashes import HashKey
 from aether_engine.store.sqlite.connections import ReadConnections
 from aether_engine.store.sqlite.file import RawFile

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from aether_engine.audit.file_actors import actor_counters, actor_hashes
-from aether_engine.audit.sound_actors import are_counted, sound_actors
+from aether_engine.audit.file.actors import actor_counters, actor_hashes
+from aether_engine.audit.file.sound_actors import are_counted, sound_actors
 from aether_engine.audit.streams import StreamStates
 from aether_engine.audit.target import AuditLog, LogFacts
 from aether_engine.native.actors import ActorRows

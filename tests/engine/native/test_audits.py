@@ -16,11 +16,19 @@ from typing import Any
 
 import pytest
 
-from aether_engine.audit import Audit, AuditScope, AuditSettings, FileTarget, file_target
-from aether_engine.audit.sound_log import SoundLog
+from aether_engine.audit import Audit, AuditScope, AuditSettings, FileTarget
+from aether_engine.audit.file import target as file_target
+from aether_engine.audit.file.sound_log import SoundLog
+from aether_engine.audit.file.worker import (
+    AuditWorker,
+    NamesRequest,
+    RangeRequest,
+    Request,
+    WorkerSetup,
+    _examining,
+)
 from aether_engine.audit.text_hashes import HashKey
 from aether_engine.audit.totals import AuditTotals
-from aether_engine.audit.worker import AuditWorker, NamesRequest, RangeRequest, Request, WorkerSetup, _examining
 from aether_engine.errors import AetherError
 from aether_engine.native.library import OFF, SWITCH, library
 from tests.benchmarks.generate import generate

@@ -13,9 +13,9 @@ from typing import Final
 
 import pytest
 
-from aether_engine.audit.file_checks import _SUMS
-from aether_engine.audit.file_pages import page_file, trees_of
-from aether_engine.audit.sound_trees import _are_apart
+from aether_engine.audit.file.checks import _SUMS
+from aether_engine.audit.file.pages import page_file, trees_of
+from aether_engine.audit.file.sound_trees import _are_apart
 from aether_engine.native.library import library
 from aether_engine.native.trees import Entries, IdSums, SoundTree, TreeQuestion, sound_tree
 from aether_engine.store.sqlite.connections import ReadConnections

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from aether_engine.audit.examining import Examined
-from aether_engine.audit.file_pages import read_undisturbed, roots_of
+from aether_engine.audit.file.pages import read_undisturbed, roots_of
 from aether_engine.audit.settings import AuditScope, AuditSettings
 from aether_engine.native.rows import RowReader
 from aether_engine.store.sqlite.reader import Reader

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from aether_engine.audit.file_counters import one_state
+from aether_engine.audit.file.counters import one_state
 from aether_engine.audit.target import AuditLog
 from aether_engine.store.sqlite.reader import Reader
 from aether_engine.store.sqlite.schema import SEQUENCE_MASK, first_position

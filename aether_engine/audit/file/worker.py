@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Final
 
 from aether_engine.audit.examining import Examiner
-from aether_engine.audit.file_actors import ActorHashes, actor_hashes
-from aether_engine.audit.file_links import sums_in_log
-from aether_engine.audit.file_log import FileLog, type_names
+from aether_engine.audit.file.actors import ActorHashes, actor_hashes
+from aether_engine.audit.file.links import sums_in_log
+from aether_engine.audit.file.log import FileLog, type_names
+from aether_engine.audit.file.sound_actors import sound_actors
+from aether_engine.audit.file.sound_log import SoundLog
+from aether_engine.audit.file.sound_trees import look_at_tree
 from aether_engine.audit.settings import AuditScope, AuditSettings
-from aether_engine.audit.sound_actors import sound_actors
-from aether_engine.audit.sound_log import SoundLog
-from aether_engine.audit.sound_trees import look_at_tree
 from aether_engine.audit.text_hashes import HashKey
 from aether_engine.native.actors import ActorRows
 from aether_engine.native.trees import TreeQuestion

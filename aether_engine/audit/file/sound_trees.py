@@ -9,8 +9,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from aether_engine.audit.file_ids import ids_behind
-from aether_engine.audit.file_pages import page_file, read_undisturbed, roots_of, trees_of
+from aether_engine.audit.file.ids import ids_behind
+from aether_engine.audit.file.pages import page_file, read_undisturbed, roots_of, trees_of
 from aether_engine.audit.target import LogFacts
 from aether_engine.errors import CorruptStoreError
 from aether_engine.native.trees import Entries, SoundTree, TreeQuestion, sound_tree

@@ -9,7 +9,7 @@ from time import perf_counter
 from typing import Any, Final
 
 from aether_engine.audit.examining import Examined, Examiner, LogPart, RowColumns
-from aether_engine.audit.sound_log import SoundLog
+from aether_engine.audit.file.sound_log import SoundLog
 from aether_engine.store.sqlite.reader import Reader, is_damage
 from aether_engine.store.sqlite.rows import is_intact
 from aether_engine.store.sqlite.schema import first_position

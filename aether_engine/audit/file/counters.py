@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Final
 
-from aether_engine.audit.file_actors import HIGHEST, actor_counters
+from aether_engine.audit.file.actors import HIGHEST, actor_counters
 from aether_engine.audit.finding import Finding
 from aether_engine.audit.settings import AuditScope, AuditSettings
 from aether_engine.audit.target import AuditLog, LogFacts

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, Final
 
-from aether_engine.audit.worker import AuditWorker, Request, WorkerSetup
+from aether_engine.audit.file.worker import AuditWorker, Request, WorkerSetup
 from aether_engine.errors import StoreUnavailableError
 from aether_engine.worker_process import WorkerGoneError
 

@@ -6,13 +6,13 @@ import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from aether_engine.audit.file_counters import CounterChecks, one_state, shown
-from aether_engine.audit.file_ids import id_sum_behind, ids_until
-from aether_engine.audit.file_log import namespace_numbers
-from aether_engine.audit.file_pages import trees_of
+from aether_engine.audit.file.counters import CounterChecks, one_state, shown
+from aether_engine.audit.file.ids import id_sum_behind, ids_until
+from aether_engine.audit.file.log import namespace_numbers
+from aether_engine.audit.file.pages import trees_of
+from aether_engine.audit.file.sound_trees import SoundTrees
 from aether_engine.audit.finding import Finding
 from aether_engine.audit.settings import AuditScope, AuditSettings
-from aether_engine.audit.sound_trees import SoundTrees
 from aether_engine.audit.target import LogFacts
 from aether_engine.errors import CorruptStoreError
 from aether_engine.patterns import is_wildcard_pattern, match_namespace_pattern

@@ -15,17 +15,17 @@ from typing import Any, Final, TypeVar
 from aether_engine.audit.checks import Source
 from aether_engine.audit.evidence import Evidence, OpenedEvidence
 from aether_engine.audit.examining import Examined, Examiner
-from aether_engine.audit.file_actors import ActorHashes, actor_hashes, actor_name
-from aether_engine.audit.file_checks import FileChecks
-from aether_engine.audit.file_closing import ClosingChecks
-from aether_engine.audit.file_log import FileLog, namespace_numbers
+from aether_engine.audit.file.actors import ActorHashes, actor_hashes, actor_name
+from aether_engine.audit.file.checks import FileChecks
+from aether_engine.audit.file.closing import ClosingChecks
+from aether_engine.audit.file.log import FileLog, namespace_numbers
+from aether_engine.audit.file.worker import NamesRequest, RangeRequest, WorkerSetup
+from aether_engine.audit.file.worker_pool import WorkerPool, given_up
 from aether_engine.audit.finding import Finding
 from aether_engine.audit.judging import Place, Row, id_digest
 from aether_engine.audit.settings import AuditScope, AuditSettings
 from aether_engine.audit.target import AuditLog, LogFacts
 from aether_engine.audit.text_hashes import HashKey
-from aether_engine.audit.worker import NamesRequest, RangeRequest, WorkerSetup
-from aether_engine.audit.worker_pool import WorkerPool, given_up
 from aether_engine.errors import StoreUnavailableError
 from aether_engine.patterns import is_wildcard_pattern, match_namespace_pattern
 from aether_engine.replay.replaying import ReplayableStore

@@ -7,9 +7,9 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Final, Protocol, TypeVar
 
-from aether_engine.audit.file_actors import LAST_NUMBER
-from aether_engine.audit.file_checks import FileChecks
-from aether_engine.audit.file_links import (
+from aether_engine.audit.file.actors import LAST_NUMBER
+from aether_engine.audit.file.checks import FileChecks
+from aether_engine.audit.file.links import (
     RANGE,
     LinkSums,
     differing_links,
@@ -17,12 +17,12 @@ from aether_engine.audit.file_links import (
     sums_in_index,
     sums_in_log,
 )
+from aether_engine.audit.file.sound_actors import are_counted
+from aether_engine.audit.file.sound_trees import SoundTrees, TreeChecks
+from aether_engine.audit.file.worker import ActorsRequest, LinksRequest
+from aether_engine.audit.file.worker_pool import WorkerPool, given_up
 from aether_engine.audit.finding import Finding
-from aether_engine.audit.sound_actors import are_counted
-from aether_engine.audit.sound_trees import SoundTrees, TreeChecks
 from aether_engine.audit.target import LogFacts
-from aether_engine.audit.worker import ActorsRequest, LinksRequest
-from aether_engine.audit.worker_pool import WorkerPool, given_up
 from aether_engine.errors import CorruptStoreError, StoreUnavailableError
 from aether_engine.native.library import library
 from aether_engine.store.sqlite.reader import Reader

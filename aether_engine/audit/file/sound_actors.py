@@ -5,8 +5,8 @@ from __future__ import annotations
 from array import array
 from collections.abc import Mapping
 
-from aether_engine.audit.file_actors import HIGHEST
-from aether_engine.audit.file_pages import read_undisturbed, roots_of
+from aether_engine.audit.file.actors import HIGHEST
+from aether_engine.audit.file.pages import read_undisturbed, roots_of
 from aether_engine.audit.streams import StreamStates
 from aether_engine.audit.target import LogFacts
 from aether_engine.native.actors import ActorRows, read_actors
