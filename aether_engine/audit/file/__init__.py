@@ -1,1 +1,1 @@
-"""An event file as the target of an audit: read by several processes, and checked for what only a file gets wrong."""
+"""An event file as the target of an audit: who reads it, and what only a file can get wrong."""
