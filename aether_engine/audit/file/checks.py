@@ -195,6 +195,8 @@ class FileChecks:
         except CorruptStoreError:
             return  # The pages that cannot be read are told as such.
         for what, actor, version, position in rows:
+            if type(position) is not int:
+                continue  # No entry of an index: the page it stands on is told as damaged.
             namespace = self._name_of(position)
             if not match_namespace_pattern(self._scope.namespaces, namespace) and not self._scope.is_whole:
                 continue

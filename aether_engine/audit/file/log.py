@@ -173,11 +173,8 @@ class FileLog:
                 if sequence not in rows:
                     read(base + sequence, base + sequence)
         if len(rows) < last - first + 1:
-            for position, row in self._reader.rescued(base + first, base + last).items():
-                _, actor, version, recorded_at, checksum, raw = row
-                rows.setdefault(
-                    position - base, (position, actor, version, None, None, recorded_at, checksum, raw)
-                )
+            for position, row in self._reader.rescued_columns(base + first, base + last).items():
+                rows.setdefault(position - base, row)
         return rows
 
     def _look(self, sequences: range | list[int], rows: list[FileRow]) -> Examined:

@@ -348,10 +348,17 @@ class Reader:
 
     def rescued(self, first: int, last: int) -> dict[int, Row]:
         """The rows at positions `first` to `last` that can be read from the pages themselves."""
+        return self._salvaged(lambda salvage: salvage.rows(first, last))
+
+    def rescued_columns(self, first: int, last: int) -> dict[int, tuple[Any, ...]]:
+        """The same with all columns of `events`."""
+        return self._salvaged(lambda salvage: salvage.columns(first, last))
+
+    def _salvaged(self, look: Callable[[Salvage], T]) -> T:
         try:
             if self._salvage is None or self._salvage.is_outdated():
                 self._salvage = Salvage(self.raw)
-            return self._salvage.rows(first, last)
+            return look(self._salvage)
         except OSError as error:
             raise translate(error, self.url) from error
 

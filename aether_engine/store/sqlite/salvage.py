@@ -9,7 +9,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 from aether_engine.store.sqlite.cells import begins_as_event, cells_of, is_event, payload_of, record
 from aether_engine.store.sqlite.file import RawFile, beside
@@ -48,7 +48,11 @@ class Salvage:
 
     def rows(self, first: int, last: int) -> dict[int, Row]:
         """The rows that can be read at positions `first` to `last`."""
-        found: dict[int, Row] = {}
+        return {position: _row(columns) for position, columns in self.columns(first, last).items()}
+
+    def columns(self, first: int, last: int) -> dict[int, tuple[Any, ...]]:
+        """The same with all columns of `events`."""
+        found: dict[int, tuple[Any, ...]] = {}
         start = bisect_left(self._reach, first)
         stop = bisect_right(self._firsts, last)
         seen: set[int] = set()
@@ -61,9 +65,9 @@ class Salvage:
                 page = self._file.page(number)
                 for position, offset, length in cells_of(page):
                     if first <= position <= last:
-                        row = self._row(page, position, offset, length)
-                        if row is not None and (position not in found or is_intact(row)):
-                            found[position] = row
+                        columns = self._columns(page, position, offset, length)
+                        if columns is not None and (position not in found or is_intact(_row(columns))):
+                            found[position] = columns
         finally:
             self._file.release()
         return found
@@ -117,13 +121,17 @@ class Salvage:
                 )
                 yield number, page
 
-    def _row(self, page: bytes, position: int, offset: int, length: int) -> Row | None:
+    def _columns(self, page: bytes, position: int, offset: int, length: int) -> tuple[Any, ...] | None:
         payload = payload_of(self._file, page, offset, length)
         values = None if payload is None else record(payload)
         if values is None or not is_event(values):
             return None
-        _, actor, version, _, _, recorded_at, checksum, raw = values
-        return (position, actor, version, recorded_at, checksum, raw)
+        return (position, *values[1:])
+
+
+def _row(columns: tuple[Any, ...]) -> Row:
+    position, actor, version, _, _, recorded_at, checksum, raw = columns
+    return (position, actor, version, recorded_at, checksum, raw)
 
 
 def _append(runs: list[array[int]], first: int, last: int, page: int) -> None:
