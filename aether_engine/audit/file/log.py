@@ -172,9 +172,13 @@ class FileLog:
             for sequence in range(first, last + 1):
                 if sequence not in rows:
                     read(base + sequence, base + sequence)
-        if len(rows) < last - first + 1:
+        doubtful = {sequence for sequence, row in rows.items() if last > first and not _is_intact(row)}
+        if len(rows) < last - first + 1 or doubtful:
             for position, row in self._reader.rescued_columns(base + first, base + last).items():
-                rows.setdefault(position - base, row)
+                sequence = position - base
+                # One that passes for another in a damaged tree hides that one.
+                if sequence not in rows or (sequence in doubtful and _is_intact(row)):
+                    rows[sequence] = row
         return rows
 
     def _look(self, sequences: range | list[int], rows: list[FileRow]) -> Examined:
