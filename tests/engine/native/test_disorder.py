@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import os
 import random
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
 import pytest
 
+from aether_engine.audit import Audit, FileTarget
 from aether_engine.native.library import library
+from aether_engine.store.sqlite.cells import cells_of
 from aether_engine.store.sqlite.pages import INTERIOR_TABLE, LEAF_TABLE
+from aether_engine.store.sqlite.schema import first_position
+from tests.benchmarks.generate import generate
+from tests.engine.audit.test_corpus import run
 from tests.engine.audit.test_ways import _FIRST, _TYPES, _backwards, _part, _said
 from tests.engine.native.log_files import opened_ways, write_log
-
-pytestmark = pytest.mark.skipif(library() is None, reason="nothing was compiled here")
 
 _SIZE: Final = 512
 _EVENTS: Final = 200
@@ -38,6 +43,7 @@ def _ends_of_row_ids(content: bytes) -> Iterator[tuple[int, int]]:
                 yield at + 5, start
 
 
+@pytest.mark.skipif(library() is None, reason="nothing was compiled here")
 def test_changed_dividers_and_row_ids(tmp_path: Path) -> None:
     dice = random.Random(os.environ.get("AETHER_SEED", "7"))
     part = _part(dice, _EVENTS, rows=True, odd=0)
@@ -78,3 +84,22 @@ def test_changed_dividers_and_row_ids(tmp_path: Path) -> None:
         for name, value in other.items():
             assert mine[name] == value, (turn, name)
     assert sound > _CHANGES
+
+
+async def test_a_row_that_took_the_place_of_another_one_does_not_pass_for_it(tmp_path: Path) -> None:
+    """A flipped bit makes the row behind an even place one of that place: as many rows as there should be."""
+    path = tmp_path / "clean.aether"
+    generate(path, 200, 20)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("PRAGMA journal_mode = DELETE")
+        [(page_size,)] = connection.execute("PRAGMA page_size")
+        connection.execute("INSERT INTO namespaces VALUES (1 << 60, 'nobody', 5, 0, NULL, NULL, 0)")
+    content = bytearray(path.read_bytes())
+    base = first_position(1)
+    for start in range(page_size, len(content), page_size):
+        for row_id, offset, _ in cells_of(bytes(content[start : start + page_size])):
+            if row_id == base + 37:
+                content[start + offset - 1] ^= 1
+    path.write_bytes(content)
+    found = await run(Audit(FileTarget(path, "sqlite:///clean")))
+    assert [(one.check, one.sequence) for one in found if one.check in ("lost", "checksum")] == [("lost", 37)]
