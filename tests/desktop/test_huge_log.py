@@ -181,3 +181,20 @@ async def test_a_log_of_few_rows_has_the_views_own_bar(qtbot: QtBot) -> None:
         assert bar(view) is view.table.verticalScrollBar()
         bar(view).setValue(bar(view).maximum())
         await until(lambda: shown(view)[-1] == f"{MAX_ROWS:,}")
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+async def test_a_row_that_is_loaded_later_is_told_unless_another_event_was_selected(
+    qtbot: QtBot, is_late: bool
+) -> None:
+    async with view_of(HUGE, qtbot) as view:
+        told: list[int] = []
+        view.event_selected.connect(lambda stored: told.append(stored.sequence))
+        row = view.model.bring(HUGE // 2)
+        view.select_row(row)
+        assert view.model.entry(row) is None
+        if is_late:
+            view.await_nothing()
+        await until(lambda: view.model.entry(row) is not None, what="the row is loaded")
+        assert told == ([] if is_late else [HUGE // 2 + 1])
+        assert view.current_row == row

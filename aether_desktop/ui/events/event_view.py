@@ -228,6 +228,10 @@ class EventView(QWidget):
         else:
             self._awaited = self._position
 
+    def await_nothing(self) -> None:
+        """Keep quiet about a row that is still to be loaded: another event was selected since, elsewhere."""
+        self._awaited, self._awaited_step = -1, 0
+
     @property
     def selected_sequence(self) -> int:
         """The sequence of the event that was selected last, 0 without one."""
@@ -311,7 +315,7 @@ class EventView(QWidget):
                 self._is_reselecting = False
 
     def _current_changed(self, current: QModelIndex) -> None:
-        self._awaited, self._awaited_step = -1, 0
+        self.await_nothing()
         if not current.isValid():
             return
         self.table.chooses_first = True
@@ -355,7 +359,7 @@ class EventView(QWidget):
         if self._awaited < 0 or not first.row() <= row <= last.row() or self.model.entry(row) is None:
             return
         stored, by = self.model.stored_at(row), self._awaited_step
-        self._awaited, self._awaited_step = -1, 0
+        self.await_nothing()
         # Behind another tab it comes too late: what was selected there since counts.
         if not self.isVisible():
             return

@@ -172,6 +172,12 @@ class Desk(QObject):
 
     # -- moving about
 
+    def selected_elsewhere(self) -> None:
+        """No table selects a row that it still waits for: what was selected now was asked for later."""
+        for view in self._documents.views():
+            if isinstance(view, EventView):
+                view.await_nothing()
+
     def offer(self, selection: Selection) -> None:
         """Have what is in front show the selected event if it has it."""
         view = self._documents.currentWidget()

@@ -373,6 +373,7 @@ class Panels(QObject):
         # A tail in front shows what arrives; a move in the state panel is no reason to leave it.
         if self.desk.selecting:
             return
+        self.desk.selected_elsewhere()
         if self._from_state and self.desk.stays_in_front:
             self.desk.offer(selection)
         else:

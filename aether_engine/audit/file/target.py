@@ -42,6 +42,8 @@ _MOST_WORKERS: Final = 4
 #: Sequences that a worker, or a thread of this process, gets to look at in one go.
 _RANGE: Final = 4096
 _OWN_SECONDS: Final = 0.01
+#: Events of one actor that are looked at in one go.
+_PLACES: Final = 100
 _ACTORS: Final = 65_536
 
 T = TypeVar("T")
@@ -140,9 +142,12 @@ class FileTarget:
     async def parts(self, log: AuditLog, after: int) -> AsyncGenerator[list[Examined], None]:
         actor = self._scope.actors
         if actor and not is_wildcard_pattern(actor):
-            async for parts in self._parts_of_actor(log, actor, after):
-                yield parts
-            return
+            sequences = await self._run(partial(self._sequences_of, log, actor, after))
+            if sequences is not None:
+                file_log = FileLog(self.reader, log.number, Examiner(log.namespace, self._settings, self._scope))
+                for start in range(0, len(sequences), _PLACES):
+                    yield await self._run(partial(file_log.examine_places, sequences[start : start + _PLACES]))
+                return
         if await self._workers() is None:
             examiner = Examiner(log.namespace, self._settings, self._scope)
             file_log = FileLog(self.reader, log.number, examiner)
@@ -165,23 +170,21 @@ class FileTarget:
         finally:
             await given_up(waiting)
 
-    async def _parts_of_actor(self, log: AuditLog, actor: str, after: int) -> AsyncGenerator[list[Examined], None]:
-        sequences = await self._run(partial(self._sequences_of, log, actor, after))
-        file_log = FileLog(self.reader, log.number, Examiner(log.namespace, self._settings, self._scope))
-        for start in range(0, len(sequences), 100):
-            yield await self._run(partial(file_log.examine_places, sequences[start : start + 100]))
-
-    def _sequences_of(self, log: AuditLog, actor: str, after: int) -> list[int]:
-        known = self.reader.actor_number(log.number, actor)
-        if known is None:
-            return []
+    def _sequences_of(self, log: AuditLog, actor: str, after: int) -> list[int] | None:
+        """Where the events of one actor are, None where the index over versions does not tell."""
         found: list[int] = []
         version = 0
-        while places := self.reader.places(known[0], version, 2**63 - 1, 10_000):
-            found += [position & SEQUENCE_MASK for _, position in places]
-            if places[-1][0] == 2**63 - 1:
-                break
-            version = places[-1][0] + 1
+        try:
+            known = self.reader.actor_number(log.number, actor)
+            if known is None:
+                return []
+            while places := self.reader.places(known[0], version, 2**63 - 1, 10_000):
+                found += [position & SEQUENCE_MASK for _, position in places]
+                if places[-1][0] == 2**63 - 1:
+                    break
+                version = places[-1][0] + 1
+        except DamagedError:
+            return None
         return sorted(sequence for sequence in found if after < sequence <= log.last)
 
     async def places(self, namespace: str, sequences: Sequence[int]) -> dict[int, Place]:

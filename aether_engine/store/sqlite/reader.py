@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime
+from operator import lt
 from typing import Any, Final, TypeVar
 
 from aether_engine.errors import CorruptStoreError
@@ -223,7 +224,10 @@ class Reader:
                     raise DamagedError from error
                 raise
 
-        return self.run(job, [])
+        places = self.run(job, [])
+        if not _rise([version for version, _ in places], first, last):
+            raise DamagedError
+        return places
 
     def row_at(self, position: int) -> Row | None:
         """One row by its place, also from a damaged part of the file."""
@@ -282,12 +286,15 @@ class Reader:
 
         def job(connection: sqlite3.Connection) -> tuple[list[StoredEvent], int] | None:
             stored: list[StoredEvent] = []
-            size, version = 0, first
+            size, version, following = 0, first, first
             try:
                 cursor = connection.execute(_STREAM, (actor, first, last, min(limit, 2**63 - 1)))
                 while rows := cursor.fetchmany(CHUNK):
+                    if not _rise([row[2] for row in rows], following, last):
+                        return None
                     stored += decode_rows(rows, actor_names(connection, rows))
                     version = rows[-1][2]
+                    following = version + 1
                     size += sum([len(row[5]) for row in rows])
                     if size > BATCH_BYTES:
                         break
@@ -444,6 +451,19 @@ class Reader:
             claimed = int.from_bytes(head[12:16], "big") * (int.from_bytes(head[:2], "big") or 1)
             return max(size, min(claimed, 64 * size)) + (wal.stat().st_size if wal.exists() else 0)
         return 0
+
+
+def _rise(versions: list[int], first: int, last: int) -> bool:
+    """Whether versions of an actor are from `first` to `last`, each above the one in front of it.
+
+    An index out of order yields others; who goes on behind the last one would never come to an end.
+    """
+    try:
+        return not versions or (
+            first <= versions[0] and versions[-1] <= last and all(map(lt, versions, versions[1:]))
+        )
+    except TypeError:  # what is no number is damage as well
+        return False
 
 
 class DamagedError(Exception):

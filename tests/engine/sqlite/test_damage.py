@@ -6,11 +6,13 @@ import random
 import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from contextlib import aclosing, closing
 from pathlib import Path
 from zlib import crc32
 
 import pytest
 
+from aether_engine.audit import Audit, AuditScope, FileTarget
 from aether_engine.errors import (
     AetherError,
     ChecksumMismatchError,
@@ -305,6 +307,37 @@ async def test_counters_that_lie_do_not_make_endless_reads(tmp_path: Path) -> No
         await store.actors()
         await store.get_latest_version("order-1")
         assert len(await store.get_events("order-1")) == 3
+
+
+async def test_an_index_out_of_order_does_not_make_endless_reads(tmp_path: Path) -> None:
+    path = tmp_path / "a.aether"
+    await fill(path, 300, actors=2)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        query = "SELECT rootpage FROM sqlite_master WHERE name = 'events_by_actor'"
+        (root,) = connection.execute(query).fetchone()
+    content = bytearray(path.read_bytes())
+    pointers = (root - 1) * PAGE_SIZE + 8
+    cells = [bytes(content[at : at + 2]) for at in range(pointers, pointers + 600, 2)]
+    # All entries are there, and those of each actor stand backwards.
+    content[pointers : pointers + 600] = b"".join([*cells[149::-1], *cells[:149:-1]])
+    path.write_bytes(content)
+    async with opened(path, read_only=True) as backend:
+        store = await backend.store(NAMESPACE)
+        for actor in range(2):
+            expected = list(range(actor or 2, 301, 2))
+            events = [one async for batch in store.read_actor(f"order-{actor}", batch_size=7) for one in batch]
+            assert [stored.event.version for stored in events if stored.event] == expected
+            places = [one async for batch in store.places(f"order-{actor}", batch_size=7) for one in batch]
+            assert [version for version, _ in places] == expected
+    audit = Audit(FileTarget(path, str(path)), AuditScope(actors="order-1"))
+    async with aclosing(audit.steps()) as steps:
+        findings = [one async for step in steps for one in step.findings]
+    await audit.close()
+    # Each event of the actor was looked at: `fill` leaves every second version to the other one.
+    assert [(one.check, one.sequence) for one in findings] == [
+        ("version-gap", number) for number in range(3, 301, 2)
+    ]
 
 
 def _hostile_pages(dice: random.Random) -> Iterator[bytes]:
