@@ -96,7 +96,10 @@ class ClosingChecks:
         doubtful: list[tuple[int, int]] = []
         first: int | None = 0
         while first is not None:
-            rows = await self._pool.ask(ActorsRequest(first, _ACTORS))
+            try:
+                rows = await self._pool.ask(ActorsRequest(first, _ACTORS))
+            except StoreUnavailableError:
+                rows = None  # As with trees.
             if rows is None:
                 return [*doubtful, (first, LAST_NUMBER)]
             if not await self._run(partial(are_counted, rows, by_number)):
