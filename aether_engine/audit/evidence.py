@@ -5,12 +5,14 @@ What SQLite would have to recover first, a write-ahead log left by a crash, is c
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 import shutil
 import struct
 import tempfile
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -126,14 +128,41 @@ class OpenedEvidence:
 
     def _digest(self, path: Path, stop: Callable[[], bool]) -> str:
         raw = next((one for one in self._raws if one.path == path), None) or self._raw(path)
-        digest = hashlib.sha256()
-        place = 0
-        while block := raw.read_at(place, _CHUNK):
-            digest.update(block)
-            place += len(block)
-            if stop():
-                return ""
-        return digest.hexdigest()
+        return sha256_of(_blocks(raw), stop)
+
+
+def _blocks(raw: RawFile) -> Iterator[bytes]:
+    place = 0
+    while block := raw.read_at(place, _CHUNK):
+        yield block
+        place += len(block)
+
+
+def sha256_of(blocks: Iterable[bytes], stop: Callable[[], bool]) -> str:
+    """The hash of all blocks one after the other, empty if it was stopped."""
+    digest = hashlib.sha256()
+    for block in blocks:
+        digest.update(block)
+        if stop():
+            return ""
+    return digest.hexdigest()
+
+
+async def until_stopped(start: Callable[[Callable[[], bool]], Coroutine[Any, Any, None]]) -> None:
+    """Wait for work that is given a question to ask now and then: whether it is to end.
+
+    It is as soon as nobody waits for it any more; a large file would be hashed for long after that.
+    """
+    stopped = threading.Event()
+    work = asyncio.ensure_future(start(stopped.is_set))
+    try:
+        await asyncio.shield(work)
+    except asyncio.CancelledError:
+        stopped.set()
+        await asyncio.wait([work])
+        if not work.cancelled():
+            work.exception()
+        raise
 
 
 def is_in_use(raw: RawFile) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import tempfile
 import threading
 from array import array
@@ -11,12 +10,13 @@ from bisect import bisect_left
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import IO, Final, ParamSpec, TypeVar
 
 from aether_engine.audit.checks import CHECKS, Source
-from aether_engine.audit.evidence import Evidence, FileHash
+from aether_engine.audit.evidence import Evidence, FileHash, sha256_of, until_stopped
 from aether_engine.audit.examining import Examined, Examiner, LogPart
 from aether_engine.audit.finding import Finding
 from aether_engine.audit.judging import Place
@@ -194,19 +194,16 @@ class SourceTarget:
         return []
 
     async def hash(self, *, after: bool) -> None:
-        def work() -> None:
+        def work(stop: Callable[[], bool]) -> None:
             for one in self.evidence.files:
-                with suppress(OSError):  # it stays empty: not known
-                    digest = hashlib.sha256()
-                    with Path(one.path).open("rb") as file:
-                        while block := file.read(_BLOCK):
-                            digest.update(block)
+                with suppress(OSError), Path(one.path).open("rb") as file:  # it stays empty: not known
+                    digest = sha256_of(iter(partial(file.read, _BLOCK), b""), stop)
                     if after:
-                        one.after = digest.hexdigest()
+                        one.after = digest
                     else:
-                        one.before = digest.hexdigest()
+                        one.before = digest
 
-        await asyncio.to_thread(work)
+        await until_stopped(lambda is_stopped: asyncio.to_thread(work, is_stopped))
 
     async def close(self) -> None:
         entries, self._entries = self._entries, None

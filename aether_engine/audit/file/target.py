@@ -6,14 +6,14 @@ import asyncio
 import sqlite3
 from array import array
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from aether_engine.audit.checks import Source
-from aether_engine.audit.evidence import Evidence, OpenedEvidence
+from aether_engine.audit.evidence import Evidence, OpenedEvidence, until_stopped
 from aether_engine.audit.examining import Examined, Examiner
 from aether_engine.audit.file.actors import ActorHashes, actor_hashes, actor_name
 from aether_engine.audit.file.checks import FileChecks
@@ -299,7 +299,12 @@ class FileTarget:
         return [await self._backend.store(log.namespace) for log in self._logs]
 
     async def hash(self, *, after: bool) -> None:
-        await self._run(lambda: self._opened.hash(after=after, stop=lambda: self._closing))
+        def start(is_stopped: Callable[[], bool]) -> Coroutine[Any, Any, None]:
+            return self._run(
+                lambda: self._opened.hash(after=after, stop=lambda: self._closing or is_stopped()),
+            )
+
+        await until_stopped(start)
 
     async def end_workers(self) -> None:
         """End the processes, when the log was read; single events can be looked at all the same."""

@@ -9,9 +9,10 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 from array import array
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import aclosing, closing
 from pathlib import Path
 from typing import Any
@@ -26,17 +27,24 @@ from aether_engine.audit import (
     Finding,
     LogTarget,
     Severity,
+    SourceTarget,
+    Target,
     UnknownCheckError,
     audit_target,
+    evidence,
+    source_target,
 )
 from aether_engine.audit.target import LogFacts
+from aether_engine.codec import encode_event
 from aether_engine.engine import Engine, open_engine
 from aether_engine.errors import StoreUnavailableError
 from aether_engine.event import ActorSnapshot, Event
+from aether_engine.sources import open_source
 from tests.engine.audit.corpus import NAMESPACES, build
 from tests.engine.audit.test_corpus import places, run
 from tests.engine.sqlite.support import NAMESPACE, folder_content, make_event, opened
 from tests.nats_servers import NatsServer, nats_server
+from tests.waiting import until, until_sync
 
 
 def _target(path: Path) -> FileTarget:
@@ -366,6 +374,44 @@ async def test_cancelling_the_task_ends_it_promptly(tmp_path: Path) -> None:
         await task
     assert await run(audit) == []
     assert audit.totals.events == 20_000
+
+
+@pytest.mark.parametrize("kind", ["a file of ours", "events in a file"])
+async def test_nobody_waits_for_the_hash_of_a_large_file(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, stopped = threading.Event(), threading.Event()
+
+    def hash_for_ever(_blocks: Iterable[bytes], stop: Callable[[], bool]) -> str:
+        begun.set()
+        until_sync(stop, what="the hashing is stopped")
+        stopped.set()
+        return ""
+
+    path = tmp_path / "store.aether"
+    await fill(path, 10)
+    target: Target = _target(path)
+    if kind == "events in a file":
+        lines = tmp_path / "events.ndjson"
+        lines.write_bytes(encode_event(make_event(1)) + b"\n")
+        target = SourceTarget(open_source(lines), str(lines))
+    with monkeypatch.context() as patch:
+        patch.setattr(evidence, "sha256_of", hash_for_ever)
+        patch.setattr(source_target, "sha256_of", hash_for_ever)
+        audit = Audit(target)
+
+        async def work() -> None:
+            async for _ in audit.steps():
+                pass
+
+        task = asyncio.create_task(work())
+        await until(begun.is_set, what="the hashing begins")
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert stopped.is_set()
+    assert await run(audit) == []
+    assert [one.is_unchanged for one in target.evidence.files] == [True]
 
 
 async def test_workers_that_are_killed_are_replaced(tmp_path: Path) -> None:
