@@ -150,19 +150,19 @@ class RealWindow:
     def wait_for(self, title: str) -> str:
         """Wait for a window and for its having the keyboard; returns its number."""
         until_sync(lambda: self._runs() and self.window(title), PATIENCE, f"a window {title!r}, {self.said()}")
-        until_sync(lambda: self._is_focused(title), PATIENCE, f"the focus on {title!r}")
-        return self.focused()
-
-    def _is_focused(self, title: str) -> bool:
-        """Whether a window has the keyboard; if not, it is asked to be given that.
-
-        Asking once is not enough: the window manager may still be busy with the end of a dialog, and give it away.
-        """
         number = self.window(title)
-        if number and self.focused() == number:
+        self.screen.xdotool("windowactivate", "--sync", number)
+        until_sync(lambda: self._is_focused(number), PATIENCE, f"the focus on {title!r}")
+        return number
+
+    def _is_focused(self, number: str) -> bool:
+        """Whether a window has the keyboard; if not, it is asked for again.
+
+        The window manager may still be busy with the end of a dialog, and give it away once more.
+        """
+        if self.focused() == number:
             return True
-        if number:
-            self.screen.xdotool("windowactivate", number)
+        self.screen.xdotool("windowactivate", number)
         return False
 
     def appears(self, title: str, timeout: float = 2.0) -> bool:
