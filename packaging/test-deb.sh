@@ -121,7 +121,11 @@ for name in sys.argv[1:]:
 PYTHON
 visitor aether-desktop "file:///home/visitor/permits.aether" > "$work/window.txt" 2>&1 &
 window_process=$!
-timeout 60 xdotool search --sync --onlyvisible --name 'permits' > "$work/windows.txt" || { cat "$work/window.txt"; fail 'no window came up'; }
+# A search fails when another window goes away meanwhile, so it is tried again.
+for attempt in 1 2 3; do
+    timeout 60 xdotool search --sync --onlyvisible --name 'permits' > "$work/windows.txt" && break
+    [ "$attempt" -lt 3 ] || { cat "$work/window.txt"; fail 'no window came up'; }
+done
 window=$(head -n 1 "$work/windows.txt")
 echo "the window is called: $(xdotool getwindowname "$window")"
 xdotool windowfocus --sync "$window" key ctrl+q

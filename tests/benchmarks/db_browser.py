@@ -252,8 +252,8 @@ def _running(command: Sequence[str], title: str, table: Area, *, fills_screen: b
 
 def _wait_for_rows(program: _Program, title: str, *, fills_screen: bool) -> float:
     def is_there() -> bool:
-        program.number = program.screen.xdotool("search", "--onlyvisible", "--name", title).partition("\n")[0]
-        return bool(program.number)
+        program.number = next(iter(program.screen.search("--onlyvisible", "--name", title)), "")
+        return program.number != ""
 
     wait(is_there, _PATIENCE, f"a window {title!r}")
     program.to_the_corner()

@@ -76,10 +76,25 @@ class Screen:
         return {**os.environ, "DISPLAY": self.display, "WAYLAND_DISPLAY": "", "PYTHONPATH": str(ROOT)}
 
     def xdotool(self, *arguments: object) -> str:
-        """Run xdotool; returns what it says, nothing when it fails (as a search without a hit does)."""
-        command = ["xdotool", *map(str, arguments)]
-        done = subprocess.run(command, capture_output=True, env=self.environment, timeout=30, check=False)
+        """Run xdotool; returns what it says, nothing when it fails (a window is gone, a search has no hit)."""
+        done = self._xdotool(arguments)
         return done.stdout.decode() if done.returncode == 0 else ""
+
+    def search(self, *arguments: object) -> list[str]:
+        """The numbers of the windows that `xdotool search` finds.
+
+        It goes through a tree that others change, and fails if a window goes away meanwhile: that says nothing of
+        those that are looked for, so it is asked again.
+        """
+        while True:
+            done = self._xdotool(["search", *arguments])
+            if not done.stderr:
+                return done.stdout.decode().split()
+            assert b"BadWindow" in done.stderr or b"BadDrawable" in done.stderr, done.stderr.decode()
+
+    def _xdotool(self, arguments: Sequence[object]) -> subprocess.CompletedProcess[bytes]:
+        command = ["xdotool", *map(str, arguments)]
+        return subprocess.run(command, capture_output=True, env=self.environment, timeout=30, check=False)
 
 
 @contextmanager
@@ -140,8 +155,8 @@ class RealWindow:
 
     def titles(self) -> dict[str, str]:
         """The windows that are on the screen: number to title."""
-        found = self.screen.xdotool("search", "--onlyvisible", "--pid", self.process.pid, "--name", ".")
-        return {window: self.screen.xdotool("getwindowname", window).strip() for window in found.split()}
+        found = self.screen.search("--onlyvisible", "--pid", self.process.pid, "--name", ".")
+        return {window: self.screen.xdotool("getwindowname", window).strip() for window in found}
 
     def window(self, title: str) -> str:
         """The number of the window whose title contains `title`, "" if there is none."""
@@ -149,10 +164,22 @@ class RealWindow:
 
     def wait_for(self, title: str) -> str:
         """Wait for a window and for its having the keyboard; returns its number."""
-        until_sync(lambda: self._runs() and self.window(title), PATIENCE, f"a window {title!r}, {self.said()}")
-        number = self.window(title)
-        self.screen.xdotool("windowactivate", "--sync", number)
-        until_sync(lambda: self._is_focused(number), PATIENCE, f"the focus on {title!r}")
+        number = ""
+
+        def has_keyboard() -> bool:
+            # Looked for again each time: a window can be replaced, as one dialog by another of the same title.
+            nonlocal number
+            self._runs()
+            number = self.window(title)
+            return number != "" and self._is_focused(number)
+
+        try:
+            until_sync(has_keyboard, PATIENCE)
+        except AssertionError:
+            raise AssertionError(
+                f"No window {title!r} with the keyboard within {PATIENCE:g} s: there is {self.titles()}, "
+                f"{self.focused() or 'none'} has it, and the program said {self.said()!r}."
+            ) from None
         return number
 
     def _is_focused(self, number: str) -> bool:

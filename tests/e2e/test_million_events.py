@@ -75,6 +75,7 @@ def test_search_filter_jump_inspect_copy(screen: Screen, file: Path, tmp_path: P
 
         # Filter: ten events of a million, those that hold the number.
         window.keys("ctrl+w")
+        window.wait_until_gone(f"{ACTOR} – benchmark")
         window.wait_for(MAIN)
         window.keys("ctrl+f")
         window.type("type:OrderPaid,OrderPlaced data.amount:71526")
