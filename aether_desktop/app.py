@@ -136,6 +136,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         window.fit_to_screen()
     window.show()
     _paint_first(app, window)
+    # Also if nothing could be painted yet: the loop begins with the keys that were pressed meanwhile.
+    window.complete()
     favour_the_loop()
     spare_what_stays(window)
     os.environ["QT_API"] = "pyside6"
@@ -178,10 +180,15 @@ def _make_application() -> QApplication:
 
 
 def _paint_first(app: QApplication, window: MainWindow) -> None:
-    """Have the window painted before the event loop and the engine are even loaded."""
+    """Have the window painted before the event loop and the engine are even loaded.
+
+    Keys and clicks wait until there are shortcuts and a loop for what they ask for.
+    """
+    from PySide6.QtCore import QEventLoop
+
     deadline = monotonic() + PAINT_TIMEOUT
     while not window.painted and monotonic() < deadline:
-        app.processEvents()
+        app.processEvents(QEventLoop.ProcessEventsFlag.ExcludeUserInputEvents)
 
 
 def _start_marker(is_kept: bool) -> StartMarker:

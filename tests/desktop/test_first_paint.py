@@ -110,6 +110,19 @@ app._paint_first = report
 app.main(sys.argv[1:])
 """
 
+_UNPAINTED = """
+import os, sys
+from aether_desktop import app
+
+async def report(window, arguments, marker):
+    print(window.painted, window.actions_by_name["open_file"].shortcut().toString(), flush=True)
+    os._exit(0)
+
+app.PAINT_TIMEOUT = 0
+app._run = report
+app.main([])
+"""
+
 
 def _started(*arguments: str) -> dict[str, Any]:
     ran = subprocess.run(
@@ -178,6 +191,14 @@ def test_shortcuts_and_tips_come_after_the_first_paint(qtbot: QtBot, tmp_path: P
     assert action.toolTip() == "Open an .aether store or NDJSON events (Ctrl+O)"
     assert not window.windowIcon().isNull()
     window._prepare.stop()
+
+
+def test_the_first_key_finds_its_shortcut() -> None:
+    # A window that has the keyboard may not be painted yet, where the screen is slow.
+    ran = subprocess.run(
+        [sys.executable, "-c", _UNPAINTED], env=os.environ, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert ran.stdout.split() == ["False", "Ctrl+O"]
 
 
 def test_what_comes_after_the_first_paint_changes_nothing_in_sight(

@@ -92,6 +92,7 @@ class MainWindow(QMainWindow):
         self._messages: WindowMessages | None = None
         #: Set with the first turn of the event loop after the first paint.
         self.painted = False
+        self._is_complete = False
         #: Whether what is open is kept for the next start.
         self.keeps_session = False
         #: Set from the moment the user closes the window, also before anybody listens to `close_asked`.
@@ -391,9 +392,16 @@ class MainWindow(QMainWindow):
 
     def _note_painted(self) -> None:
         self.painted = True
-        QTimer.singleShot(0, self, self._complete)
+        QTimer.singleShot(0, self, self.complete)
 
-    def _complete(self) -> None:
+    def complete(self) -> None:
+        """Add what does not show: shortcuts, the frame of the keyboard, the window's icon.
+
+        It comes by itself soon after the first paint. Whoever lets keys in before that has to ask for it.
+        """
+        if self._is_complete:
+            return
+        self._is_complete = True
         self.actions_by_name.complete()
         from aether_desktop.ui.widgets.focus_ring import FocusShowing
 
