@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeyEvent, QKeySequence
-from PySide6.QtWidgets import QTableView
+
+from aether_desktop.ui.widgets.long_table import LongTable
 
 
-class FindingsView(QTableView):
+class FindingsView(LongTable):
     """Enter opens a finding or a group, left and right close and open groups, Home and End go to the ends."""
 
     entered_row = Signal(int)

@@ -6,7 +6,6 @@ from PySide6.QtCore import QModelIndex, QPoint, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QMenu,
-    QTableView,
     QWidget,
 )
 
@@ -14,13 +13,14 @@ from aether_desktop.models.events.actor_table import COLUMN_KINDS, COLUMN_ORDERS
 from aether_desktop.ui.widgets.cell_marks import PADDING
 from aether_desktop.ui.widgets.clipboard import put_text
 from aether_desktop.ui.widgets.icons import icon
+from aether_desktop.ui.widgets.long_table import LongTable
 from aether_desktop.ui.widgets.table_setup import setup_table
 
 #: Widths of the names, in pixels: the least, and from which on the last activity has room beside them.
 _LEAST_NAMES, _ROOM_FOR_NAMES = 96, 180
 
 
-class ActorView(QTableView):
+class ActorView(LongTable):
     """The list of actors; Enter or a double click opens the stream."""
 
     actor_opened = Signal(str)

@@ -25,6 +25,7 @@ from aether_desktop.models.filter.document_filter import DocumentFilter, FilterS
 from aether_desktop.numbers import number_text
 from aether_desktop.ui.widgets.empty_state import EmptyState
 from aether_desktop.ui.widgets.event_delegate import PADDING
+from aether_desktop.ui.widgets.long_table import LongTable
 from aether_desktop.ui.widgets.position_bar import PositionBar
 from aether_desktop.ui.widgets.safe_text import short, visible
 from aether_desktop.ui.widgets.table_setup import setup_table
@@ -35,7 +36,7 @@ _OFFERED = 12
 _SHIFT = Qt.KeyboardModifier.ShiftModifier
 
 
-class EventTableView(QTableView):
+class EventTableView(LongTable):
     """The table itself; Enter opens the event's state, Home and End go to the first and last event."""
 
     entered_row = Signal(int)

@@ -7,11 +7,12 @@ from typing import Any
 
 from PySide6.QtCore import QModelIndex, Qt, Signal
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QWidget
 
 from aether_desktop.models.state.snapshot_findings import KINDS, SnapshotCheck, SnapshotFindings
 from aether_desktop.numbers import number_text
 from aether_desktop.ui.widgets.links import LinkButton
+from aether_desktop.ui.widgets.long_table import LongTable
 from aether_desktop.ui.widgets.safe_text import plain_tooltip
 from aether_desktop.ui.widgets.table_setup import setup_table
 from aether_desktop.ui.window.searched_view import SearchedView
@@ -28,7 +29,7 @@ _WIDTHS = (
 )
 
 
-class _FindingsTable(QTableView):
+class _FindingsTable(LongTable):
     """Enter opens what the current row is about."""
 
     entered_row = Signal(int)

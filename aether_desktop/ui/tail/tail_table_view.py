@@ -6,14 +6,16 @@ from time import perf_counter
 
 from PySide6.QtCore import QRect, Qt
 from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent
-from PySide6.QtWidgets import QTableView, QWidget
+from PySide6.QtWidgets import QWidget
+
+from aether_desktop.ui.widgets.long_table import LongTable
 
 #: Seconds after which drawing gives way to whatever else the window has to do.
 BAND_TIME = 0.012
 _FEWEST_ROWS = 4
 
 
-class TailTableView(QTableView):
+class TailTableView(LongTable):
     """A table that is drawn in bands while it is flooded.
 
     Drawing a window full of rows that nobody has seen before takes tens of milliseconds, and Qt does it in one
