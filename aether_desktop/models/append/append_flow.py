@@ -81,6 +81,7 @@ class AppendFlow(AppendSubject):
         self._stay_once = False
         self.current_version: int | None = None
         self.version_problem = ""
+        self._awaits_version = False
         self.report: ConflictReport | None = None
         self.error: Exception | None = None
         self._typing = QTimer(self)
@@ -99,6 +100,11 @@ class AppendFlow(AppendSubject):
     def submitted_events(self) -> tuple[Event, ...]:
         """What was handed to the store last."""
         return self._submitted
+
+    @property
+    def awaits_version(self) -> bool:
+        """Whether what is typed is submitted as soon as the actor's version is known."""
+        return self._awaits_version
 
     def start(self) -> None:
         """Look up the actor's version, the first time this is called; needs a running event loop.
@@ -140,6 +146,16 @@ class AppendFlow(AppendSubject):
             self._look_up = self._tasks.start(self._find_version(self.actor_id), "append: current version")
 
     # -- what the user decides
+
+    def submit_when_known(self) -> None:
+        """Submit with a version that is known to be free: wait for it, if it is still being looked up.
+
+        A version that was typed needs no waiting for. What is changed meanwhile takes the wish back.
+        """
+        is_looked_up = self._typing.isActive() or (self._look_up is not None and not self._look_up.done())
+        self._awaits_version = is_looked_up and not self.version_is_fixed
+        if not self._awaits_version:
+            self.submit()
 
     def save_again(self) -> bool:
         """After an unknown outcome: save the very events that were submitted. They are stored at most once."""
@@ -224,6 +240,7 @@ class AppendFlow(AppendSubject):
         self.failed.emit(error)
 
     def _know(self, version: int | None, problem: str = "") -> None:
+        self._awaits_version = False
         self.current_version = version
         self.version_problem = problem
         self.version_known.emit(version)
@@ -249,7 +266,10 @@ class AppendFlow(AppendSubject):
         if self._state is AppendState.EDITING and not self.version_is_fixed and current < MAX_VERSION:
             self._take_version(current + 1)
             self.version_prefilled.emit(current + 1)
+        is_wanted = self._awaits_version
         self._know(current)
+        if is_wanted:
+            self.submit()
 
     async def _saved(self, events: tuple[Event, ...], known: int | None) -> None:
         if self.keep_safe is not None:

@@ -108,6 +108,7 @@ class DraftFlow(AppendFlow, Generic[D]):
         changed = replace(self._draft, **fields)
         if changed == self._draft:
             return False
+        self._awaits_version = False
         self._keep(changed)
         return True
 

@@ -125,6 +125,7 @@ class AppendingDialog(QDialog):
         form.changed.connect(self._edited)
         self.news.closed.connect(self._shrink)
         flow.state_changed.connect(self._show_state)
+        flow.version_known.connect(lambda _version: self._show_reason())
         flow.conflicted.connect(self._show_conflict)
         flow.failed.connect(lambda _error: self._grow())
         flow.looked.connect(lambda _look: self._grow())
@@ -171,7 +172,8 @@ class AppendingDialog(QDialog):
         if not self._footer.isVisible():
             return
         if self.submit_button.isEnabled():
-            self._flow.submit()
+            self._flow.submit_when_known()
+            self._show_reason()
         else:
             self._form.insist()
 
@@ -244,6 +246,8 @@ class AppendingDialog(QDialog):
             words = "Looking…"
         elif missing:
             words = f"{missing}."
+        elif self._flow.awaits_version:
+            words = "Appending, once the actor’s version is known…"
         else:
             words = "Ctrl+Enter appends."
         note = self._form.note()

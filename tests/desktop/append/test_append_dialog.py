@@ -56,6 +56,60 @@ async def test_an_event_is_typed_and_appended_with_ctrl_enter(
     )
 
 
+async def test_who_is_faster_than_the_store_waits_for_the_version(
+    open_dialog: Open, store: InMemoryEventStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered = asyncio.Event()
+    ask = store.get_latest_version
+
+    async def slow(actor_id: str) -> int:
+        await answered.wait()
+        return await ask(actor_id)
+
+    monkeypatch.setattr(store, "get_latest_version", slow)
+    dialog = open_dialog()
+    await until(dialog.isActiveWindow)
+    event_type = child(dialog, QComboBox, "appendEventType")
+    event_type.setEditText("T02Check")
+    QTest.keyClick(dialog.form.data, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    assert dialog.reason.text() == "Appending, once the actor’s version is known…"
+    # What is typed now was not meant yet.
+    event_type.setEditText("T02CheckCompl")
+    assert dialog.reason.text() == "Ctrl+Enter appends."
+    event_type.setEditText("T02CheckCompleted")
+    QTest.keyClick(dialog.form.data, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    answered.set()
+    assert await closed(dialog) == QDialog.DialogCode.Accepted
+    (stored,) = await store.get_events(ACTOR, 6)
+    assert (stored.event_type, stored.version) == ("T02CheckCompleted", 6)
+
+
+async def test_a_version_that_cannot_be_known_is_not_appended_with(
+    open_dialog: Open, store: InMemoryEventStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered = asyncio.Event()
+
+    async def failing(_: str) -> int:
+        await answered.wait()
+        raise StoreUnavailableError("the store", "gone")
+
+    monkeypatch.setattr(store, "get_latest_version", failing)
+    dialog = open_dialog()
+    child(dialog, QComboBox, "appendEventType").setEditText("T02Check")
+    press(dialog, "appendSubmit")
+    answered.set()
+    await until(lambda: dialog.controller.version_problem)
+    assert dialog.isVisible()
+    assert dialog.reason.text() == "Ctrl+Enter appends."
+    assert await store.get_events(ACTOR, 6) == []
+    # A version that is typed is not waited for.
+    child(dialog, QAbstractSpinBox, "appendVersion").setValue(9)  # type: ignore[attr-defined]  # of an Int64SpinBox
+    press(dialog, "appendSubmit")
+    assert await closed(dialog) == QDialog.DialogCode.Accepted
+    (stored,) = await store.get_events(ACTOR, 6)
+    assert stored.version == 9
+
+
 async def test_typed_keys_reach_the_event_exactly(open_dialog: Open, store: InMemoryEventStore) -> None:
     dialog = open_dialog()
     await fill(dialog)
