@@ -165,6 +165,19 @@ async def test_keys_and_event_types_are_completed(seen: DrivenWindow) -> None:
     assert {seen.cell(row, Column.EVENT_TYPE) for row in range(seen.view.model.event_count)} == {offered}
 
 
+async def test_what_is_found_to_offer_comes_too_late_for_who_has_submitted(seen: DrivenWindow) -> None:
+    await type_filter(seen, "ty", submit=False)
+    current, popup = bar(seen).filter, edit(seen)._popup
+    assert current is not None
+    await until(popup.isVisible, what="it is still being written")
+    QTest.keyClick(popup, Qt.Key.Key_Return)
+    assert not popup.isVisible()
+    assert edit(seen).toPlainText() == "ty", "nothing was chosen"
+    current.more_known.emit()
+    assert not popup.isVisible()
+    await done(seen)
+
+
 async def test_a_file_is_ready_to_be_searched_once_the_field_has_the_keyboard(seen: DrivenWindow) -> None:
     store = await seen.workspace.connections[0].engine.store(NAMESPACE)
     assert isinstance(store, SQLiteEventStore)

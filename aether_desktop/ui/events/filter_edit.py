@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 _COMPLETION = Qt.ItemDataRole.UserRole + 1
 _SHOWN_COMPLETIONS = 12
 _CONTROL = Qt.KeyboardModifier.ControlModifier
+#: Where nothing was asked: before any text.
+_NOWHERE = ("", -1)
 _ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
 
 
@@ -98,7 +100,7 @@ class FilterEdit(QPlainTextEdit):
         self.document().setDocumentMargin(0)
         self.highlighter = FilterHighlighter(self.document())
         self._said = self._hint = ""
-        self._asked_at = ("", -1)
+        self._asked_at = _NOWHERE
         self._offered = QStandardItemModel(0, 1, self)
         self._completer = QCompleter(self._offered, self)
         self._completer.setWidget(self)
@@ -187,6 +189,11 @@ class FilterEdit(QPlainTextEdit):
         place.translate(0, 6)
         self._completer.complete(place)
 
+    def take_no_offer(self) -> None:
+        """Until something is typed again: who has submitted or left wants none of what is found only now."""
+        self._asked_at = _NOWHERE
+        self._popup.hide()
+
     def ask_again(self) -> None:
         """What could follow is asked anew, if nothing was typed since it was asked last."""
         has_keyboard = self.hasFocus() or self.popup_is_open
@@ -215,15 +222,18 @@ class FilterEdit(QPlainTextEdit):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         key = event.key()
         if self.popup_is_open and key in (*_ENTER, Qt.Key.Key_Escape, Qt.Key.Key_Tab, Qt.Key.Key_Backtab):
-            # The popup takes them: it inserts what is chosen, or closes.
-            if key in _ENTER and not self._popup.currentIndex().isValid():
+            # The popup takes them: it inserts what is chosen, or closes. Its first row is the current one from the
+            # start, and nobody has chosen that.
+            if key in _ENTER and not self._popup.selectionModel().hasSelection():
                 self._popup.hide()
             else:
                 event.ignore()
                 return
         if key in _ENTER:
+            self.take_no_offer()
             self.submitted.emit(self.toPlainText())
         elif key == Qt.Key.Key_Escape:
+            self.take_no_offer()
             self.left.emit()
         elif (
             key == Qt.Key.Key_Space and event.modifiers() & Qt.KeyboardModifier.ControlModifier
