@@ -25,6 +25,7 @@ from aether_desktop.ui.tail.tail_view import TailView
 from aether_desktop.ui.widgets.safe_text import short, visible
 from aether_desktop.ui.window.document_view import DocumentView
 from aether_desktop.ui.window.documents import Document, Documents
+from aether_desktop.ui.window.keyboard_place import KeyboardPlace
 from aether_desktop.ui.window.reopening import Reopening
 from aether_desktop.workspace import Place, Selection, Workspace
 from aether_engine.event import StoredEvent
@@ -80,9 +81,9 @@ class Desk(QObject):
 
     # -- opening
 
-    async def open_log(self, place: Place) -> EventView:
-        """The log of a namespace, in its tab."""
-        document = Document("log", place)
+    async def open_log(self, place: Place, keyboard: KeyboardPlace | None = None) -> EventView:
+        """The log of a namespace, in its tab; `keyboard` is where that was when somebody asked for it."""
+        document, keyboard = Document("log", place), keyboard or KeyboardPlace(self._documents)
         # First what takes time: between the look for a tab and the making of one nobody else may make it.
         store = await self._workspace.store(place)
         view = self._documents.view_of(document)
@@ -90,27 +91,30 @@ class Desk(QObject):
             self._documents.setCurrentWidget(view)
             return view
         model = LogTable(store)
-        view = self._add_view(document, model, title=f"Log {place.namespace}", order=ORDER_LOG, icon_name="log")
+        title = f"Log {place.namespace}"
+        view = self._add_view(document, model, keyboard, title=title, order=ORDER_LOG, icon_name="log")
         view.set_empty_words(f"Reading {place.namespace}…")
         await model.refresh()
         view.set_empty_words(
             f"No events in {place.namespace} yet.", "Append one with Ctrl+N, or import NDJSON from the File menu."
         )
         if self._is_open(view):
-            view.take_keyboard()
+            keyboard.give(view)
             self.counts_changed.emit()
         return view
 
     async def open_stream(self, place: Place, actor_id: str, version: int | None = None) -> EventView:
         """The stream of an actor, in its tab, at `version` if given."""
-        document = Document("stream", place, actor_id)
+        document, keyboard = Document("stream", place, actor_id), KeyboardPlace(self._documents)
         store = await self._workspace.store(place)
         view = self._documents.view_of(document)
         if isinstance(view, EventView):
             self._documents.setCurrentWidget(view)
         else:
             model = StreamTable(store, actor_id)
-            view = self._add_view(document, model, title=actor_id, order=ORDER_STREAM, icon_name="stream")
+            view = self._add_view(
+                document, model, keyboard, title=actor_id, order=ORDER_STREAM, icon_name="stream"
+            )
             name = visible(short(actor_id))
             view.set_empty_words(f"Reading {name}…")
             await model.refresh()
@@ -126,7 +130,7 @@ class Desk(QObject):
             view.select_row(stream.row_of_version(version))
         elif view.current_row < 0 and stream.rowCount():
             view.select_row(max(stream.row_of_version(stream.latest_version), 0))
-        view.take_keyboard()
+        keyboard.give(view)
         self.counts_changed.emit()
         return view
 
@@ -386,7 +390,14 @@ class Desk(QObject):
                 self.close_asked(view)
 
     def _add_view(
-        self, document: Document, model: LogTable | StreamTable, *, title: str, order: str, icon_name: str
+        self,
+        document: Document,
+        model: LogTable | StreamTable,
+        keyboard: KeyboardPlace,
+        *,
+        title: str,
+        order: str,
+        icon_name: str,
     ) -> EventView:
         view = EventView(model, title=title, order=order)
         view.table.addActions(self._table_actions)
@@ -402,7 +413,8 @@ class Desk(QObject):
         view.show_columns(self.path_columns.columns)
         view.column_wanted.connect(self.add_column)
         view.column_unwanted.connect(self.path_columns.remove)
-        self._documents.add(document, view, icon_name=icon_name, title=title, tooltip=title)
+        with keyboard.held_for(view):
+            self._documents.add(document, view, icon_name=icon_name, title=title, tooltip=title)
         self.view_added.emit(document, view)
         return view
 

@@ -31,6 +31,7 @@ from aether_desktop.ui.window.commands import Commands
 from aether_desktop.ui.window.desk import ORDER_TAIL, Desk
 from aether_desktop.ui.window.dock_title import DockTitle
 from aether_desktop.ui.window.document_view import DocumentView
+from aether_desktop.ui.window.keyboard_place import KeyboardPlace
 from aether_desktop.ui.window.navigation import Navigation
 from aether_desktop.ui.window.session_keeping import SessionKeeping
 from aether_desktop.workspace import Place, Selection, Workspace
@@ -303,10 +304,10 @@ class Panels(QObject):
     def show_place(self, place: Place) -> None:
         """Show a namespace: its log and its actors."""
         self._workspace.use_place(place)
-        self._workspace.start(self._open_log(place), "open log")
+        self._workspace.start(self._open_log(place, KeyboardPlace(self._documents)), "open log")
 
-    async def _open_log(self, place: Place) -> None:
-        await self.desk.open_log(place)
+    async def _open_log(self, place: Place, keyboard: KeyboardPlace) -> None:
+        await self.desk.open_log(place, keyboard)
         # A server's stream is looked at when its namespace is opened.
         self._warn(place.connection)
 
