@@ -178,6 +178,24 @@ async def test_what_is_found_to_offer_comes_too_late_for_who_has_submitted(seen:
     await done(seen)
 
 
+@pytest.mark.parametrize("text", ["zzzz", "zzzz ty"])
+async def test_who_has_left_the_field_is_not_brought_back_by_a_table_without_rows(
+    seen: DrivenWindow, text: str
+) -> None:
+    await type_filter(seen, text, submit=False)
+    assert edit(seen).popup_is_open is (text != "zzzz")
+    # As one types it: the search has not even begun when Escape comes.
+    QTest.keyClick(edit(seen)._popup if edit(seen).popup_is_open else edit(seen), Qt.Key.Key_Return)
+    QTest.keyClick(edit(seen), Qt.Key.Key_Escape)
+    await done(seen)
+    assert seen.view.model.event_count == 0
+    assert not seen.view.table.isVisible()
+    assert seen.window.focusWidget() is seen.view
+    seen.run("clear_filter")
+    await until(seen.view.table.isVisible, what="the rows are back")
+    assert seen.window.focusWidget() is seen.view.table
+
+
 async def test_a_file_is_ready_to_be_searched_once_the_field_has_the_keyboard(seen: DrivenWindow) -> None:
     store = await seen.workspace.connections[0].engine.store(NAMESPACE)
     assert isinstance(store, SQLiteEventStore)

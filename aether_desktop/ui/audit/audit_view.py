@@ -32,6 +32,7 @@ from aether_desktop.ui.widgets.empty_state import EmptyState
 from aether_desktop.ui.widgets.event_delegate import PADDING
 from aether_desktop.ui.widgets.kept_layout import KeptSplitter
 from aether_desktop.ui.widgets.table_setup import setup_table
+from aether_desktop.ui.widgets.turn_to import turn_to
 from aether_desktop.ui.window.document_view import DocumentView
 from aether_desktop.workspace import Selection
 from aether_engine.audit import AuditScope, Finding
@@ -354,5 +355,5 @@ class AuditView(DocumentView):
         self.table.setColumnHidden(FindingTable.CHECK, run.table.group_by is GroupBy.CHECK)
         self.notices.show_banner()
         has_rows = self.notices.show_page()
-        self._stack.setCurrentIndex(0 if has_rows else 1)
+        turn_to(self._stack, self.table if has_rows else self._empty, view=self, content=self.table)
         self.detail.setVisible(has_rows)

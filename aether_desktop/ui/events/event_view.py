@@ -29,6 +29,7 @@ from aether_desktop.ui.widgets.long_table import LongTable
 from aether_desktop.ui.widgets.position_bar import PositionBar
 from aether_desktop.ui.widgets.safe_text import short, visible
 from aether_desktop.ui.widgets.table_setup import setup_table
+from aether_desktop.ui.widgets.turn_to import turn_to
 from aether_engine.event import StoredEvent
 
 #: Paths of which a column is offered without asking.
@@ -299,7 +300,8 @@ class EventView(QWidget):
                 self.table.setColumnWidth(index, max(usual, header.sectionSizeHint(index)))
 
     def _show_table(self) -> None:
-        self._stack.setCurrentWidget(self._table_page if self.model.rowCount() else self.empty)
+        page = self._table_page if self.model.rowCount() else self.empty
+        turn_to(self._stack, page, view=self, content=self.table)
 
     def _start_over(self) -> None:
         self._position = self._awaited = -1

@@ -234,6 +234,8 @@ class FilterEdit(QPlainTextEdit):
             self.submitted.emit(self.toPlainText())
         elif key == Qt.Key.Key_Escape:
             self.take_no_offer()
+            # An inactive window is not told of its losing the keyboard.
+            self._popup_stands_for(None)
             self.left.emit()
         elif (
             key == Qt.Key.Key_Space and event.modifiers() & Qt.KeyboardModifier.ControlModifier
@@ -244,8 +246,19 @@ class FilterEdit(QPlainTextEdit):
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         super().focusInEvent(event)
+        self._popup_stands_for(self)
         self.focus_changed.emit(True)
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
         super().focusOutEvent(event)
+        if event.reason() not in (Qt.FocusReason.PopupFocusReason, Qt.FocusReason.ActiveWindowFocusReason):
+            self._popup_stands_for(None)
         self.focus_changed.emit(False)
+
+    def _popup_stands_for(self, field: QWidget | None) -> None:
+        """Say whose the keyboard is while the popup has it.
+
+        A window system may say late that the popup was the active window. If it still stood for the field, that
+        would take the keyboard back from where it was put.
+        """
+        self._popup.setFocusProxy(field)  # type: ignore[arg-type]  # Qt takes none

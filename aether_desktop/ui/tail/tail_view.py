@@ -31,6 +31,7 @@ from aether_desktop.ui.widgets.links import LinkButton
 from aether_desktop.ui.widgets.safe_text import visible
 from aether_desktop.ui.widgets.table_setup import setup_table
 from aether_desktop.ui.widgets.theme import ui_font
+from aether_desktop.ui.widgets.turn_to import turn_to
 from aether_engine.errors import AetherError, NamespaceNameError
 from aether_engine.event import StoredEvent
 from aether_engine.patterns import is_wildcard_pattern
@@ -361,15 +362,16 @@ class TailView(QWidget):
             new=controller.new_count,
         )
 
+    def take_keyboard(self) -> None:
+        """Have the keyboard: the table, or the view itself while there is nothing in it."""
+        (self.table if self.table.isVisible() else self).setFocus()
+
     def _show_table(self) -> None:
-        if self._stack.currentWidget() is not self.table:
-            self._stack.setCurrentWidget(self.table)
-            if self.hasFocus():
-                self.table.setFocus(Qt.FocusReason.OtherFocusReason)
+        turn_to(self._stack, self.table, view=self, content=self.table)
 
     def _show_empty(self) -> None:
         controller = self.controller
-        self._stack.setCurrentWidget(self.empty)
+        turn_to(self._stack, self.empty, view=self, content=self.table)
         if not controller.running:
             self.empty.set_words(
                 "No tail is running.",

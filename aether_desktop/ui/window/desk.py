@@ -115,6 +115,8 @@ class Desk(QObject):
             view = self._add_view(
                 document, model, keyboard, title=actor_id, order=ORDER_STREAM, icon_name="stream"
             )
+            # Not the first row because the keyboard is there: the last one, once that is read.
+            view.select_none()
             name = visible(short(actor_id))
             view.set_empty_words(f"Reading {name}…")
             await model.refresh()

@@ -214,7 +214,7 @@ class Panels(QObject):
     def _focus_document(self) -> None:
         view = self._documents.currentWidget()
         if isinstance(view, (EventView, TailView)):
-            view.table.setFocus(Qt.FocusReason.ShortcutFocusReason)
+            view.take_keyboard()
         elif view is not None:
             view.setFocus(Qt.FocusReason.ShortcutFocusReason)
 

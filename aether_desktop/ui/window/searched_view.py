@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QHBoxLayout, QStackedLayout, QVBoxLayout, QWidget
 from aether_desktop.ui.widgets.empty_state import EmptyState
 from aether_desktop.ui.widgets.links import LinkButton
 from aether_desktop.ui.widgets.tinted import Surface, ToneLabel
+from aether_desktop.ui.widgets.turn_to import turn_to
 from aether_desktop.ui.window.document_view import DocumentView
 
 #: Least width of the line that says how far it is, in pixels.
@@ -40,6 +41,7 @@ class SearchedView(DocumentView):
         row.addWidget(self.action)
         for button in buttons:
             row.addWidget(button)
+        self._content = content
         self._empty = EmptyState(parent=self)
         pages = QWidget(self)
         self._stack = QStackedLayout(pages)
@@ -56,4 +58,5 @@ class SearchedView(DocumentView):
             self.setTabOrder(before, behind)
 
     def _show_content(self, there_is_some: bool) -> None:
-        self._stack.setCurrentIndex(0 if there_is_some else 1)
+        page = self._content if there_is_some else self._empty
+        turn_to(self._stack, page, view=self, content=self._content)
