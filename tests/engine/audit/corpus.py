@@ -25,6 +25,7 @@ from aether_engine.store.sqlite.schema import (
     create_schema,
     first_position,
 )
+from tests.engine.sqlite.support import NAMESPACE, make_event, opened
 
 NAMESPACES: Final = ("shop.orders", "shop.stock")
 _START: Final = 1_750_000_000_000_000
@@ -418,3 +419,12 @@ def _damage_index(path: Path, rows: list[Row]) -> None:
         connection.execute(
             "INSERT INTO sqlite_master VALUES (?, ?, ?, ?, ?)", (*saved[:4], INDEXES["events_by_actor"])
         )
+
+
+async def fill(path: Path, count: int, *, text: str = "") -> None:
+    """Make a file of `count` events of seven actors, without a gap in their versions."""
+    async with opened(path, synchronous="OFF") as backend:
+        store = await backend.store(NAMESPACE)
+        events = [make_event(n, f"order-{n % 7}", version=n // 7, text=text) for n in range(7, count + 7)]
+        for start in range(0, count, 1000):
+            await store.save_events(events[start : start + 1000])

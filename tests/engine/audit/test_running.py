@@ -1,19 +1,14 @@
-"""An audit as it runs: on every kind of store, in every scope, cancelled and gone on with, and without a trace."""
+"""An audit as it runs: on every kind of store, in every scope, and without a trace."""
 
 from __future__ import annotations
 
-import asyncio
 import json
-import os
-import signal
 import sqlite3
 import subprocess
-import sys
-import threading
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import aclosing, closing
+from collections.abc import Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -27,37 +22,21 @@ from aether_engine.audit import (
     Finding,
     LogTarget,
     Severity,
-    SourceTarget,
-    Target,
     UnknownCheckError,
     audit_target,
-    evidence,
-    source_target,
 )
 from aether_engine.audit.target import LogFacts
-from aether_engine.codec import encode_event
 from aether_engine.engine import Engine, open_engine
 from aether_engine.errors import StoreUnavailableError
 from aether_engine.event import ActorSnapshot, Event
-from aether_engine.sources import open_source
-from tests.engine.audit.corpus import NAMESPACES, build
+from tests.engine.audit.corpus import NAMESPACES, build, fill
 from tests.engine.audit.test_corpus import places, run
-from tests.engine.sqlite.support import NAMESPACE, folder_content, make_event, opened
+from tests.engine.sqlite.support import NAMESPACE, folder_content, opened
 from tests.nats_servers import NatsServer, nats_server
-from tests.waiting import until, until_sync
 
 
 def _target(path: Path) -> FileTarget:
     return FileTarget(path, f"sqlite:///{path.name}")
-
-
-async def fill(path: Path, count: int, *, text: str = "") -> None:
-    """Make a file of `count` events of seven actors, without a gap in their versions."""
-    async with opened(path, synchronous="OFF") as backend:
-        store = await backend.store(NAMESPACE)
-        events = [make_event(n, f"order-{n % 7}", version=n // 7, text=text) for n in range(7, count + 7)]
-        for start in range(0, count, 1000):
-            await store.save_events(events[start : start + 1000])
 
 
 def _change(path: Path, sql: str, *values: Any) -> None:
@@ -332,103 +311,6 @@ async def test_a_truncated_file(tmp_path: Path) -> None:
     assert lost
 
 
-# --- Cancelled and gone on with --------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("workers_from", [10**9, 0], ids=["in this process", "in processes"])
-async def test_a_run_that_was_cancelled_goes_on_where_it_was(tmp_path: Path, workers_from: int) -> None:
-    corpus = build(tmp_path / "corpus.aether", 10)
-    audit = Audit(FileTarget(corpus.path, "sqlite:///corpus", workers_from=workers_from))
-    found: list[Finding] = []
-    rounds = 0
-    while not audit.totals.is_complete:
-        rounds += 1
-        arrived = 0
-        async with aclosing(audit.steps()) as steps:
-            async for step in steps:
-                found += step.findings
-                arrived += 1
-                if arrived == 4 and rounds < 30:
-                    break
-    await audit.close()
-    assert rounds > 2
-    assert places(found) == Counter(corpus.planted)
-    assert audit.totals.events == corpus.events - 10
-
-
-async def test_cancelling_the_task_ends_it_promptly(tmp_path: Path) -> None:
-    path = tmp_path / "store.aether"
-    await fill(path, 20_000)
-    audit = Audit(_target(path))
-    begun = asyncio.Event()
-
-    async def work() -> None:
-        async for step in audit.steps():
-            if step.progress.checked:
-                begun.set()
-
-    task = asyncio.create_task(work())
-    await begun.wait()
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    assert await run(audit) == []
-    assert audit.totals.events == 20_000
-
-
-@pytest.mark.parametrize("kind", ["a file of ours", "events in a file"])
-async def test_nobody_waits_for_the_hash_of_a_large_file(
-    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    begun, stopped = threading.Event(), threading.Event()
-
-    def hash_for_ever(_blocks: Iterable[bytes], stop: Callable[[], bool]) -> str:
-        begun.set()
-        until_sync(stop, what="the hashing is stopped")
-        stopped.set()
-        return ""
-
-    path = tmp_path / "store.aether"
-    await fill(path, 10)
-    target: Target = _target(path)
-    if kind == "events in a file":
-        lines = tmp_path / "events.ndjson"
-        lines.write_bytes(encode_event(make_event(1)) + b"\n")
-        target = SourceTarget(open_source(lines), str(lines))
-    with monkeypatch.context() as patch:
-        patch.setattr(evidence, "sha256_of", hash_for_ever)
-        patch.setattr(source_target, "sha256_of", hash_for_ever)
-        audit = Audit(target)
-
-        async def work() -> None:
-            async for _ in audit.steps():
-                pass
-
-        task = asyncio.create_task(work())
-        await until(begun.is_set, what="the hashing begins")
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        assert stopped.is_set()
-    assert await run(audit) == []
-    assert [one.is_unchanged for one in target.evidence.files] == [True]
-
-
-async def test_workers_that_are_killed_are_replaced(tmp_path: Path) -> None:
-    corpus = build(tmp_path / "corpus.aether", 20)
-    target = FileTarget(corpus.path, "sqlite:///corpus", workers_from=0)
-    audit = Audit(target)
-    found: list[Finding] = []
-    killed = False
-    async for step in audit.steps():
-        found += step.findings
-        if step.progress.checked and not killed:
-            killed = True
-            os.kill(target.process_ids[0], signal.SIGKILL)
-    await audit.close()
-    assert places(found) == Counter(corpus.planted)
-
-
 # --- Limits, scopes, evidence ----------------------------------------------------------------------------------
 
 
@@ -496,42 +378,3 @@ async def test_what_is_not_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailableError):
         await run(audit)
     assert list(tmp_path.iterdir()) == []
-
-
-# --- Packaged ---------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="a script stands for the packaged program")
-async def test_a_packaged_program_is_its_own_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    corpus = build(tmp_path / "store.aether", 2)
-    expected = await run(Audit(FileTarget(corpus.path, "sqlite:///x"), settings=AuditSettings(snapshots=True)))
-    program = tmp_path / "packaged"
-    # A packaged program does not hear of variables such as the seed of hashes: no two of its processes hash alike.
-    program.write_text(
-        f"""#!{sys.executable} -S
-import os, sys
-if os.environ.pop("PYTHONHASHSEED", None):
-    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
-sys.path[:] = {sys.path!r}
-sys.frozen = True
-from aether_desktop.frozen import serve_as_child_if_asked
-serve_as_child_if_asked()
-sys.exit("it is no worker")
-"""
-    )
-    program.chmod(0o755)
-    monkeypatch.setattr(sys, "frozen", True, raising=False)
-    monkeypatch.setattr(sys, "executable", str(program))
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0, 1, 2}, raising=False)
-    target = FileTarget(corpus.path, "sqlite:///x", workers_from=0)
-    audit = Audit(target, settings=AuditSettings(snapshots=True))
-    found: list[Finding] = []
-    workers: set[int] = set()
-    async for step in audit.steps():
-        found += step.findings
-        workers |= set(target.process_ids)
-    running = target.process_ids
-    await audit.close()
-    assert places(found) == places(expected)
-    assert len(running) > 1
-    assert set(running) <= workers

@@ -61,22 +61,27 @@ class Ways:
 
 
 @contextmanager
-def opened_ways(path: Path, settings: AuditSettings | None = None) -> Iterator[Ways]:
-    """Both ways to look at a file's log. Needs the library."""
-    settings = settings or AuditSettings()
+def opened_reader(path: Path) -> Iterator[Reader]:
+    """What reads a file as it stands."""
     raw = RawFile(path)
     connections = ReadConnections(raw, str(path), read_only=True)
-    reader = Reader(connections, raw, str(path))
-    key = HashKey.new()
-
-    def log(sound: SoundLog | None) -> FileLog:
-        return FileLog(reader, NUMBER, Examiner("n", settings, hashes=key.hashes()), sound)
-
     try:
+        yield Reader(connections, raw, str(path))
+    finally:
+        connections.close()
+        connections.release()
+
+
+@contextmanager
+def opened_ways(path: Path, settings: AuditSettings | None = None) -> Iterator[Ways]:
+    """Both ways to look at a file's log. Needs the library."""
+    settings, key = settings or AuditSettings(), HashKey.new()
+    with opened_reader(path) as reader:
+
+        def log(sound: SoundLog | None) -> FileLog:
+            return FileLog(reader, NUMBER, Examiner("n", settings, hashes=key.hashes()), sound)
+
         without = log(None)
         sound = SoundLog.of(reader, NUMBER, AuditScope(), settings, without.type_names, key.native)
         assert sound is not None
         yield Ways(sound, log(sound), without)
-    finally:
-        connections.close()
-        connections.release()

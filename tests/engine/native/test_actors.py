@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from array import array
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -18,10 +17,8 @@ from aether_engine.audit.target import AuditLog, LogFacts
 from aether_engine.native.actors import ActorRows
 from aether_engine.native.hashes import hash_texts
 from aether_engine.native.library import library
-from aether_engine.store.sqlite.connections import ReadConnections
-from aether_engine.store.sqlite.file import RawFile
-from aether_engine.store.sqlite.reader import Reader
 from tests.benchmarks.generate import generate
+from tests.engine.native.log_files import opened_reader
 
 pytestmark = pytest.mark.skipif(library() is None, reason="nothing was compiled here")
 
@@ -37,19 +34,8 @@ def path(tmp_path: Path) -> Path:
     return path
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[Reader]:
-    raw = RawFile(path)
-    connections = ReadConnections(raw, str(path), read_only=True)
-    try:
-        yield Reader(connections, raw, str(path))
-    finally:
-        connections.close()
-        connections.release()
-
-
 def _blocks(path: Path) -> list[ActorRows | None]:
-    with _opened(path) as reader:
+    with opened_reader(path) as reader:
         return [sound_actors(reader, first, _BLOCK, _KEY) for first in range(0, _ACTORS, _BLOCK)]
 
 
@@ -62,7 +48,7 @@ def _change(path: Path, *statements: str) -> None:
 def test_the_same_is_read_as_by_sqlite(path: Path) -> None:
     _change(path, "UPDATE actors SET actor_id = 'ä€😀', event_count = 77 WHERE id = 1500")
     blocks = _blocks(path)
-    with _opened(path) as reader:
+    with opened_reader(path) as reader:
         by_sqlite = actor_hashes(reader, 0, _ACTORS, partial(hash_texts, _KEY))
         rows = [row for part in actor_counters(reader) for row in part]
     assert all(block is not None for block in blocks)

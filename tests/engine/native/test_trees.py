@@ -6,7 +6,7 @@ import asyncio
 import random
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -18,11 +18,10 @@ from aether_engine.audit.file.pages import page_file, trees_of
 from aether_engine.audit.file.sound_trees import _are_apart
 from aether_engine.native.library import library
 from aether_engine.native.trees import Entries, IdSums, SoundTree, TreeQuestion, sound_tree
-from aether_engine.store.sqlite.connections import ReadConnections
 from aether_engine.store.sqlite.file import RawFile
 from aether_engine.store.sqlite.pages import FilePages, bad_pages, children
-from aether_engine.store.sqlite.reader import Reader
 from aether_engine.store.sqlite.schema import PAGE_SIZE, SEQUENCE_MASK, first_position
+from tests.engine.native.log_files import opened_reader
 from tests.engine.sqlite.support import fill
 
 pytestmark = pytest.mark.skipif(library() is None, reason="nothing was compiled here")
@@ -63,7 +62,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Sample:
     path = tmp_path_factory.mktemp("trees") / "log.aether"
     asyncio.run(fill(path, _EVENTS))
     asyncio.run(fill(path, _LARGE, text="x" * 3 * PAGE_SIZE, namespace="tenant-b"))
-    with _opened(path) as reader:
+    with opened_reader(path) as reader:
         return Sample(path.read_bytes(), reader.run(trees_of, {}))
 
 
@@ -72,20 +71,9 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "log.aether"
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[Reader]:
-    raw = RawFile(path)
-    connections = ReadConnections(raw, str(path), read_only=True)
-    try:
-        yield Reader(connections, raw, str(path))
-    finally:
-        connections.close()
-        connections.release()
-
-
 def _look(path: Path, roots: dict[str, tuple[int, bool]]) -> Trees:
     found: Trees = {}
-    with _opened(path) as reader:
+    with opened_reader(path) as reader:
         file = page_file(reader)
         assert file is not None
         for name, (root, is_table) in roots.items():
@@ -97,7 +85,7 @@ def _look(path: Path, roots: dict[str, tuple[int, bool]]) -> Trees:
 
 def _versions_agree(trees: Trees) -> bool:
     table, index = trees["table events"], trees["index events_by_actor"]
-    return None not in (table, index) and table.versions == index.versions is not None  # type: ignore[union-attr]
+    return None not in (table, index) and table.versions == index.versions is not None  # type: ignore[union-attr]  # neither is none
 
 
 def _ids(trees: Trees) -> tuple[IdSums, ...] | None:
@@ -119,7 +107,7 @@ def test_a_file_in_order_is_vouched_for(sample: Sample, path: Path) -> None:
     trees = _look(path, sample.roots)
     assert _are_apart(list(trees.values()))
     assert _versions_agree(trees)
-    assert trees["table events"].versions[0] == _EVENTS + _LARGE  # type: ignore[index, union-attr]
+    assert trees["table events"].versions[0] == _EVENTS + _LARGE  # type: ignore[index, union-attr]  # it is known
     with closing(sqlite3.connect(path)) as connection:
         rows = connection.execute("SELECT position, id_hash FROM events").fetchall()
         pages = connection.execute("SELECT count(*) FROM dbstat WHERE pagetype != 'overflow'").fetchone()[0]
