@@ -11,6 +11,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QWidget
 
 from aether_desktop.ui.events.event_view import EventView
+from aether_desktop.ui.widgets.focus_ring import FocusRing
 from aether_desktop.workspace import Place
 from aether_engine import EventStore
 from aether_engine.engine import open_engine
@@ -91,3 +92,24 @@ async def test_a_filter_that_is_written_meanwhile_is_not_left(seen: DrivenWindow
     assert with_keyboard(seen) is edit
     QTest.keyClicks(edit, "n:3")
     assert edit.toPlainText() == "n:3"
+
+
+def rings(seen: DrivenWindow) -> list[FocusRing]:
+    return [each for each in seen.window.findChildren(FocusRing) if each.isVisible()]
+
+
+async def test_a_frame_says_where_the_keyboard_is_only_while_no_row_does(seen: DrivenWindow, file: Path) -> None:
+    assert await seen.workspace.open_path(file) is not None
+    await seen.settle()
+    place = seen.workspace.place
+    assert place is not None
+    # It gets the keyboard before its last row is selected.
+    view = await seen.window.panels.desk.open_stream(place, "order-3")
+    await seen.settle()
+    assert with_keyboard(seen) is view.table
+    assert view.table.selectionModel().hasSelection()
+    assert rings(seen) == []
+    view.select_none()
+    assert [each.parent() for each in rings(seen)] == [view.table]
+    view.select_row(0)
+    assert rings(seen) == []

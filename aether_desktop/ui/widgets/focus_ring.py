@@ -26,7 +26,17 @@ class FocusRing(QWidget):
             # What holds a scroll bar is put on top of everything else whenever the bar is needed.
             if (holder := bar.parentWidget()) is not None:
                 holder.installEventFilter(self)
+        selection = area.selectionModel() if isinstance(area, QAbstractItemView) else None
+        if selection is not None:
+            # What is selected once the rows are there shows the keyboard better.
+            selection.selectionChanged.connect(self._follow)
+            selection.currentChanged.connect(self._follow)
         self.show()
+
+    def _follow(self) -> None:
+        area = self.parent()
+        assert isinstance(area, QAbstractScrollArea)
+        self.setVisible(not _shows_focus(area))
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Keep the size of the area, and on top of it."""
